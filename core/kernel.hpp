@@ -1,0 +1,233 @@
+// The kernel is one object. Every entry (system call, fault, interrupt) runs one of the three
+// `on_` functions to its end and leaves `cpu.current` at the thread that runs next; the back end then
+// leaves the kernel into that thread's frame.
+//
+// Inside the kernel a failing function returns null (or false) after `fail(error)`: the entry point
+// turns the pending error into the caller's status word. Two registers less than a Result, and the
+// error cannot be mixed up: each entry begins with none.
+#pragma once
+
+#include "core/abi/call.hpp"
+#include "core/abi/operation.hpp"
+#include "core/arch/types.hpp"
+#include "core/object/page.hpp"
+#include "core/object/port.hpp"
+#include "core/object/row.hpp"
+#include "core/object/task.hpp"
+#include "core/object/thread.hpp"
+
+#include <gemel/arch/machine.hpp>
+
+#include <span>
+
+namespace gemel {
+
+// The processor's own part. Many processors will have one each.
+struct Cpu {
+    Thread* current = nullptr; // null only while idle and before the first thread
+    u64 root = 0;              // address space that is active
+    Thread* fpu_of = nullptr;  // whose registers the FPU holds
+    u32 ready_levels = 0;      // bit n: level n has a thread
+    u32 budget = 0;            // ticks left of the slot that sched_switch opened; 0: none
+    bool idle = false;
+    Thread* first[priority_levels] = {};
+    Thread* last[priority_levels] = {};
+    u64 since_ns = 0; // when current began to run, for run_ns
+};
+
+// A line that signals a port.
+struct InterruptBinding {
+    u32 row = 0;
+    u32 row_generation = 0;
+    u64 bits = 0;
+};
+
+struct MemoryRange {
+    u64 begin = 0; // physical, page aligned
+    u64 end = 0;
+};
+
+// What boot code tells the kernel. Everything in it may be given back after boot().
+struct BootInfo {
+    std::span<MemoryRange const> memory; // free ranges, without kernel, bundle and device tree
+    MemoryRange bundle;                  // newc cpio; page aligned begin
+    u64 bundle_bytes = 0;
+    u64 acpi_rsdp = 0;
+    MemoryRange device_tree;
+    u64 device_tree_bytes = 0;
+    u64 init_entry = 0;        // hosted: init's entry; 0: load gemel/servers/init from the bundle
+    char const* command_line = ""; // key=value words: init's variables
+};
+
+class Kernel {
+public:
+    explicit Kernel(arch::Machine& machine)
+        : machine_(machine)
+    {
+    }
+    Kernel(Kernel const&) = delete;
+    Kernel& operator=(Kernel const&) = delete;
+
+    // Takes the memory, makes the tables and init's task, and chooses the first thread. False: the
+    // machine has too little memory or the bundle no init; said on the console.
+    bool boot(BootInfo const& info);
+
+    void on_system_call();
+    void on_fault(arch::FaultReport const& report);
+    void on_interrupt(u32 line);
+
+    Cpu& cpu() { return cpu_; }
+    arch::Machine& machine() { return machine_; }
+
+    // For tests, the debugger and the simulator: reads only.
+    std::span<Row const> rows() const { return { rows_, row_count_ }; }
+    std::span<PageInfo const> pages() const { return { pages_, page_count_ }; }
+    Thread const* thread(u32 id) const { return id < threads_max ? threads_[id] : nullptr; }
+    Task const* task(u32 index) const { return index < tasks_max ? tasks_[index] : nullptr; }
+    u32 free_pages() const { return free_pages_; }
+    u32 free_rows() const { return free_rows_; }
+
+private:
+    friend struct KernelFixture;
+
+    // object/page.cpp
+    void* page_new(Task* payer, PageUse use, ObjectType type = ObjectType::none);
+    void page_free(void* page);
+    PageInfo& info_of(void const* page) { return pages_[machine_.physical_of(page) / page_bytes]; }
+    u32 number_of(void const* page) { return static_cast<u32>(machine_.physical_of(page) / page_bytes); }
+    template <typename T>
+    T* object_of(Row const& row)
+    {
+        return static_cast<T*>(machine_.at_physical(u64 { row.object } * page_bytes));
+    }
+    ObjectType type_of(Row const& row) { return pages_[row.object].type; }
+
+    // object/row.cpp
+    Row* look(u64 handle, Rights needed);
+    bool alive(Row& row);
+    Row* row_new(Task& owner, u32 object, Rights rights, Row* parent);
+    void row_close(Row& row);
+    void row_kill_children(Row& row);
+    void row_told(Row& row); // its watcher
+    u64 row_move(Row& row, Task& to);
+    u64 handle_of(Row const& row) { return u64 { row.generation } << 32 | index_of(row); }
+    u32 index_of(Row const& row) { return static_cast<u32>(&row - rows_); }
+    void object_abandoned(Row& row);
+    void object_destroy(Row& row);
+
+    // object/port.cpp
+    Thread* receiver_of(Port& port);
+    void queue_remove(Thread& thread);
+    void queue_add(Port& port, Thread& thread, ThreadState state);
+    void received(Thread& receiver, u64* words);
+    void notified(Thread& receiver, Port& port);
+    Thread* deliver(Port& port, u64 const* words, u64 badge, u64 tag);
+    void signal_port(Port& port, u64 bits);
+    void port_destroy(Port& port);
+
+    // object/thread.cpp
+    Thread* thread_new(Task& task, u64 entry, u64 stack, u64 argument, u8 priority);
+    void thread_free(Thread& thread);
+    void halt(Thread& thread);
+    void wake(Thread& thread, Error error);
+
+    // object/task.cpp
+    Task* task_new(Task& creator, u32 pages, u32 rows, u32 threads, u64 const* name);
+    u64 task_reap(Task& task, u64 cursor);
+
+    // mm/region.cpp
+    u64* region_new(Task& payer, u32 pages);
+    u64* region_physical(Task& payer, u64 first_page, u32 pages, u16 flags);
+    void region_destroy(u64* leaf);
+    u64* slot(Task& task, u64 address, bool make);
+    bool region_map(Task& task, u64 address, Row& region, u16 flags);
+    bool region_unmap(Task& task, u64 address);
+    bool region_protect(u64* leaf, u64 first, u64 pages, u16 flags);
+    bool region_fill(u64* to, u64 to_page, u64* from, u64 from_page);
+    void data_release(u64 physical);
+    u64 free_address(Task& task);
+
+    // sched/dispatcher.cpp
+    void make_ready(Thread& thread);
+    void unready(Thread& thread);
+    void run(Thread& thread);
+    void dispatch();
+    void hand_over(Thread* next);
+    void tick();
+    void deadlines_check(u64 now);
+    void account();
+
+    // syscall/message.cpp
+    Thread* send(u64* words, bool call);
+    Thread* reply(u64 token, u64 const* words);
+    Thread* call_on(Port& port, Thread& caller, u64* words, u64 badge, u64 tag);
+    void system_receive(Thread& me, u64 number);
+    bool capabilities_move(u64* words, Task& to);
+    bool receive_from(Port& port, Thread& me, u64 number);
+    void fault_call(Thread& thread, u64 tag, PendingCall pending);
+
+    // syscall/call.cpp
+    void system_call(u64 number, u64* words);
+    void vm_allocate(Task& task, u64* words);
+    void cap_move(Task& task, u64* words);
+    void cap_derive(Task& task, Row& source, Task& to, CapOperation operation, u64* words);
+    void cap_watch(Row& source, u64 const* words);
+    void cap_inspect(Row& source, u64* words);
+    void spawn(Thread& me, u64* words);
+    void switch_to(Thread& me, u64 const* words);
+    void debug_print(u64 const* words);
+    void signal_call(u64 const* words);
+
+    // syscall/broker.cpp
+    void broker_call(Row const& broker, u64* words);
+    void operate(Operation operation, Row* first, Row* second, u64* words);
+    void operate_task(Operation operation, Row* first, u64* words);
+    void operate_device(Operation operation, Row* first, u64* words);
+    void operate_audit(Operation operation, u64* words);
+    void thread_create(Task& task, u64* words);
+    Row* argument(HandleArgument const& wanted, u64 const* words);
+
+    template <typename T>
+    void answer_new(Task& owner, T* object, u64* words);
+
+    // boot/boot.cpp
+    bool take_memory(BootInfo const& info);
+    bool start_init(BootInfo const& info);
+
+    [[gnu::cold, gnu::noinline]] std::nullptr_t fail(Error error)
+    {
+        error_ = static_cast<u8>(error);
+        return nullptr;
+    }
+    bool failed() const { return error_ != 0; }
+
+    arch::Machine& machine_;
+    Cpu cpu_;
+    u8 error_ = 0;
+    Row* rows_ = nullptr;
+    u32 row_count_ = 0;
+    u32 row_free_ = 0;
+    u32 free_rows_ = 0;
+    u64 validity_epoch_ = 1;
+    PageInfo* pages_ = nullptr;
+    u32 page_count_ = 0;
+    u32 page_free_ = 0;
+    u32 free_pages_ = 0;
+    u32 total_pages_ = 0;
+    u32 tick_now_ = 0;
+    u32 next_expiry_ = ~0u;
+    u64 next_deadline_ns_ = ~0ull;
+    u64 calls_ = 0;
+    u32 thread_count_ = 0;
+    u32 task_count_ = 0;
+    u16 scheduler_task_ = 0;
+    u32 scheduler_row_ = 0;
+    u32 scheduler_generation_ = 0;
+    u64 scheduler_bits_ = 0;
+    Thread* threads_[threads_max] = {};
+    u32 reply_generation_[threads_max] = {};
+    Task* tasks_[tasks_max] = {};
+    InterruptBinding interrupts_[arch::interrupt_lines_max] = {};
+};
+
+} // namespace gemel

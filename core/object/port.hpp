@@ -1,0 +1,23 @@
+// A port: a queue of waiting threads, a ring of one-way messages and a notification word. One page.
+#pragma once
+
+#include "core/base/types.hpp"
+#include "core/object/thread.hpp"
+
+namespace gemel {
+
+inline constexpr u32 port_ring_messages = 62;
+
+// Waiting receivers or queued callers, never both: they would have met.
+struct Port {
+    u64 notification = 0;
+    Thread* first = nullptr;
+    Thread* last = nullptr;
+    u16 owner = 0; // task that holds the receive right
+    u16 ring_head = 0;
+    u16 ring_count = 0;
+    u64 ring[port_ring_messages][8] = {};
+};
+static_assert(sizeof(Port) <= page_bytes);
+
+} // namespace gemel

@@ -1,0 +1,25 @@
+// A task: an address space, quotas and a name. One page.
+#pragma once
+
+#include "core/base/types.hpp"
+
+namespace gemel {
+
+struct Task {
+    u16 index = 0; // in the task table; also what rows and pages name as owner
+    u16 creator = 0;
+    bool dead = false;
+    u32 pages = 0; // left of the quota
+    u32 rows = 0;
+    u32 threads = 0;
+    u32 pages_quota = 0;
+    u32 rows_quota = 0;
+    u32 threads_quota = 0;
+    u64 root = 0;         // physical address of the page-table root
+    u64 next_address = 0; // where vm_allocate looks first
+    char name[16] = {};
+};
+
+inline constexpr u32 tasks_max = 256;
+
+} // namespace gemel

@@ -1,0 +1,51 @@
+// A thread: saved registers, what it waits for, and its FPU state. One page.
+#pragma once
+
+#include "core/base/types.hpp"
+#include "core/object/task.hpp"
+
+#include <gemel/arch/frame.hpp>
+
+namespace gemel {
+
+struct Port;
+
+enum class ThreadState : u8 {
+    stopped,
+    ready,
+    running,
+    receiving,      // waits on a port for a message
+    calling,        // queued on a port; its message is still in its frame
+    awaiting_reply, // its call was received
+};
+
+// What a reply to the thread means.
+enum class PendingCall : u8 { message, fault, foreign };
+
+struct Thread {
+    arch::Frame frame;
+    u64 fault_words[8] = {}; // the message of a fault or foreign call; the frame stays untouched
+    ThreadState state = ThreadState::stopped;
+    PendingCall pending = PendingCall::message;
+    u8 priority = 0;
+    bool foreign = false;
+    u16 id = 0;          // index in the thread table
+    u16 reply_owner = 0; // task that received the call
+    Thread* next = nullptr; // ready queue or port queue
+    Thread* previous = nullptr;
+    Task* task = nullptr;
+    Port* waits_on = nullptr;
+    u64 root = 0;        // copy of task->root: one load less on the switch
+    u64 deadline_ns = 0; // 0: none
+    u64 run_ns = 0;      // processor time used, counted at switches to and from idle and at ticks
+    u32 fault_row = 0;
+    u32 fault_generation = 0;
+    u32 row_index = 0; // unused rows are 0; kept for the audit
+    char name[16] = {};
+    alignas(64) arch::FpuState fpu;
+};
+static_assert(sizeof(Thread) <= page_bytes);
+
+inline constexpr u32 threads_max = 1024;
+
+} // namespace gemel
