@@ -1,0 +1,67 @@
+# What every folder's CMakeLists.txt uses:
+#   gemel_library(NAME sources...)          portable code for servers (core/base, core/abi, servers)
+#   gemel_program(NAME sources... [LIBRARIES libs...])
+#                                           a program: namespace gemel::NAME { server_main(Env&) }
+#   gemel_test(NAME sources... [LIBRARIES libs...])
+#                                           a GoogleTest binary, hosted only
+#   gemel_finish()                          last: the program table (hosted), the bundle (native)
+
+add_library(gemel_options INTERFACE)
+target_include_directories(gemel_options INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_options(gemel_options INTERFACE -Wall -Wextra $<$<COMPILE_LANGUAGE:CXX>:-Wno-missing-field-initializers>
+  -fno-omit-frame-pointer -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
+
+if(GEMEL_SANITIZE STREQUAL address)
+  target_compile_options(gemel_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined)
+  target_link_options(gemel_options INTERFACE -fsanitize=address,undefined)
+elseif(GEMEL_SANITIZE STREQUAL thread)
+  target_compile_options(gemel_options INTERFACE -fsanitize=thread)
+  target_link_options(gemel_options INTERFACE -fsanitize=thread)
+endif()
+
+find_program(GEMEL_CCACHE ccache)
+if(GEMEL_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${GEMEL_CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${GEMEL_CCACHE})
+endif()
+
+# Code of the user side: may use the C++ library; sees its face's user stub, not the machine.
+add_library(gemel_user_options INTERFACE)
+target_link_libraries(gemel_user_options INTERFACE gemel_options)
+target_include_directories(gemel_user_options INTERFACE ${CMAKE_SOURCE_DIR}/arch/${GEMEL_FACE}/include)
+include(${CMAKE_SOURCE_DIR}/arch/${GEMEL_FACE}/user.cmake OPTIONAL)
+
+function(gemel_library name)
+  add_library(${name} STATIC ${ARGN})
+  target_link_libraries(${name} PUBLIC gemel_user_options)
+endfunction()
+
+set_property(GLOBAL PROPERTY gemel_programs "")
+
+function(gemel_program name)
+  cmake_parse_arguments(arg "" "" "LIBRARIES" ${ARGN})
+  add_library(program_${name} STATIC ${arg_UNPARSED_ARGUMENTS})
+  target_link_libraries(program_${name} PUBLIC gemel_user_options gemel_rt ${arg_LIBRARIES})
+  set_property(GLOBAL APPEND PROPERTY gemel_programs ${name})
+endfunction()
+
+if(GEMEL_FACE STREQUAL hosted)
+  enable_testing()
+endif()
+
+function(gemel_test name)
+  if(NOT GEMEL_FACE STREQUAL hosted)
+    return()
+  endif()
+  cmake_parse_arguments(arg "" "" "LIBRARIES" ${ARGN})
+  add_executable(${name} ${arg_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PRIVATE gemel_options ${arg_LIBRARIES} gtest gtest_main)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+endfunction()
+
+# Each face says what becomes of the programs: arch/<face>/finish.cmake.
+function(gemel_finish)
+  get_property(programs GLOBAL PROPERTY gemel_programs)
+  include(${CMAKE_SOURCE_DIR}/arch/${GEMEL_FACE}/finish.cmake OPTIONAL)
+endfunction()
