@@ -1,0 +1,126 @@
+// What is known of a file, and what a directory listing holds: the structs that file servers put
+// into a shared region. Layouts are the wire's.
+#pragma once
+
+#include "core/base/types.hpp"
+
+#include <cstring>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+namespace gemel {
+
+enum class FileKind : u8 {
+    regular = 1,
+    directory = 2,
+    symlink = 3,
+    character_device = 4,
+    block_device = 5,
+    pipe = 6,
+    socket = 7,
+};
+
+// Times are nanoseconds since 1970-01-01 (tmpfs, devfs, procfs: since boot, until a clock is set).
+struct FileStatus {
+    u64 inode = 0; // unique in its file system, never 0
+    u64 size = 0; // bytes; of a symlink the length of its text
+    u64 blocks = 0; // 512-byte units that are taken
+    i64 accessed_ns = 0;
+    i64 modified_ns = 0;
+    i64 changed_ns = 0;
+    u32 uid = 0;
+    u32 gid = 0;
+    u32 links = 1;
+    u16 mode = 0; // permission bits 07777, without the kind
+    FileKind kind = FileKind::regular;
+    u8 reserved = 0;
+};
+static_assert(sizeof(FileStatus) == 64 && std::is_trivially_copyable_v<FileStatus>);
+
+// A file system as a whole.
+struct VolumeStatus {
+    u64 bytes_total = 0;
+    u64 bytes_free = 0;
+    u64 files_total = 0; // 0: no bound known
+    u64 files_free = 0;
+    u32 block_bytes = 0;
+    u32 read_only = 0; // 1 or 0
+    char type[16] = {}; // "ext4", NUL-terminated
+    char label[32] = {}; // NUL-terminated
+};
+static_assert(sizeof(VolumeStatus) == 88 && std::is_trivially_copyable_v<VolumeStatus>);
+
+// One entry of a listing. The name follows, without a NUL; the next entry starts `record_bytes`
+// after this one's start, at a multiple of 8. "." and ".." are never listed.
+struct DirectoryEntry {
+    u64 inode = 0;
+    u64 cookie = 0; // a listing that begins with this cookie goes on after this entry
+    u16 record_bytes = 0;
+    FileKind kind = FileKind::regular;
+    u8 name_bytes = 0;
+    u32 reserved = 0;
+};
+static_assert(sizeof(DirectoryEntry) == 24 && std::is_trivially_copyable_v<DirectoryEntry>);
+
+// Packs entries into a span, one after the other.
+class EntryWriter {
+public:
+    enum class Added : u8 { yes, full };
+
+    explicit EntryWriter(std::span<std::byte> into)
+        : into_(into)
+    {
+    }
+
+    // `name` of 1 to 255 bytes. Full: nothing was written.
+    Added add(std::string_view name, u64 inode, FileKind kind, u64 cookie)
+    {
+        auto const bytes = align_up(sizeof(DirectoryEntry) + name.size(), usize { 8 });
+        if (bytes > into_.size() - used_)
+            return Added::full;
+        DirectoryEntry const entry { .inode = inode,
+            .cookie = cookie,
+            .record_bytes = static_cast<u16>(bytes),
+            .kind = kind,
+            .name_bytes = static_cast<u8>(name.size()) };
+        std::memcpy(into_.data() + used_, &entry, sizeof(entry));
+        std::memcpy(into_.data() + used_ + sizeof(entry), name.data(), name.size());
+        used_ += bytes;
+        return Added::yes;
+    }
+
+    u32 bytes() const { return static_cast<u32>(used_); }
+
+private:
+    std::span<std::byte> into_;
+    usize used_ = 0;
+};
+
+// Reads what EntryWriter packed. Bytes that do not follow the layout end the listing.
+class EntryReader {
+public:
+    explicit EntryReader(std::span<std::byte const> from)
+        : from_(from)
+    {
+    }
+
+    // False at the end. `name` points into the span.
+    bool next(DirectoryEntry& entry, std::string_view& name)
+    {
+        if (from_.size() < sizeof(DirectoryEntry))
+            return false;
+        std::memcpy(&entry, from_.data(), sizeof(entry));
+        if (entry.record_bytes > from_.size()
+            || entry.record_bytes < sizeof(entry) + entry.name_bytes)
+            return false;
+        name = { reinterpret_cast<char const*>(from_.data()) + sizeof(entry), entry.name_bytes };
+        from_ = from_.subspan(entry.record_bytes);
+        return true;
+    }
+
+private:
+    std::span<std::byte const> from_;
+};
+
+} // namespace gemel
