@@ -1,0 +1,194 @@
+// A directory of a file system, as the vfs sees it: the root of a mount. The file system walks the
+// names below it. Data does not come this way: Open answers with a File capability.
+#pragma once
+
+#include "servers/protocols/file_status.hpp"
+#include "servers/rt/protocol.hpp"
+
+namespace gemel {
+
+// What Open asks for, or-ed.
+enum class OpenFlag : u32 {
+    read = 1 << 0,
+    write = 1 << 1,
+    create = 1 << 2, // a file that is not there is made
+    exclusive = 1 << 3, // with create: a file that is there -> exists
+    truncate = 1 << 4, // with write: cut to 0 bytes
+    append = 1 << 5, // every write goes to the end, whatever offset it names
+    no_follow = 1 << 6, // a symlink in last place -> symlink_loop
+};
+using OpenFlags = u32;
+constexpr OpenFlags operator|(OpenFlag a, OpenFlag b)
+{
+    return static_cast<OpenFlags>(a) | static_cast<OpenFlags>(b);
+}
+constexpr OpenFlags operator|(OpenFlags a, OpenFlag b)
+{
+    return a | static_cast<OpenFlags>(b);
+}
+constexpr bool has(OpenFlags flags, OpenFlag flag)
+{
+    return (flags & static_cast<OpenFlags>(flag)) != 0;
+}
+
+// Whether a symlink in last place is followed or is itself what is asked for.
+enum class LastLink : u8 { follow = 0, keep = 1 };
+
+// What Unlink may take away. A directory must be empty.
+enum class RemoveKind : u8 { file = 0, directory = 1 };
+
+// Paths are relative to the directory: components joined by single '/', without "", "." and "..";
+// empty is the directory itself. All spans lie in the region given by Attach.
+//
+// A file system follows no symlink, because only the vfs knows what is mounted where it leads. It
+// stops at the first one that is not in last place, or that is and would be followed, puts its text
+// into `answer` and replies `link_bytes` > 0 and `link_component`, its place in the path (0 first);
+// nothing was changed then. With `link_bytes` 0 the request was carried out.
+//
+// Errors that all share: not_found, not_directory (a component on the way), name_too_long,
+// read_only, io, corrupt (what is on the disk), invalid (a span outside the region).
+struct Directory {
+    static constexpr std::string_view name = "directory";
+
+    // A capability to the same directory whose requests use `region` (read and write).
+    struct Attach {
+        Handle region;
+        struct Reply {
+            Handle directory;
+        };
+    };
+
+    // `region` is what the file's reads and writes move bytes through (read and write; left out:
+    // the file can be used after File::Attach only). `mode` is for a file that is made. A directory
+    // with write, create or truncate -> is_directory.
+    struct Open {
+        Span path;
+        OpenFlags flags = 0;
+        u16 mode = 0;
+        Span answer;
+        Handle region;
+        struct Reply {
+            u32 link_bytes = 0;
+            u32 link_component = 0;
+            FileKind kind = FileKind::regular;
+            u64 size = 0;
+            Handle file;
+        };
+    };
+
+    // `answer` receives a FileStatus.
+    struct Stat {
+        Span path;
+        LastLink last = LastLink::follow;
+        Span answer;
+        struct Reply {
+            u32 link_bytes = 0;
+            u32 link_component = 0;
+        };
+    };
+
+    // `answer` receives DirectoryEntry records that come after `cookie` (0: from the start). 0
+    // bytes: the end. A listing that goes on while the directory changes gives each entry that
+    // stays exactly once. An answer too small for one entry -> too_big.
+    struct Readdir {
+        Span path;
+        u64 cookie = 0;
+        Span answer;
+        struct Reply {
+            u32 link_bytes = 0;
+            u32 link_component = 0;
+            u32 bytes = 0;
+        };
+    };
+
+    // `answer` receives the text of the symlink at `path`; anything else there -> invalid.
+    struct Readlink {
+        Span path;
+        Span answer;
+        struct Reply {
+            u32 link_bytes = 0;
+            u32 link_component = 0;
+            u32 bytes = 0;
+        };
+    };
+
+    struct Mkdir {
+        Span path;
+        u16 mode = 0;
+        Span answer;
+        struct Reply {
+            u32 link_bytes = 0;
+            u32 link_component = 0;
+        };
+    };
+
+    // Kind file at a directory -> is_directory, and the other way round -> not_directory.
+    struct Unlink {
+        Span path;
+        RemoveKind kind = RemoveKind::file;
+        Span answer;
+        struct Reply {
+            u32 link_bytes = 0;
+            u32 link_component = 0;
+        };
+    };
+
+    // What is at `to` is replaced, if POSIX rename() would. Into its own subtree -> invalid.
+    // `link_in` says which path the symlink stood in: 0 from, 1 to.
+    struct Rename {
+        Span from;
+        Span to;
+        Span answer;
+        struct Reply {
+            u32 link_bytes = 0;
+            u32 link_component = 0;
+            u32 link_in = 0;
+        };
+    };
+
+    struct Symlink {
+        Span path;
+        Span text; // 1 to 4095 bytes
+        Span answer;
+        struct Reply {
+            u32 link_bytes = 0;
+            u32 link_component = 0;
+        };
+    };
+
+    // `answer` receives a VolumeStatus.
+    struct Statfs {
+        Span answer;
+        struct Reply { };
+    };
+
+    // A page, read-only, in which the vfs keeps its list of mounts (servers/fskit/mounts_page.hpp).
+    // Only procfs wants it; others answer unsupported.
+    struct ShowMounts {
+        Handle region;
+        struct Reply { };
+    };
+
+    using Messages
+        = MessageList<Message<1, "open", Open, Fields<"path", "flags", "mode", "answer", "region">,
+                          Fields<"link_bytes", "link_component", "kind", "size", "file">>,
+            Message<5, "mkdir", Mkdir, Fields<"path", "mode", "answer">,
+                Fields<"link_bytes", "link_component">>,
+            Message<6, "readdir", Readdir, Fields<"path", "cookie", "answer">,
+                Fields<"link_bytes", "link_component", "bytes">>,
+            Message<7, "stat", Stat, Fields<"path", "last", "answer">,
+                Fields<"link_bytes", "link_component">>,
+            Message<8, "unlink", Unlink, Fields<"path", "kind", "answer">,
+                Fields<"link_bytes", "link_component">>,
+            Message<9, "rename", Rename, Fields<"from", "to", "answer">,
+                Fields<"link_bytes", "link_component", "link_in">>,
+            Message<16, "attach", Attach, Fields<"region">, Fields<"directory">>,
+            Message<18, "readlink", Readlink, Fields<"path", "answer">,
+                Fields<"link_bytes", "link_component", "bytes">>,
+            Message<19, "symlink", Symlink, Fields<"path", "text", "answer">,
+                Fields<"link_bytes", "link_component">>,
+            Message<20, "statfs", Statfs, Fields<"answer">, Fields<>>,
+            Message<25, "show_mounts", ShowMounts, Fields<"region">, Fields<>>>;
+};
+
+} // namespace gemel

@@ -1,0 +1,162 @@
+// The one name space. A capability to the vfs is a session: it has its own region for paths and
+// answers, its own bound on open files, and is what one program holds. Names go through here; data
+// does not: Open returns a File capability that the file system made.
+#pragma once
+
+#include "servers/protocols/directory.hpp"
+
+namespace gemel {
+
+inline constexpr u32 vfs_open_files_default = 32;
+
+// Paths are absolute, at most 4,095 bytes, components at most 255; every byte but NUL may stand in
+// them; "//", "/./", "a/../b" and a trailing '/' mean what POSIX says, and ".." leaves the
+// directory really reached. All spans lie in the session's region (Attach).
+//
+// Errors that all share: invalid (not absolute, a NUL, a span outside the region), name_too_long,
+// not_found, not_directory, symlink_loop (more than 40), read_only, busy (a mount point), dead or
+// unavailable (the file system's server ended and is not back yet), timed_out (it does not answer).
+struct Vfs {
+    static constexpr std::string_view name = "vfs";
+
+    // A session for another program; at most `files_max` files open at once (0: the default, 32).
+    struct Session {
+        u32 files_max = 0;
+        struct Reply {
+            Handle vfs;
+        };
+    };
+
+    // The session's region, read and write; replaces the one it had. Before any other request.
+    struct Attach {
+        Handle region;
+        struct Reply { };
+    };
+
+    // The file moves bytes through `region`; left out: through the session's. A file counts as open
+    // until every capability to it is closed. Over the session's bound -> too_many_open.
+    struct Open {
+        Span path;
+        OpenFlags flags = 0;
+        u16 mode = 0;
+        Handle region;
+        struct Reply {
+            FileKind kind = FileKind::regular;
+            u64 size = 0;
+            Handle file;
+        };
+    };
+
+    struct Mkdir {
+        Span path;
+        u16 mode = 0;
+        struct Reply { };
+    };
+
+    // As Directory::Readdir. Mount points are listed too, also where the file system below has no
+    // such directory.
+    struct Readdir {
+        Span path;
+        u64 cookie = 0;
+        Span answer;
+        struct Reply {
+            u32 bytes = 0;
+        };
+    };
+
+    // `answer` receives a FileStatus.
+    struct Stat {
+        Span path;
+        LastLink last = LastLink::follow;
+        Span answer;
+        struct Reply { };
+    };
+
+    struct Unlink {
+        Span path;
+        RemoveKind kind = RemoveKind::file;
+        struct Reply { };
+    };
+
+    // Over a mount's border -> cross_device.
+    struct Rename {
+        Span from;
+        Span to;
+        struct Reply { };
+    };
+
+    // `answer` receives the text of the symlink.
+    struct Readlink {
+        Span path;
+        Span answer;
+        struct Reply {
+            u32 bytes = 0;
+        };
+    };
+
+    struct Symlink {
+        Span path;
+        Span text;
+        struct Reply { };
+    };
+
+    // `answer` receives the VolumeStatus of the file system that holds `path`.
+    struct Statfs {
+        Span path;
+        Span answer;
+        struct Reply { };
+    };
+
+    // The real path of what is at `path`: no symlink, "." or ".." in it. What `cd` needs.
+    struct Resolve {
+        Span path;
+        Span answer;
+        struct Reply {
+            u32 bytes = 0;
+            FileKind kind = FileKind::regular;
+        };
+    };
+
+    // `answer` receives one line for each mount, "source path type ro\n" or "... rw\n"; a space,
+    // tab, newline or backslash in a path is written \040, \011, \012, \134.
+    struct Mounts {
+        Span answer;
+        struct Reply {
+            u32 bytes = 0;
+        };
+    };
+
+    // `directory` is the root of a file system; `type` as in Mounts. The capability that init holds
+    // may, sessions may not (no_rights). `flags`: 1 is read-only.
+    struct Mount {
+        Span path;
+        Text<16> type;
+        u32 flags = 0;
+        Handle directory;
+        struct Reply { };
+    };
+
+    struct Unmount {
+        Span path;
+        struct Reply { };
+    };
+
+    using Messages = MessageList<Message<1, "open", Open, Fields<"path", "flags", "mode", "region">,
+                                     Fields<"kind", "size", "file">>,
+        Message<5, "mkdir", Mkdir, Fields<"path", "mode">, Fields<>>,
+        Message<6, "readdir", Readdir, Fields<"path", "cookie", "answer">, Fields<"bytes">>,
+        Message<7, "stat", Stat, Fields<"path", "last", "answer">, Fields<>>,
+        Message<8, "unlink", Unlink, Fields<"path", "kind">, Fields<>>,
+        Message<9, "rename", Rename, Fields<"from", "to">, Fields<>>,
+        Message<16, "attach", Attach, Fields<"region">, Fields<>>,
+        Message<17, "session", Session, Fields<"files_max">, Fields<"vfs">>,
+        Message<18, "readlink", Readlink, Fields<"path", "answer">, Fields<"bytes">>,
+        Message<19, "symlink", Symlink, Fields<"path", "text">, Fields<>>,
+        Message<20, "statfs", Statfs, Fields<"path", "answer">, Fields<>>,
+        Message<21, "resolve", Resolve, Fields<"path", "answer">, Fields<"bytes", "kind">>,
+        Message<22, "mounts", Mounts, Fields<"answer">, Fields<"bytes">>,
+        Message<23, "mount", Mount, Fields<"path", "type", "flags", "directory">, Fields<>>,
+        Message<24, "unmount", Unmount, Fields<"path">, Fields<>>>;
+};
+
+} // namespace gemel
