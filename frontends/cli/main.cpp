@@ -1,0 +1,83 @@
+// The gemel program: reads the command line (CLI11) and hands over to one function per sub-command.
+// ./gemel builds and starts it; what needs no built program (test, bench, doctor) is a script.
+#include "frontends/cli/options.hpp"
+#include "frontends/cli/paths.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+
+namespace gemel::cli {
+
+std::optional<std::string> image_for(RunOptions& options)
+{
+    if (options.image.empty()) {
+        auto const disk = default_disk();
+        options.access = Access::read_write; // ours: no user's data is at stake
+        return disk;
+    }
+    if (auto const refusal = refuse_image(options.image, options.access)) {
+        std::fprintf(stderr, "gemel: %s\n", refusal->c_str());
+        return std::nullopt;
+    }
+    return options.image;
+}
+
+namespace {
+
+// The options that every way of starting the system shares.
+void add_run_options(CLI::App& command, RunOptions& options)
+{
+    command.add_option("IMAGE", options.image,
+        "a disk image made by mkfs.ext4 (default: Gemel's own disk, made at the first start)");
+    command.add_option("-c,--command", options.script,
+        "run this script instead of the prompt; its status is the exit status");
+    command.add_flag(
+        "--rw", [&](std::int64_t) { options.access = Access::read_write; },
+        "open IMAGE for writing too");
+    command.add_option("--memory", options.memory_mib, "the machine's memory in MiB")
+        ->check(CLI::Range(16u, 16384u))
+        ->capture_default_str();
+    command.add_flag(
+        "--verbose", [&](std::int64_t) { options.verbosity = Verbosity::verbose; },
+        "show the boot and the log");
+}
+
+int run_command_line(int count, char** words)
+{
+    CLI::App app { "Gemel, an operating system in a process" };
+    app.name("gemel");
+    app.set_version_flag("--version", "gemel " GEMEL_VERSION);
+    app.require_subcommand(1);
+    app.footer("Exit status: 0 ok, 1 usage, 2 failure; with -c the script's own, 125 if Gemel failed.");
+
+    RunOptions run;
+    auto& run_command = *app.add_subcommand("run", "the system hosted, in this terminal");
+    add_run_options(run_command, run);
+    run_command.add_flag(
+        "--trace", [&](std::int64_t) { run.tracing = Tracing::on; },
+        "print every message on standard error");
+
+    BootOptions boot;
+    auto& boot_command = *app.add_subcommand("boot", "the native image in QEMU");
+    add_run_options(boot_command, boot.run);
+    boot_command.add_option("--arch", boot.arch, "x86_64 or arm64")
+        ->required()
+        ->check(CLI::IsMember({ "x86_64", "arm64" }));
+
+    try {
+        app.parse(count, words);
+    } catch (CLI::ParseError const& error) {
+        return app.exit(error) == 0 ? exit_ok : exit_usage;
+    }
+    return run_command.parsed() ? run_hosted(run) : boot_native(boot);
+}
+
+} // namespace
+
+} // namespace gemel::cli
+
+int main(int count, char** words)
+{
+    return gemel::cli::run_command_line(count, words);
+}

@@ -1,0 +1,41 @@
+// What the user asked for, after the command line was read and checked.
+#pragma once
+
+#include "frontends/cli/image_check.hpp"
+
+#include <optional>
+#include <string>
+
+namespace gemel::cli {
+
+enum class Verbosity { quiet, verbose };
+enum class Tracing { off, on };
+
+struct RunOptions {
+    std::string image; // empty: the default disk
+    std::optional<std::string> script;
+    Access access = Access::read_only;
+    unsigned memory_mib = 256; // 16..16384
+    Tracing tracing = Tracing::off;
+    Verbosity verbosity = Verbosity::quiet;
+};
+
+struct BootOptions {
+    RunOptions run;
+    std::string arch; // "x86_64" or "arm64"
+};
+
+// Exit statuses of the program (docs/errors.md).
+inline constexpr int exit_ok = 0;
+inline constexpr int exit_usage = 1;
+inline constexpr int exit_failed = 2;
+inline constexpr int exit_gemel_failed = 125; // under -c, where the others are the script's own
+
+// Each prints its own messages and returns the exit status of the program.
+int run_hosted(RunOptions options);
+int boot_native(BootOptions options);
+
+// The image to use, checked: the one given or the default disk. Null after a message.
+std::optional<std::string> image_for(RunOptions& options);
+
+} // namespace gemel::cli
