@@ -22,7 +22,7 @@ struct Machine {
     std::string_view emulator;
     Words arguments; // the machine itself
     std::string_view kernel; // below build/<arch>/
-    std::string_view disk;   // the device that the drive "disk" belongs to
+    std::string_view disk; // the device that the drive "disk" belongs to
 };
 
 Words const x86_64_machine { "-machine", "q35", "-cpu", "max", "-accel", "tcg" };
@@ -51,8 +51,8 @@ Words command_for(Machine const& machine, BootOptions const& options, std::strin
              "-serial", "mon:stdio", "-drive", drive.c_str(), "-device" })
         words.emplace_back(word);
     words.emplace_back(machine.disk);
-    words.insert(words.end(), { "-kernel", tree + std::string { machine.kernel }, "-initrd",
-                                  tree + "bundle.cpio" });
+    words.insert(words.end(),
+        { "-kernel", tree + std::string { machine.kernel }, "-initrd", tree + "bundle.cpio" });
     std::string command_line;
     if (options.run.script)
         command_line += "GEMEL_COMMAND=" + script_word(*options.run.script);
@@ -101,7 +101,8 @@ int outcome(SerialFilter const& filter, BootOptions const& options, int emulator
         return *filter.status();
     if (!options.run.script && filter.up() && emulator_status == 0)
         return exit_ok; // the user left by Ctrl-A X
-    std::fprintf(stderr, "%sgemel: the machine ended without saying its status (emulator status %d)\n",
+    std::fprintf(stderr,
+        "%sgemel: the machine ended without saying its status (emulator status %d)\n",
         filter.hidden().c_str(), emulator_status);
     return options.run.script ? exit_gemel_failed : exit_failed;
 }

@@ -38,8 +38,9 @@ constexpr std::array signatures {
     Signature { 0x8001, "CD001"sv, "an ISO 9660 image" },
     Signature { 0, "QFI\xFB"sv, "a qcow2 image (convert it: qemu-img convert -O raw)" },
     Signature { 0, "\x1F\x8B"sv, "a gzip file (unpack it first)" },
-    Signature { 0, "\xFD"
-                   "7zXZ"sv,
+    Signature { 0,
+        "\xFD"
+        "7zXZ"sv,
         "an xz file (unpack it first)" },
     Signature { 0, "\x28\xB5\x2F\xFD"sv, "a zstd file (unpack it first)" },
     Signature { 512, "EFI PART"sv, "a partitioned disk (give the partition alone)" },
@@ -73,7 +74,8 @@ std::vector<std::uint8_t> head_of(int file)
     return head;
 }
 
-std::uint64_t little_endian(std::vector<std::uint8_t> const& bytes, std::size_t offset, unsigned count)
+std::uint64_t little_endian(
+    std::vector<std::uint8_t> const& bytes, std::size_t offset, unsigned count)
 {
     std::uint64_t value = 0;
     for (unsigned index = count; index-- > 0;)
@@ -86,7 +88,8 @@ std::string_view name_of_other(std::vector<std::uint8_t> const& head)
     for (auto const& signature : signatures) {
         auto const end = signature.offset + signature.bytes.size();
         if (end <= head.size()
-            && std::memcmp(head.data() + signature.offset, signature.bytes.data(), signature.bytes.size())
+            && std::memcmp(
+                   head.data() + signature.offset, signature.bytes.data(), signature.bytes.size())
                 == 0)
             return signature.name;
     }
@@ -106,15 +109,15 @@ std::uint64_t bytes_claimed(std::vector<std::uint8_t> const& head)
     return blocks << (10 + block_shift);
 }
 
-std::optional<std::string> refuse_content(std::string const& path, std::uint64_t bytes,
-    std::vector<std::uint8_t> const& head)
+std::optional<std::string> refuse_content(
+    std::string const& path, std::uint64_t bytes, std::vector<std::uint8_t> const& head)
 {
     if (bytes == 0)
         return path + " is empty. Make a file system on it: mkfs.ext4 " + path + " 256M";
     if (head.size() < superblock_offset + superblock_bytes
         || little_endian(head, superblock_offset + 56, 2) != ext_magic) {
         return path + " is " + std::string { name_of_other(head) }
-            + ". Gemel's disk is an image made by mkfs.ext4.";
+        + ". Gemel's disk is an image made by mkfs.ext4.";
     }
     auto const claimed = bytes_claimed(head);
     if (claimed > bytes) {
@@ -128,8 +131,8 @@ std::optional<std::string> refuse_content(std::string const& path, std::uint64_t
 
 std::optional<std::string> refuse_image(std::string const& path, Access access)
 {
-    FileDescriptor const file { ::open(path.c_str(),
-        (access == Access::read_write ? O_RDWR : O_RDONLY) | O_CLOEXEC) };
+    FileDescriptor const file { ::open(
+        path.c_str(), (access == Access::read_write ? O_RDWR : O_RDONLY) | O_CLOEXEC) };
     auto const open_error = errno;
     struct stat status { };
     if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
@@ -141,7 +144,8 @@ std::optional<std::string> refuse_image(std::string const& path, Access access)
     if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode))
         return path + " is neither a file nor a block device.";
     auto const end = ::lseek(file.number(), 0, SEEK_END);
-    return refuse_content(path, end > 0 ? static_cast<std::uint64_t>(end) : 0, head_of(file.number()));
+    return refuse_content(
+        path, end > 0 ? static_cast<std::uint64_t>(end) : 0, head_of(file.number()));
 }
 
 } // namespace gemel::cli

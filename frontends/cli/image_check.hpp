@@ -9,8 +9,8 @@ namespace gemel::cli {
 
 enum class Access { read_only, read_write };
 
-// Null if the file may be given to the system as its disk; otherwise the whole message for the user:
-// what is wrong with which file, and what to do.
+// Null if the file may be given to the system as its disk; otherwise the whole message for the
+// user: what is wrong with which file, and what to do.
 std::optional<std::string> refuse_image(std::string const& path, Access access);
 
 } // namespace gemel::cli

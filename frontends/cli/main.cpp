@@ -1,27 +1,10 @@
 // The gemel program: reads the command line (CLI11) and hands over to one function per sub-command.
 // ./gemel builds and starts it; what needs no built program (test, bench, doctor) is a script.
 #include "frontends/cli/options.hpp"
-#include "frontends/cli/paths.hpp"
 
 #include <CLI/CLI.hpp>
 
-#include <cstdio>
-
 namespace gemel::cli {
-
-std::optional<std::string> image_for(RunOptions& options)
-{
-    if (options.image.empty()) {
-        auto const disk = default_disk();
-        options.access = Access::read_write; // ours: no user's data is at stake
-        return disk;
-    }
-    if (auto const refusal = refuse_image(options.image, options.access)) {
-        std::fprintf(stderr, "gemel: %s\n", refusal->c_str());
-        return std::nullopt;
-    }
-    return options.image;
-}
 
 namespace {
 
@@ -49,7 +32,8 @@ int run_command_line(int count, char** words)
     app.name("gemel");
     app.set_version_flag("--version", "gemel " GEMEL_VERSION);
     app.require_subcommand(1);
-    app.footer("Exit status: 0 ok, 1 usage, 2 failure; with -c the script's own, 125 if Gemel failed.");
+    app.footer(
+        "Exit status: 0 ok, 1 usage, 2 failure; with -c the script's own, 125 if Gemel failed.");
 
     RunOptions run;
     auto& run_command = *app.add_subcommand("run", "the system hosted, in this terminal");

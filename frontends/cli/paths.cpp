@@ -1,7 +1,5 @@
 #include "frontends/cli/paths.hpp"
 
-#include "frontends/cli/process.hpp"
-
 #include <cstdlib>
 #include <filesystem>
 
@@ -16,26 +14,6 @@ std::string repository()
     for (int level = 0; level < 5; ++level)
         path = path.parent_path();
     return path.string();
-}
-
-namespace {
-
-std::string state_directory()
-{
-    if (auto const* data = ::getenv("XDG_DATA_HOME"); data != nullptr && *data == '/')
-        return std::string { data } + "/gemel";
-    auto const* home = ::getenv("HOME");
-    return std::string { home != nullptr ? home : "/tmp" } + "/.local/share/gemel";
-}
-
-} // namespace
-
-std::optional<std::string> default_disk()
-{
-    auto const disk = state_directory() + "/disk.img";
-    if (run_program({ repository() + "/scripts/default-disk.sh", disk }) != 0)
-        return std::nullopt;
-    return disk;
 }
 
 } // namespace gemel::cli

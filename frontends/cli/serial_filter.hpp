@@ -1,5 +1,5 @@
-// Splits what the machine writes on its console into what the user should see and what was meant for
-// this program. Two lines are ours:
+// Splits what the machine writes on its console into what the user should see and what was meant
+// for this program. Two lines are ours:
 //   gemel: up in N ms               the boot is over; under -c nothing before it is shown
 //   gemel: power off, status N      the system ended with this status
 // They are known wherever they begin: the text before may have lacked its newline.
@@ -13,8 +13,8 @@
 
 namespace gemel::cli {
 
-enum class BootText { show, hide };      // what stands before "gemel: up"
-enum class LineEnd { as_is, newline };   // newline: the serial line's "\r\n" becomes "\n"
+enum class BootText { show, hide }; // what stands before "gemel: up"
+enum class LineEnd { as_is, newline }; // newline: the serial line's "\r\n" becomes "\n"
 
 class SerialFilter {
 public:

@@ -1,5 +1,6 @@
-// The host terminal, raw while the system runs. A second process holds the old settings and restores
-// them when this one ends without doing so itself: a crash or even SIGKILL leaves a usable terminal.
+// The host terminal, raw while the system runs. A second process holds the old settings and
+// restores them when this one ends without doing so itself: a crash or even SIGKILL leaves a usable
+// terminal.
 #pragma once
 
 #include <optional>
