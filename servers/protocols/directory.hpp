@@ -192,3 +192,7 @@ struct Directory {
 };
 
 } // namespace gemel
+
+namespace gemel::protocol {
+using gemel::Directory;
+} // namespace gemel::protocol

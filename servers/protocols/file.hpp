@@ -75,3 +75,7 @@ struct File {
 };
 
 } // namespace gemel
+
+namespace gemel::protocol {
+using gemel::File;
+} // namespace gemel::protocol

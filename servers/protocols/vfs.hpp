@@ -160,3 +160,7 @@ struct Vfs {
 };
 
 } // namespace gemel
+
+namespace gemel::protocol {
+using gemel::Vfs;
+} // namespace gemel::protocol

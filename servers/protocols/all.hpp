@@ -1,0 +1,22 @@
+// Every protocol, for what is derived from all of them: the golden file of numbers, fuzzing.
+#pragma once
+
+#include "servers/protocols/block.hpp"
+#include "servers/protocols/console.hpp"
+#include "servers/protocols/devices.hpp"
+#include "servers/protocols/directory.hpp"
+#include "servers/protocols/file.hpp"
+#include "servers/protocols/init.hpp"
+#include "servers/protocols/log.hpp"
+#include "servers/protocols/process.hpp"
+#include "servers/protocols/scheduler.hpp"
+#include "servers/protocols/vfs.hpp"
+
+#include <tuple>
+
+namespace gemel::protocol {
+
+using All = std::tuple<Block, Console, Device, Devices, Directory, File, Init, Log, Process,
+    Processes, Scheduler, Vfs>;
+
+} // namespace gemel::protocol

@@ -1,0 +1,45 @@
+// A program's side of the log: whole lines, with a level.
+#pragma once
+
+#include "servers/protocols/log.hpp"
+#include "servers/rt/client.hpp"
+#include "servers/rt/lock.hpp"
+#include "servers/rt/text.hpp"
+
+namespace gemel {
+
+class Log {
+public:
+    // Without a client lines go to the debug output.
+    explicit Log(Client<protocol::Log> client = {}, std::string_view name = {});
+
+    // The pieces are put together as concatenate does. Lost, without an error, when the log is
+    // dead.
+    template <typename... Pieces>
+    void debug(Pieces const&... pieces)
+    {
+        write(protocol::LogLevel::debug, concatenate(pieces...));
+    }
+    template <typename... Pieces>
+    void info(Pieces const&... pieces)
+    {
+        write(protocol::LogLevel::info, concatenate(pieces...));
+    }
+    template <typename... Pieces>
+    void warn(Pieces const&... pieces)
+    {
+        write(protocol::LogLevel::warn, concatenate(pieces...));
+    }
+    template <typename... Pieces>
+    void error(Pieces const&... pieces)
+    {
+        write(protocol::LogLevel::error, concatenate(pieces...));
+    }
+    void write(protocol::LogLevel level, std::string_view line);
+
+private:
+    Guarded<Client<protocol::Log>> client_;
+    std::string_view name_;
+};
+
+} // namespace gemel

@@ -1,0 +1,93 @@
+// What belongs to a thread and to a task. Nothing of it is a global: the machine's thread pointer
+// finds the thread's block, and that the task's state, which lies on the first thread's stack.
+#pragma once
+
+#include "core/abi/startup.hpp"
+#include "servers/rt/heap.hpp"
+#include "servers/rt/trace.hpp"
+
+#include <gemel/arch/user.hpp>
+
+namespace gemel {
+
+struct TaskState;
+
+struct ThreadBlock {
+    TaskState* task = nullptr;
+    u64 parking_port = 0; // made when the thread first has to wait for a lock
+};
+
+// What the thread pointer points at. On every machine these two words are free for the program
+// beside its thread-local storage (x86_64 wants its own address in the first).
+struct ThreadControl {
+    void* self = nullptr;
+    ThreadBlock* block = nullptr;
+};
+
+// How a thread's area at the top of its stack is laid out: thread-local storage and ThreadControl.
+// A program without thread-local storage (hosted) uses this default.
+struct ThreadArea {
+    usize bytes = sizeof(ThreadControl);
+    // Initialises `area` (aligned to 64) and returns the thread pointer, a ThreadControl in it.
+    void* (*prepare)(void* area) = [](void* area) { return area; };
+};
+
+// Null outside a task (hosted: the kernel, the front end, unit tests).
+inline ThreadBlock* self()
+{
+    auto const* const control = static_cast<ThreadControl const*>(arch::thread_pointer());
+    return control ? control->block : nullptr;
+}
+
+// Address ranges for blocks larger than a region: from the top of the task's window downwards.
+class KernelRegions final : public RegionSource {
+public:
+    KernelRegions(u64 begin, u64 end)
+        : begin_(begin)
+        , low_(end)
+    {
+    }
+    Result<Region> allocate(u64 address, usize bytes) override;
+    void release(Region const& region, usize bytes) override;
+    u64 reserve(usize bytes) override;
+    void unreserve(u64 address, usize bytes) override;
+
+private:
+    struct Range {
+        u64 address = 0;
+        u64 bytes = 0;
+    };
+    static constexpr usize ranges_max = 64;
+    void forget(usize index);
+    u64 begin_;
+    u64 low_; // lowest address in use
+    std::array<Range, ranges_max> free_ {};
+    usize free_count_ = 0;
+};
+
+struct TaskState {
+    TaskState(Startup const& page, ThreadArea area)
+        : startup(page)
+        , thread_area(area)
+        , regions(align_up<u64>(page.address_begin, region_bytes_max),
+              align_down<u64>(page.address_end, region_bytes_max))
+        , heap(regions)
+    {
+    }
+    Startup const& startup;
+    ThreadArea thread_area;
+    KernelRegions regions;
+    Heap heap;
+    DebugTrace debug_trace;
+    std::atomic<TraceSink*> trace { nullptr };
+};
+
+inline constexpr usize thread_stack_bytes_max = region_bytes_max - page_bytes;
+
+// Runs entry(argument) in a new thread of this task. The stack (page multiple, at most
+// thread_stack_bytes_max) has an unmapped page below it and lives as long as the task; entry must
+// not return before the task ends.
+Result<Handle> spawn_thread(
+    void (*entry)(void*), void* argument, usize stack_bytes, std::string_view name);
+
+} // namespace gemel
