@@ -9,6 +9,7 @@
 
 #include "core/abi/call.hpp"
 #include "core/abi/operation.hpp"
+#include "core/abi/startup.hpp"
 #include "core/arch/types.hpp"
 #include "core/object/page.hpp"
 #include "core/object/port.hpp"
@@ -18,9 +19,13 @@
 
 #include <gemel/arch/machine.hpp>
 
+#include <cstddef>
 #include <span>
 
 namespace gemel {
+
+// Root-table entries that belong to the user half (47 bits of address).
+inline constexpr u32 user_root_entries = 256;
 
 // The processor's own part. Many processors will have one each.
 struct Cpu {
@@ -72,6 +77,9 @@ public:
     // machine has too little memory or the bundle no init; said on the console.
     bool boot(BootInfo const& info);
 
+    // More free memory: natively the boot code's own, once it has run.
+    void give_back(MemoryRange range);
+
     void on_system_call();
     void on_fault(arch::FaultReport const& report);
     void on_interrupt(u32 line);
@@ -93,18 +101,25 @@ private:
     // object/page.cpp
     void* page_new(Task* payer, PageUse use, ObjectType type = ObjectType::none);
     void page_free(void* page);
-    PageInfo& info_of(void const* page) { return pages_[machine_.physical_of(page) / page_bytes]; }
-    u32 number_of(void const* page) { return static_cast<u32>(machine_.physical_of(page) / page_bytes); }
+    PageInfo& info_of(void const* page) { return pages_[number_of(page)]; }
+    // Pages are numbered from the lowest one the machine has.
+    u32 number_of(void const* page)
+    {
+        return static_cast<u32>(machine_.physical_of(page) / page_bytes - page_base_);
+    }
+    void* page_at(u32 number) { return machine_.at_physical((number + page_base_) * page_bytes); }
     template <typename T>
     T* object_of(Row const& row)
     {
-        return static_cast<T*>(machine_.at_physical(u64 { row.object } * page_bytes));
+        return static_cast<T*>(page_at(row.object));
     }
     ObjectType type_of(Row const& row) { return pages_[row.object].type; }
 
     // object/row.cpp
     Row* look(u64 handle, Rights needed);
+    Row* look(u64 handle, ObjectType type, Rights needed);
     bool alive(Row& row);
+    Error why_dead(Row const& row);
     Row* row_new(Task& owner, u32 object, Rights rights, Row* parent);
     void row_close(Row& row);
     void row_kill_children(Row& row);
@@ -119,7 +134,7 @@ private:
     Thread* receiver_of(Port& port);
     void queue_remove(Thread& thread);
     void queue_add(Port& port, Thread& thread, ThreadState state);
-    void received(Thread& receiver, u64* words);
+    void hand_message(Thread& receiver, u64 const* words, u64 badge, u64 tag, Thread* caller);
     void notified(Thread& receiver, Port& port);
     Thread* deliver(Port& port, u64 const* words, u64 badge, u64 tag);
     void signal_port(Port& port, u64 bits);
@@ -133,7 +148,11 @@ private:
 
     // object/task.cpp
     Task* task_new(Task& creator, u32 pages, u32 rows, u32 threads, u64 const* name);
+    void task_destroy(Task& task);
     u64 task_reap(Task& task, u64 cursor);
+    void reap_page(Task& task, u32 number);
+    void reap_tables(Task& task);
+    void reap_table(Task& task, u64* table, unsigned shift, u64 base);
 
     // mm/region.cpp
     u64* region_new(Task& payer, u32 pages);
@@ -142,6 +161,7 @@ private:
     u64* slot(Task& task, u64 address, bool make);
     bool region_map(Task& task, u64 address, Row& region, u16 flags);
     bool region_unmap(Task& task, u64 address);
+    void region_unlink(u64 root, u64 address, u64& entry);
     bool region_protect(u64* leaf, u64 first, u64 pages, u16 flags);
     bool region_fill(u64* to, u64 to_page, u64* from, u64 from_page);
     void data_release(u64 physical);
@@ -154,45 +174,64 @@ private:
     void dispatch();
     void hand_over(Thread* next);
     void tick();
-    void deadlines_check(u64 now);
-    void account();
+    void deadlines_check();
+    void set_deadline(Thread& thread, u64 deadline_us);
+    void interrupt_arrived(u32 line);
+    void advance_time();
+    void preempt();
 
     // syscall/message.cpp
-    Thread* send(u64* words, bool call);
-    Thread* reply(u64 token, u64 const* words);
-    Thread* call_on(Port& port, Thread& caller, u64* words, u64 badge, u64 tag);
+    Thread* send(u64* words);
+    Thread* reply(u64 token, u64* words);
+    Thread* resume_faulted(Thread& thread, u64 const* words);
+    void call(Thread& me, u64 number);
+    Thread* call_on(Port& port, Thread& caller, u64 badge, u64 tag);
     void system_receive(Thread& me, u64 number);
     bool capabilities_move(u64* words, Task& to);
-    bool receive_from(Port& port, Thread& me, u64 number);
+    bool take_message(Port& port, Thread& me);
     void fault_call(Thread& thread, u64 tag, PendingCall pending);
 
     // syscall/call.cpp
-    void system_call(u64 number, u64* words);
+    void system_call(Thread& me, u64 number);
     void vm_allocate(Task& task, u64* words);
+    void vm_deallocate(Task& task, u64 address, u64 bytes);
     void cap_move(Task& task, u64* words);
-    void cap_derive(Task& task, Row& source, Task& to, CapOperation operation, u64* words);
+    void cap_derive(Row& source, Task& to, CapOperation operation, u64* words);
+    void cap_destroy(Row& source);
+    void cap_limit(Row& source, u64 nanoseconds);
     void cap_watch(Row& source, u64 const* words);
     void cap_inspect(Row& source, u64* words);
     void spawn(Thread& me, u64* words);
     void switch_to(Thread& me, u64 const* words);
     void debug_print(u64 const* words);
-    void signal_call(u64 const* words);
 
     // syscall/broker.cpp
     void broker_call(Row const& broker, u64* words);
     void operate(Operation operation, Row* first, Row* second, u64* words);
-    void operate_task(Operation operation, Row* first, u64* words);
+    void operate_task(Operation operation, Row& first, u64* words);
+    void operate_memory(Operation operation, Row& first, Row* second, u64* words);
     void operate_device(Operation operation, Row* first, u64* words);
     void operate_audit(Operation operation, u64* words);
+    void audit_row(u64* words);
+    void audit_thread(u64* words);
+    void audit_task(u64* words);
+    void audit_port(u64* words);
+    void bind_interrupt(u32 line, Row const& port, u64 bits);
     void thread_create(Task& task, u64* words);
-    Row* argument(HandleArgument const& wanted, u64 const* words);
+    bool argument(HandleArgument const& wanted, u64 const* words, Row*& row);
 
-    template <typename T>
-    void answer_new(Task& owner, T* object, u64* words);
+    // A new object's first row, its handle into word 2; null object: nothing (the error is pending).
+    bool answer_new(Task& owner, void* object, u64* words);
 
     // boot/boot.cpp
     bool take_memory(BootInfo const& info);
     bool start_init(BootInfo const& info);
+    u64 map_bundle(Task& init, BootInfo const& info);
+    bool fill_startup(Task& init, Startup& startup, BootInfo const& info);
+    bool load_elf(Task& task, std::span<u8 const> file, u64& entry);
+    bool load_window(Task& task, std::span<u8 const> file, u64 segment_at, u64 window);
+    void add_free(MemoryRange range);
+    void say(char const* text);
 
     [[gnu::cold, gnu::noinline]] std::nullptr_t fail(Error error)
     {
@@ -210,11 +249,13 @@ private:
     u32 free_rows_ = 0;
     u64 validity_epoch_ = 1;
     PageInfo* pages_ = nullptr;
+    u64 page_base_ = 0; // physical page number of pages_[0]
     u32 page_count_ = 0;
+    u32 broker_object_ = 0; // the page that every broker row names
     u32 page_free_ = 0;
     u32 free_pages_ = 0;
     u32 total_pages_ = 0;
-    u32 tick_now_ = 0;
+    u32 tick_now_ = 1;
     u32 next_expiry_ = ~0u;
     u64 next_deadline_ns_ = ~0ull;
     u64 calls_ = 0;
@@ -224,6 +265,7 @@ private:
     u32 scheduler_row_ = 0;
     u32 scheduler_generation_ = 0;
     u64 scheduler_bits_ = 0;
+    Task kernel_task_; // index 0: pays for what belongs to nobody
     Thread* threads_[threads_max] = {};
     u32 reply_generation_[threads_max] = {};
     Task* tasks_[tasks_max] = {};

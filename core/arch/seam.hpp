@@ -48,6 +48,8 @@ concept MemoryLike = requires(M& machine, void* pointer, void const* constant, u
     { machine.leaf_linked(value, value, pointer, flags) } noexcept -> std::same_as<void>;
     { machine.leaf_unlinked(value, value, pointer) } noexcept -> std::same_as<void>;
     { machine.leaf_changed(pointer, index, index) } noexcept -> std::same_as<void>;
+    // The leaf is about to be emptied: after this no task can reach its pages.
+    { machine.leaf_emptied(pointer) } noexcept -> std::same_as<void>;
 };
 
 template <typename M, typename Frame, typename Fpu>

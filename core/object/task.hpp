@@ -22,4 +22,20 @@ struct Task {
 
 inline constexpr u32 tasks_max = 256;
 
+// A name travels in two words; 15 bytes of it are kept.
+inline void copy_name(char* to, u64 const* words)
+{
+    for (unsigned i = 0; i < 15; ++i)
+        to[i] = static_cast<char>(words[i / 8] >> (i % 8 * 8));
+    to[15] = 0;
+}
+
+inline u64 name_word(char const* name, unsigned word)
+{
+    u64 value = 0;
+    for (unsigned i = 0; i < 8; ++i)
+        value |= u64 { static_cast<u8>(name[word * 8 + i]) } << (i * 8);
+    return value;
+}
+
 } // namespace gemel

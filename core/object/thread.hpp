@@ -40,7 +40,8 @@ struct Thread {
     u64 run_ns = 0;      // processor time used, counted at switches to and from idle and at ticks
     u32 fault_row = 0;
     u32 fault_generation = 0;
-    u32 row_index = 0; // unused rows are 0; kept for the audit
+    u64 call_badge = 0; // of the call that waits in a port's queue
+    u64 call_tag = 0;
     char name[16] = {};
     alignas(64) arch::FpuState fpu;
 };

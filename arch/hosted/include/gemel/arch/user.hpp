@@ -1,12 +1,17 @@
-// The user side of the seam: what code in a task may ask of its machine.
+// The user side of the kernel line, hosted: a call instead of a trap.
 #pragma once
 
 #include "core/base/types.hpp"
 
+namespace gemel::hosted {
+
+extern u64 current_thread_pointer; // swapped at every switch
+
+} // namespace gemel::hosted
+
 namespace gemel::arch {
 
-// In the ABI's order (core/abi/call.hpp). `number` is the status on return, `port` the reply token of
-// a received message.
+// In: the eight words, the receive port and the number word. Out: words, port, and the status in number.
 struct Registers {
     u64 words[8] = {};
     u64 port = 0;
@@ -15,8 +20,14 @@ struct Registers {
 
 void system_call(Registers& registers);
 
-// Switched with the thread. Null outside a task; otherwise a ThreadControl (servers/rt/thread.hpp).
-void* thread_pointer();
-void set_thread_pointer(void* control);
+// The run-time's own word for each thread.
+inline u64 thread_pointer()
+{
+    return hosted::current_thread_pointer;
+}
+inline void set_thread_pointer(u64 value)
+{
+    hosted::current_thread_pointer = value;
+}
 
 } // namespace gemel::arch

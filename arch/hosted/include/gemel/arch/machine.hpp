@@ -1,0 +1,152 @@
+// The hosted machine: physical memory is a memfd mapped at a fixed address, page tables are plain data
+// that every mapping is made from, and a mapping really is a mapping: mmap of the memfd's pages at
+// the task's address. Tasks have disjoint address windows, so they all live in the one process.
+#pragma once
+
+#include "core/arch/types.hpp"
+
+#include <gemel/arch/frame.hpp>
+#include <gemel/hosted/device.hpp>
+
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace gemel::arch {
+
+class Machine {
+public:
+    // Where everything lies: equal in every run, clear of the sanitizers' shadows.
+    static constexpr u64 arena_address = 0x1100'0000'0000;
+    static constexpr u64 windows_address = 0x2000'0000'0000;
+    static constexpr u64 window_bytes = u64 { 1 } << 36;
+    static constexpr u64 first_physical = 16 * page_bytes;
+
+    // Reserves `memory_bytes` (a multiple of 2 MiB, at least 8 MiB). Throws std::system_error when the
+    // host refuses.
+    explicit Machine(u64 memory_bytes);
+    ~Machine();
+    Machine(Machine const&) = delete;
+    Machine& operator=(Machine const&) = delete;
+
+    // --- the seam (core/arch/seam.hpp) ---
+    void* at_physical(u64 physical) noexcept { return arena_ + physical; }
+    u64 physical_of(void const* pointer) noexcept
+    {
+        return static_cast<u64>(static_cast<u8 const*>(pointer) - arena_);
+    }
+    void zero_page(void* page) noexcept { __builtin_memset(page, 0, page_bytes); }
+    u64 user_begin(u32 task) noexcept { return windows_address + task * window_bytes; }
+    u64 user_end(u32 task) noexcept { return user_begin(task) + window_bytes; }
+    u64 table_entry(u64 physical) noexcept { return physical | present | writable | user; }
+    u64 link_entry(u64 leaf, u16 flags) noexcept { return leaf | present | user | access_of(flags); }
+    u64 page_entry(u64 physical, PageKind kind) noexcept
+    {
+        auto const write = kind == PageKind::memory || kind == PageKind::device;
+        return physical | present | user | (write ? writable : 0);
+    }
+    u64 narrowed_entry(u64 entry, u16 flags) noexcept
+    {
+        auto const wanted = access_of(flags);
+        return (entry & (~writable | (wanted & writable))) | (wanted & no_execute);
+    }
+    u64 entry_target(u64 entry) noexcept { return entry & target_mask; }
+    void root_created(void*) noexcept { }
+    void leaf_linked(u64 root, u64 address, void* leaf, u16 flags) noexcept;
+    void leaf_unlinked(u64 root, u64 address, void* leaf) noexcept;
+    void leaf_changed(void* leaf, u32 first, u32 count) noexcept;
+    void leaf_emptied(void* leaf) noexcept;
+
+    u64 now_ns() noexcept;
+    void wake_at(u64 nanoseconds) noexcept;
+    u32 wait_for_interrupt() noexcept;
+    void interrupt_unmask(u32 line) noexcept;
+    MsiTarget msi_target(u32) noexcept { return {}; }
+    void console_write(char character) noexcept;
+    u64 entropy() noexcept;
+    void power_off(u8 status) noexcept;
+    u32 pio_read(u32 port, u32 bytes) noexcept;
+    void pio_write(u32 port, u32 bytes, u32 value) noexcept;
+    void save_fpu(FpuState&) noexcept { }
+    void load_fpu(FpuState&) noexcept { }
+    void prepare_fpu(FpuState&) noexcept { }
+    void activate(u64) noexcept { }
+    void will_run(Frame&) noexcept { }
+
+    // --- the host's side ---
+    // A device answers at ports [first, first + count). It must outlive the machine's run.
+    void attach(u32 first, u32 count, hosted::Device& device);
+    // The line becomes pending; it reaches the kernel at its next exit, or ends idling. Any time, but on
+    // the machine's own host thread.
+    void raise(u32 line) noexcept;
+    // Called (in the kernel, on whatever stack) when `descriptor` becomes readable.
+    void watch(int descriptor, std::function<void()> ready);
+    void unwatch(int descriptor);
+    // Where early output goes; standard output unless said otherwise.
+    void on_console(std::function<void(std::string_view)> sink) { console_sink_ = std::move(sink); }
+    // Before idling, and at the end: whoever buffers writes out.
+    void on_idle(std::function<void()> idle) { idle_ = std::move(idle); }
+    void flush_console();
+
+    u64 memory_bytes() const { return memory_bytes_; }
+    bool interrupt_pending() const { return (pending_ & ~masked_) != 0 || tick_pending_; }
+    u32 take_interrupt() noexcept; // masks it; interrupt_lines_max: none
+    void poll_descriptors(int timeout_ms);
+    void tick_arrived() { tick_pending_ = true; }
+    void stop_timer();
+    bool powered_off() const { return powered_off_; }
+    int exit_status() const { return exit_status_; }
+
+private:
+    static constexpr u64 present = 1;
+    static constexpr u64 writable = 2;
+    static constexpr u64 user = 4;
+    static constexpr u64 no_execute = u64 { 1 } << 63;
+    static constexpr u64 target_mask = 0x000F'FFFF'FFFF'F000;
+
+    struct Mapping {
+        u64 root;
+        u64 address;
+        u16 flags;
+    };
+    struct PortRange {
+        u32 first;
+        u32 count;
+        hosted::Device* device;
+    };
+
+    static constexpr u64 access_of(u16 flags)
+    {
+        auto const write = flags & static_cast<u16>(VmFlag::write);
+        auto const execute = flags & static_cast<u16>(VmFlag::execute);
+        return (write ? writable : 0) | (execute ? 0 : no_execute);
+    }
+    void map_pages(Mapping const& mapping, u64 const* leaf, u32 first, u32 count);
+    PortRange const* range_of(u32 port) const;
+    u64 raw_now() const;
+
+    u8* arena_ = nullptr;
+    u64 memory_bytes_;
+    int memory_descriptor_ = -1;
+    int poll_descriptor_ = -1;
+    u64 started_ns_ = 0;
+    void* timer_ = nullptr;
+    bool timer_armed_ = false;
+    u64 wake_ns_ = ~0ull;
+    u64 pending_ = 0; // lines 0..63
+    u64 masked_ = ~0ull;
+    bool tick_pending_ = false;
+    bool powered_off_ = false;
+    int exit_status_ = 0;
+    std::string console_;
+    std::function<void(std::string_view)> console_sink_;
+    std::function<void()> idle_;
+    std::unordered_multimap<void*, Mapping> mappings_;
+    std::map<int, std::function<void()>> descriptors_;
+    std::vector<PortRange> ports_;
+};
+
+} // namespace gemel::arch

@@ -1,0 +1,40 @@
+// A whole hosted system: the machine, its kernel, and the fibers its threads are.
+#pragma once
+
+#include "core/kernel.hpp"
+
+#include <gemel/arch/machine.hpp>
+
+#include <span>
+#include <string>
+
+namespace gemel::hosted {
+
+struct Options {
+    u64 memory_bytes = 256u << 20;
+    std::span<u8 const> bundle;            // the boot bundle; copied into the machine's memory
+    u64 init_entry = 0;                    // address of init's `void(u64 startup)`
+    std::string command_line;              // key=value words: init's variables
+};
+
+class System {
+public:
+    explicit System(Options const& options);
+    ~System();
+
+    arch::Machine& machine() { return machine_; }
+    Kernel& kernel() { return kernel_; }
+
+    // Boots and runs to power_off; its status. 125: the kernel did not start.
+    int run();
+
+private:
+    Options options_;
+    arch::Machine machine_;
+    Kernel kernel_;
+};
+
+// The system whose thread is running (one at a time on a host thread); null outside run().
+System* running();
+
+} // namespace gemel::hosted

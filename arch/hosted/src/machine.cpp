@@ -1,0 +1,297 @@
+// Memory, time, interrupts and devices of the hosted machine.
+#include "core/base/assert.hpp"
+
+#include <gemel/arch/machine.hpp>
+
+#include <cerrno>
+#include <csignal>
+#include <ctime>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <system_error>
+#include <unistd.h>
+
+namespace gemel::arch {
+
+namespace {
+
+constexpr int events_max = 16;
+
+[[noreturn]] void refuse(char const* what)
+{
+    throw std::system_error(errno, std::generic_category(), what);
+}
+
+} // namespace
+
+Machine::Machine(u64 memory_bytes)
+    : memory_bytes_(memory_bytes)
+{
+    memory_descriptor_ = memfd_create("gemel-memory", MFD_CLOEXEC);
+    if (memory_descriptor_ < 0)
+        refuse("memfd_create");
+    if (ftruncate(memory_descriptor_, static_cast<off_t>(memory_bytes)) != 0)
+        refuse("cannot reserve the machine's memory");
+    auto* at = mmap(reinterpret_cast<void*>(arena_address), memory_bytes, PROT_READ | PROT_WRITE,
+        MAP_SHARED | MAP_FIXED_NOREPLACE, memory_descriptor_, 0);
+    if (at == MAP_FAILED)
+        refuse("cannot map the machine's memory at its fixed address");
+    arena_ = static_cast<u8*>(at);
+    poll_descriptor_ = epoll_create1(EPOLL_CLOEXEC);
+    if (poll_descriptor_ < 0)
+        refuse("epoll_create1");
+    started_ns_ = raw_now();
+    struct sigevent event = {};
+    event.sigev_notify = SIGEV_SIGNAL;
+    event.sigev_signo = SIGALRM;
+    timer_t timer {};
+    if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0)
+        refuse("timer_create");
+    timer_ = timer;
+}
+
+Machine::~Machine()
+{
+    flush_console();
+    timer_delete(timer_);
+    for (auto const& [leaf, mapping] : mappings_)
+        munmap(reinterpret_cast<void*>(mapping.address), region_bytes_max);
+    munmap(arena_, memory_bytes_);
+    close(memory_descriptor_);
+    close(poll_descriptor_);
+}
+
+u64 Machine::raw_now() const
+{
+    timespec now {};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<u64>(now.tv_sec) * 1'000'000'000 + static_cast<u64>(now.tv_nsec);
+}
+
+u64 Machine::now_ns() noexcept
+{
+    return raw_now() - started_ns_;
+}
+
+// --- memory ---
+
+// Runs of pages that are neighbours in memory, with equal access, become one host mapping.
+void Machine::map_pages(Mapping const& mapping, u64 const* leaf, u32 first, u32 count)
+{
+    for (u32 i = first; i < first + count;) {
+        auto* address = reinterpret_cast<void*>(mapping.address + i * page_bytes);
+        auto const entry = leaf[i];
+        u32 run = 1;
+        if (entry == 0) {
+            while (i + run < first + count && leaf[i + run] == 0)
+                ++run;
+            munmap(address, run * page_bytes);
+            i += run;
+            continue;
+        }
+        while (i + run < first + count && leaf[i + run] == entry + run * page_bytes)
+            ++run;
+        auto const write
+            = (entry & writable) && (mapping.flags & static_cast<u16>(VmFlag::write));
+        auto* got = mmap(address, run * page_bytes, PROT_READ | (write ? PROT_WRITE : 0),
+            MAP_SHARED | MAP_FIXED, memory_descriptor_, static_cast<off_t>(entry_target(entry)));
+        ASSERT(got == address);
+        i += run;
+    }
+}
+
+void Machine::leaf_linked(u64 root, u64 address, void* leaf, u16 flags) noexcept
+{
+    Mapping const mapping { root, address, flags };
+    mappings_.emplace(leaf, mapping);
+    map_pages(mapping, static_cast<u64 const*>(leaf), 0, region_pages_max);
+}
+
+void Machine::leaf_unlinked(u64 root, u64 address, void* leaf) noexcept
+{
+    auto const [begin, end] = mappings_.equal_range(leaf);
+    for (auto at = begin; at != end; ++at) {
+        if (at->second.root != root || at->second.address != address)
+            continue;
+        munmap(reinterpret_cast<void*>(address), region_bytes_max);
+        mappings_.erase(at);
+        return;
+    }
+    ASSERT(false);
+}
+
+void Machine::leaf_changed(void* leaf, u32 first, u32 count) noexcept
+{
+    auto const [begin, end] = mappings_.equal_range(leaf);
+    for (auto at = begin; at != end; ++at)
+        map_pages(at->second, static_cast<u64 const*>(leaf), first, count);
+}
+
+void Machine::leaf_emptied(void* leaf) noexcept
+{
+    auto const [begin, end] = mappings_.equal_range(leaf);
+    for (auto at = begin; at != end; ++at)
+        munmap(reinterpret_cast<void*>(at->second.address), region_bytes_max);
+}
+
+// --- interrupts and time ---
+
+void Machine::raise(u32 line) noexcept
+{
+    ASSERT(line < 64);
+    pending_ |= u64 { 1 } << line;
+}
+
+void Machine::interrupt_unmask(u32 line) noexcept
+{
+    if (line < 64)
+        masked_ &= ~(u64 { 1 } << line);
+}
+
+u32 Machine::take_interrupt() noexcept
+{
+    if (tick_pending_) {
+        tick_pending_ = false;
+        poll_descriptors(0); // a busy system still hears its devices
+        return tick_line;
+    }
+    auto const lines = pending_ & ~masked_;
+    if (lines == 0)
+        return interrupt_lines_max;
+    auto const line = static_cast<u32>(__builtin_ctzll(lines));
+    pending_ &= ~(u64 { 1 } << line);
+    masked_ |= u64 { 1 } << line;
+    return line;
+}
+
+// The timer runs at 100 Hz while threads run, and stands still while the machine idles.
+void Machine::wake_at(u64 nanoseconds) noexcept
+{
+    wake_ns_ = nanoseconds;
+    if (timer_armed_ || nanoseconds == ~0ull)
+        return;
+    itimerspec const every { { 0, static_cast<long>(tick_ns) }, { 0, static_cast<long>(tick_ns) } };
+    timer_settime(timer_, 0, &every, nullptr);
+    timer_armed_ = true;
+}
+
+void Machine::stop_timer()
+{
+    if (!timer_armed_)
+        return;
+    itimerspec const never {};
+    timer_settime(timer_, 0, &never, nullptr);
+    timer_armed_ = false;
+}
+
+void Machine::poll_descriptors(int timeout_ms)
+{
+    epoll_event events[events_max];
+    auto const count = epoll_wait(poll_descriptor_, events, events_max, timeout_ms);
+    for (int i = 0; i < count; ++i) {
+        auto const found = descriptors_.find(events[i].data.fd);
+        if (found != descriptors_.end())
+            std::function<void()>(found->second)(); // a copy: it may unwatch itself
+    }
+}
+
+u32 Machine::wait_for_interrupt() noexcept
+{
+    for (;;) {
+        if ((pending_ & ~masked_) != 0)
+            return take_interrupt();
+        auto const now = now_ns();
+        if (wake_ns_ <= now) {
+            tick_pending_ = false;
+            return tick_line;
+        }
+        flush_console();
+        if (idle_)
+            idle_();
+        stop_timer();
+        auto const wait_ns = wake_ns_ - now;
+        auto const timeout
+            = wake_ns_ == ~0ull ? -1 : static_cast<int>((wait_ns + 999'999) / 1'000'000);
+        poll_descriptors(timeout);
+    }
+}
+
+void Machine::watch(int descriptor, std::function<void()> ready)
+{
+    epoll_event event {};
+    event.events = EPOLLIN;
+    event.data.fd = descriptor;
+    if (epoll_ctl(poll_descriptor_, EPOLL_CTL_ADD, descriptor, &event) != 0)
+        refuse("epoll_ctl");
+    descriptors_[descriptor] = std::move(ready);
+}
+
+void Machine::unwatch(int descriptor)
+{
+    epoll_ctl(poll_descriptor_, EPOLL_CTL_DEL, descriptor, nullptr);
+    descriptors_.erase(descriptor);
+}
+
+// --- devices ---
+
+void Machine::attach(u32 first, u32 count, hosted::Device& device)
+{
+    ports_.push_back({ first, count, &device });
+}
+
+Machine::PortRange const* Machine::range_of(u32 port) const
+{
+    for (auto const& range : ports_)
+        if (port >= range.first && port - range.first < range.count)
+            return &range;
+    return nullptr;
+}
+
+// Like a bus: nobody there reads as ones.
+u32 Machine::pio_read(u32 port, u32 bytes) noexcept
+{
+    if (auto const* range = range_of(port))
+        return range->device->read(port - range->first, bytes);
+    return bytes == 4 ? ~0u : (1u << (bytes * 8)) - 1;
+}
+
+void Machine::pio_write(u32 port, u32 bytes, u32 value) noexcept
+{
+    if (auto const* range = range_of(port))
+        range->device->write(port - range->first, bytes, value);
+}
+
+void Machine::console_write(char character) noexcept
+{
+    console_ += character;
+    if (character == '\n')
+        flush_console();
+}
+
+void Machine::flush_console()
+{
+    if (console_.empty())
+        return;
+    auto const text = std::move(console_);
+    console_.clear();
+    if (console_sink_)
+        return console_sink_(text);
+    std::string_view left = text;
+    while (!left.empty()) {
+        auto const wrote = write(STDOUT_FILENO, left.data(), left.size());
+        if (wrote <= 0)
+            return;
+        left.remove_prefix(static_cast<usize>(wrote));
+    }
+}
+
+u64 Machine::entropy() noexcept
+{
+    u64 value = 0;
+    auto const got = getrandom(&value, sizeof value, 0);
+    ASSERT(got == sizeof value);
+    return value;
+}
+
+} // namespace gemel::arch

@@ -1,0 +1,417 @@
+// Fibers: each thread of the system is one, on the stack its task gave it. The kernel runs on the
+// caller's stack; at its exit the chosen thread's fiber takes over. Signals never switch: the handler
+// only makes the interrupted code call into the kernel when it goes on (see interrupted()).
+#include "core/base/assert.hpp"
+
+#include <gemel/arch/user.hpp>
+#include <gemel/hosted/system.hpp>
+
+#include <boost/context/detail/fcontext.hpp>
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <cxxabi.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/ucontext.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/common_interface_defs.h>
+#endif
+
+extern "C" {
+extern char __executable_start;
+extern char etext;
+}
+
+namespace gemel::hosted {
+
+u64 current_thread_pointer = 0;
+
+} // namespace gemel::hosted
+
+namespace gemel::arch {
+
+namespace context = boost::context::detail;
+
+namespace {
+
+using gemel::hosted::System;
+
+// The process runs one system at a time; its signal handlers need to find it.
+struct Host {
+    System* system = nullptr;
+    Frame::Fiber fiber;           // run()'s own
+    void* stack_bottom = nullptr; // of run()'s stack, told by the sanitizer
+    usize stack_bytes = 0;
+    std::atomic<bool> in_task = false; // task code is running: ticks and faults are its own
+};
+Host host;
+
+// Only the signal handlers of this very thread look: no ordering but the compiler's is needed.
+void enter()
+{
+    host.in_task.store(false, std::memory_order_relaxed);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+}
+void go_on()
+{
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    host.in_task.store(true, std::memory_order_relaxed);
+}
+
+#if defined(__SANITIZE_ADDRESS__)
+void* begin_switch(Frame::Fiber& from, void const* bottom, usize bytes)
+{
+    __sanitizer_start_switch_fiber(&from.fake_stack, bottom, bytes);
+    return nullptr;
+}
+void end_switch(Frame::Fiber& to, bool from_host)
+{
+    void const* bottom = nullptr;
+    usize bytes = 0;
+    __sanitizer_finish_switch_fiber(to.fake_stack, &bottom, &bytes);
+    if (from_host) {
+        host.stack_bottom = const_cast<void*>(bottom);
+        host.stack_bytes = bytes;
+    }
+}
+#else
+void begin_switch(Frame::Fiber&, void const*, usize) { }
+void end_switch(Frame::Fiber&, bool) { }
+#endif
+
+void fiber_main(context::transfer_t from);
+
+// What a switch hands to the other side.
+struct Passage {
+    Frame::Fiber* from;
+};
+
+void arrive(context::transfer_t transfer, Frame::Fiber& me)
+{
+    auto* passage = static_cast<Passage*>(transfer.data);
+    passage->from->context = transfer.fctx;
+    end_switch(me, passage->from == &host.fiber);
+}
+
+void save(Frame::Fiber& fiber)
+{
+    std::memcpy(fiber.exceptions, abi::__cxa_get_globals(), sizeof fiber.exceptions);
+    fiber.thread_pointer = gemel::hosted::current_thread_pointer;
+    fiber.error_number = errno;
+}
+
+void restore(Frame::Fiber const& fiber)
+{
+    std::memcpy(static_cast<void*>(abi::__cxa_get_globals()), fiber.exceptions, sizeof fiber.exceptions);
+    gemel::hosted::current_thread_pointer = fiber.thread_pointer;
+    errno = fiber.error_number;
+}
+
+// The one place where stacks change.
+void switch_to(Frame::Fiber& from, Thread& thread)
+{
+    auto& to = thread.frame.fiber;
+    auto const top = thread.frame.stack_pointer();
+    auto const bottom = align_down<u64>(top - 1, region_bytes_max);
+    save(from);
+    if (!to.context)
+        to.context = context::make_fcontext(reinterpret_cast<void*>(top), top - bottom, fiber_main);
+    begin_switch(from, reinterpret_cast<void*>(bottom), top - bottom);
+    Passage passage { &from };
+    auto const transfer = context::jump_fcontext(to.context, &passage);
+    arrive(transfer, from);
+    restore(from);
+}
+
+// Delivers what is pending, then leaves into the thread the kernel chose.
+void leave(Thread* me)
+{
+    auto& system = *host.system;
+    auto& kernel = system.kernel();
+    while (system.machine().interrupt_pending()) [[unlikely]]
+        kernel.on_interrupt(system.machine().take_interrupt());
+    if (kernel.cpu().current != me)
+        switch_to(me->frame.fiber, *kernel.cpu().current);
+}
+
+[[noreturn]] void ended_without_exit()
+{
+    auto& kernel = host.system->kernel();
+    for (;;) {
+        enter();
+        auto* me = kernel.cpu().current;
+        kernel.on_fault({ FaultKind::illegal_instruction, 0, 0 });
+        leave(me);
+        go_on();
+    }
+}
+
+void fiber_main(context::transfer_t transfer)
+{
+    auto& kernel = host.system->kernel();
+    auto& frame = kernel.cpu().current->frame;
+    arrive(transfer, frame.fiber);
+    restore(frame.fiber);
+    auto const entry = reinterpret_cast<void (*)(u64)>(frame.instruction_pointer());
+    auto const argument = frame.argument();
+    go_on();
+    entry(argument);
+    ended_without_exit();
+}
+
+// --- interrupted task code ---
+
+// A copy of what the kernel's sigreturn needs, kept on the interrupted thread's stack.
+struct Interrupted {
+    int signal;
+    FaultReport fault;
+    ucontext_t context;
+    // the FPU area follows, 64-byte aligned, as large as this processor's state
+};
+
+// Runs as if the interrupted code had called it; goes back to that code with every register as it was.
+[[noreturn]] void interrupted(Interrupted* saved)
+{
+    enter();
+    auto& kernel = host.system->kernel();
+    auto* me = kernel.cpu().current;
+    auto& frame = me->frame;
+    if (saved->signal != SIGALRM) {
+        auto& registers = saved->context.uc_mcontext.gregs;
+        auto const top = frame.stack_pointer();
+        frame.instruction_pointer() = static_cast<u64>(registers[REG_RIP]);
+        frame.stack_pointer() = static_cast<u64>(registers[REG_RSP]);
+        kernel.on_fault(saved->fault);
+        frame.stack_pointer() = top;
+    } else {
+        host.system->machine().tick_arrived();
+    }
+    leave(me);
+    go_on();
+    // sigreturn(2) takes the signal frame from the stack pointer.
+    asm volatile("mov %0, %%rsp\n\tmov %1, %%eax\n\tsyscall"
+                 :
+                 : "r"(&saved->context), "i"(SYS_rt_sigreturn)
+                 : "memory");
+    __builtin_unreachable();
+}
+
+bool in_program_text(ucontext_t const& context)
+{
+    auto const at = static_cast<u64>(context.uc_mcontext.gregs[REG_RIP]);
+    return at >= reinterpret_cast<u64>(&__executable_start) && at < reinterpret_cast<u64>(&etext);
+}
+
+usize fpu_bytes(ucontext_t const& context)
+{
+    // The extended area's size stands in the software-reserved bytes (sigcontext.h, FP_XSTATE_MAGIC1).
+    auto const* area = reinterpret_cast<u8 const*>(context.uc_mcontext.fpregs);
+    u32 magic = 0;
+    u32 extended = 0;
+    std::memcpy(&magic, area + 464, sizeof magic);
+    std::memcpy(&extended, area + 468, sizeof extended);
+    return magic == 0x46505853 ? extended : 512;
+}
+
+// Makes the interrupted code call interrupted() on `stack_top` when the handler returns.
+void redirect(int signal, FaultReport const& fault, ucontext_t& context, u64 stack_top)
+{
+    auto const bytes = fpu_bytes(context);
+    auto* fpu = reinterpret_cast<u8*>(align_down<u64>(stack_top - bytes, 64));
+    auto* saved = reinterpret_cast<Interrupted*>(
+        align_down<u64>(reinterpret_cast<u64>(fpu) - sizeof(Interrupted), 64));
+    std::memcpy(fpu, context.uc_mcontext.fpregs, bytes);
+    saved->signal = signal;
+    saved->fault = fault;
+    saved->context = context;
+    saved->context.uc_mcontext.fpregs = reinterpret_cast<fpregset_t>(fpu);
+    auto& registers = context.uc_mcontext.gregs;
+    registers[REG_RIP] = static_cast<greg_t>(reinterpret_cast<u64>(&interrupted));
+    registers[REG_RDI] = static_cast<greg_t>(reinterpret_cast<u64>(saved));
+    registers[REG_RSP] = static_cast<greg_t>(reinterpret_cast<u64>(saved) - 256 - 8);
+    registers[REG_EFL] &= ~0x400; // direction flag
+}
+
+constexpr u64 red_zone = 128;
+
+void on_tick(int signal, siginfo_t*, void* raw)
+{
+    auto const saved_errno = errno;
+    if (host.system) {
+        auto& context = *static_cast<ucontext_t*>(raw);
+        auto const stack = static_cast<u64>(context.uc_mcontext.gregs[REG_RSP]);
+        if (host.in_task && in_program_text(context))
+            redirect(signal, {}, context, stack - red_zone);
+        else
+            host.system->machine().tick_arrived();
+    }
+    errno = saved_errno;
+}
+
+FaultReport report_of(int signal, siginfo_t const& info, ucontext_t const& context)
+{
+    FaultReport report;
+    report.code = static_cast<u64>(context.uc_mcontext.gregs[REG_ERR]);
+    switch (signal) {
+    case SIGSEGV:
+    case SIGBUS:
+        report.kind = FaultKind::page;
+        report.address = reinterpret_cast<u64>(info.si_addr);
+        break;
+    case SIGILL:
+        report.kind = FaultKind::illegal_instruction;
+        break;
+    case SIGFPE:
+        report.kind = FaultKind::arithmetic;
+        break;
+    case SIGTRAP:
+        report.kind = FaultKind::breakpoint;
+        break;
+    default:
+        report.kind = FaultKind::other;
+        break;
+    }
+    return report;
+}
+
+// A fault of task code becomes a call to its fault port. The stack it stood on may be the trouble, so
+// the call is made on a fresh one. A fault anywhere else is a bug of ours: die as the host does.
+void on_fault_signal(int signal, siginfo_t* info, void* raw)
+{
+    if (!host.system || !host.in_task) {
+        std::signal(signal, SIG_DFL);
+        return; // the instruction runs again and takes the default action
+    }
+    auto& context = *static_cast<ucontext_t*>(raw);
+    constexpr usize stack_bytes = 64 * 1024;
+    auto* stack = mmap(nullptr, stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (stack == MAP_FAILED) {
+        std::signal(signal, SIG_DFL);
+        return;
+    }
+    redirect(signal, report_of(signal, *info, context), context,
+        reinterpret_cast<u64>(stack) + stack_bytes);
+}
+
+constexpr int fault_signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE };
+
+void install_handlers()
+{
+    constexpr usize stack_bytes = 64 * 1024;
+    stack_t alternate {};
+    alternate.ss_sp = mmap(nullptr, stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    alternate.ss_size = stack_bytes;
+    sigaltstack(&alternate, nullptr);
+    struct sigaction action {};
+    sigemptyset(&action.sa_mask);
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
+    action.sa_sigaction = on_tick;
+    sigaction(SIGALRM, &action, nullptr);
+    action.sa_flags |= SA_NODEFER;
+    action.sa_sigaction = on_fault_signal;
+    for (auto const signal : fault_signals)
+        sigaction(signal, &action, nullptr);
+}
+
+} // namespace
+
+void system_call(Registers& registers)
+{
+    auto& kernel = host.system->kernel();
+    enter();
+    auto* me = kernel.cpu().current;
+    auto& frame = me->frame;
+    std::memcpy(frame.words(), registers.words, sizeof registers.words);
+    frame.port() = registers.port;
+    frame.status() = registers.number;
+    kernel.on_system_call();
+    leave(me);
+    std::memcpy(registers.words, frame.words(), sizeof registers.words);
+    registers.port = frame.port();
+    registers.number = frame.status();
+    go_on();
+}
+
+// Back to run(); whoever was running never goes on.
+void Machine::power_off(u8 status) noexcept
+{
+    powered_off_ = true;
+    exit_status_ = status;
+    stop_timer();
+    flush_console();
+    if (idle_)
+        idle_();
+    auto* current = host.system ? host.system->kernel().cpu().current : nullptr;
+    static Frame::Fiber abandoned;
+    auto& from = current ? current->frame.fiber : abandoned;
+    begin_switch(from, host.stack_bottom, host.stack_bytes);
+    Passage passage { &from };
+    context::jump_fcontext(host.fiber.context, &passage);
+    __builtin_unreachable();
+}
+
+} // namespace gemel::arch
+
+namespace gemel::hosted {
+
+System::System(Options const& options)
+    : options_(options)
+    , machine_(options.memory_bytes)
+    , kernel_(machine_)
+{
+}
+
+System::~System() = default;
+
+System* running()
+{
+    return arch::host.system;
+}
+
+int System::run()
+{
+    auto const bundle_bytes = align_up<u64>(options_.bundle.size(), page_bytes);
+    auto const memory_end = machine_.memory_bytes() - bundle_bytes;
+    if (!options_.bundle.empty())
+        std::memcpy(machine_.at_physical(memory_end), options_.bundle.data(), options_.bundle.size());
+    MemoryRange const memory[] = { { arch::Machine::first_physical, memory_end } };
+    BootInfo info;
+    info.memory = memory;
+    info.bundle = { memory_end, memory_end + bundle_bytes };
+    info.bundle_bytes = options_.bundle.size();
+    info.init_entry = options_.init_entry;
+    info.command_line = options_.command_line.c_str();
+    arch::host.system = this;
+    arch::enter();
+    arch::install_handlers();
+    int status = 125;
+    if (kernel_.boot(info)) {
+        arch::switch_to(arch::host.fiber, *kernel_.cpu().current);
+        status = machine_.exit_status();
+    }
+    arch::enter();
+    arch::host.system = nullptr;
+    machine_.stop_timer();
+    machine_.flush_console();
+    return status;
+}
+
+} // namespace gemel::hosted
+
+namespace gemel {
+
+// An assertion of the kernel or of a device model; a task's own goes to its run-time first.
+void assertion_failed(char const* expression, char const* file, int line)
+{
+    std::fprintf(stderr, "gemel: assertion failed: %s (%s:%d)\n", expression, file, line);
+    std::abort();
+}
+
+} // namespace gemel

@@ -1,0 +1,252 @@
+// From a list of memory ranges to init's first instruction. Runs once; natively this code is in .init
+// and its memory is given back.
+#include "core/boot/bundle.hpp"
+#include "core/kernel.hpp"
+
+#include <new>
+
+namespace gemel {
+
+namespace {
+
+constexpr u32 rows_min = 4096;
+constexpr u32 rows_max = 65536;
+constexpr u32 init_stack_pages = 128;
+constexpr u8 init_priority = 5;
+constexpr u32 pages_kept = 16; // not init's: the kernel's own last reserve
+
+struct BrokerStart {
+    char const* name;
+    Broker broker;
+};
+
+constexpr BrokerStart brokers[] = {
+    { "broker-task", Broker::task },
+    { "broker-mm", Broker::mm },
+    { "broker-phys", Broker::phys },
+    { "broker-irq", Broker::irq },
+    { "broker-pio", Broker::pio },
+    { "broker-sched", Broker::sched },
+    { "broker-audit", Broker::audit },
+    { "broker-machine", Broker::machine },
+};
+
+// The badge that allows a broker's operations: their numbers are consecutive.
+constexpr u64 whole_broker(Broker broker)
+{
+    u32 first = 0xFF;
+    u32 last = 0;
+    for (auto const& info : operations) {
+        if (info.broker != broker)
+            continue;
+        auto const number = static_cast<u32>(info.operation);
+        first = number < first ? number : first;
+        last = number > last ? number : last;
+    }
+    return broker_badge(static_cast<Operation>(first), last - first + 1);
+}
+
+void add_capability(Startup& startup, char const* name, u64 handle)
+{
+    auto& entry = startup.capabilities[startup.capability_count++];
+    for (usize i = 0; i + 1 < sizeof entry.name && name[i] != 0; ++i)
+        entry.name[i] = name[i];
+    entry.handle = handle;
+}
+
+// Splits the command line into NUL-terminated words; those with '=' are init's variables.
+void add_variables(Startup& startup, char const* line)
+{
+    while (*line != 0) {
+        while (*line == ' ')
+            ++line;
+        auto const* end = line;
+        bool variable = false;
+        while (*end != 0 && *end != ' ')
+            variable |= *end++ == '=';
+        auto const bytes = static_cast<u32>(end - line);
+        if (variable && startup.text_bytes + bytes + 1 <= startup_text_max) {
+            for (u32 i = 0; i < bytes; ++i)
+                startup.text[startup.text_bytes + i] = line[i];
+            startup.text_bytes += bytes + 1;
+            ++startup.variable_count;
+        }
+        line = end;
+    }
+}
+
+} // namespace
+
+void Kernel::say(char const* text)
+{
+    while (*text != 0)
+        machine_.console_write(*text++);
+}
+
+// The page and row tables go to the start of the largest range; the rest is free memory.
+bool Kernel::take_memory(BootInfo const& info)
+{
+    u64 lowest = ~0ull;
+    u64 highest = 0;
+    MemoryRange largest;
+    for (auto const& range : info.memory) {
+        lowest = range.begin < lowest ? range.begin : lowest;
+        highest = range.end > highest ? range.end : highest;
+        if (range.end - range.begin > largest.end - largest.begin)
+            largest = range;
+    }
+    if (highest <= lowest)
+        return false;
+    page_base_ = lowest / page_bytes - 1; // number 0 means none
+    page_count_ = static_cast<u32>(highest / page_bytes - page_base_);
+    auto const wanted = page_count_ / 2;
+    row_count_ = wanted < rows_min ? rows_min : wanted > rows_max ? rows_max : wanted;
+    auto const page_table = align_up<u64>(u64 { page_count_ } * sizeof(PageInfo), page_bytes);
+    auto const row_table = align_up<u64>(u64 { row_count_ } * sizeof(Row), page_bytes);
+    if (largest.end - largest.begin < page_table + row_table + 256 * page_bytes)
+        return false;
+    pages_ = static_cast<PageInfo*>(machine_.at_physical(largest.begin));
+    rows_ = static_cast<Row*>(machine_.at_physical(largest.begin + page_table));
+    for (u32 i = 0; i < page_count_; ++i)
+        ::new (&pages_[i]) PageInfo;
+    for (u32 i = row_count_; i-- > 0;) {
+        ::new (&rows_[i]) Row;
+        rows_[i].next_free = i + 1 < row_count_ ? i + 1 : 0;
+    }
+    row_free_ = 1;
+    free_rows_ = row_count_ - 1;
+    auto const tables_end = largest.begin + page_table + row_table;
+    for (auto const& range : info.memory)
+        add_free(range.begin == largest.begin ? MemoryRange { tables_end, range.end } : range);
+    total_pages_ = free_pages_;
+    return true;
+}
+
+// In front of the list, in ascending order: memory is handed out upwards.
+void Kernel::add_free(MemoryRange range)
+{
+    for (auto at = range.end; at > range.begin;) {
+        at -= page_bytes;
+        auto const number = static_cast<u32>(at / page_bytes - page_base_);
+        pages_[number].use = PageUse::free;
+        pages_[number].next_free = page_free_;
+        page_free_ = number;
+        ++free_pages_;
+    }
+}
+
+// Natively boot code gives its own memory back once the first thread is chosen.
+void Kernel::give_back(MemoryRange range)
+{
+    add_free(range);
+    auto const pages = static_cast<u32>((range.end - range.begin) / page_bytes);
+    total_pages_ += pages;
+    kernel_task_.pages += pages;
+}
+
+bool Kernel::boot(BootInfo const& info)
+{
+    if (!take_memory(info)) {
+        say("gemel: not enough memory to start\n");
+        return false;
+    }
+    kernel_task_.pages = free_pages_;
+    kernel_task_.rows = free_rows_;
+    kernel_task_.threads = threads_max;
+    tasks_[0] = &kernel_task_;
+    if (!start_init(info)) {
+        say("gemel: cannot start init (is gemel/servers/init in the boot bundle, and is there memory?)\n");
+        return false;
+    }
+    return true;
+}
+
+// The bundle, read-only, over as many regions as it needs, one after the other.
+u64 Kernel::map_bundle(Task& init, BootInfo const& info)
+{
+    auto const pages = align_up<u64>(info.bundle_bytes, page_bytes) / page_bytes;
+    u64 begin = 0;
+    for (u64 done = 0; done < pages; done += region_pages_max) {
+        auto const left = pages - done;
+        auto const count = static_cast<u32>(left < region_pages_max ? left : region_pages_max);
+        auto* leaf = region_physical(init, info.bundle.begin / page_bytes + done, count, 0);
+        auto* row = leaf ? row_new(init, number_of(leaf), rights_all & ~Rights(Right::write), nullptr)
+                         : nullptr;
+        auto const address = row ? free_address(init) : 0;
+        if (address == 0
+            || !region_map(init, address, *row, static_cast<u16>(VmFlag::read)))
+            return 0;
+        begin = begin == 0 ? address : begin;
+    }
+    return begin;
+}
+
+bool Kernel::fill_startup(Task& init, Startup& startup, BootInfo const& info)
+{
+    startup.task_id = init.index;
+    startup.address_begin = machine_.user_begin(init.index);
+    startup.address_end = machine_.user_end(init.index);
+    startup.bundle_bytes = info.bundle_bytes;
+    startup.acpi_rsdp = info.acpi_rsdp;
+    startup.device_tree = info.device_tree.begin;
+    startup.device_tree_bytes = info.device_tree_bytes;
+    startup.boot_ns = machine_.now_ns();
+    add_variables(startup, info.command_line);
+    auto* self = row_new(init, number_of(&init), rights_all, nullptr);
+    if (!self)
+        return false;
+    add_capability(startup, "task-self", handle_of(*self));
+    for (auto const& start : brokers) {
+        auto* row = row_new(init, broker_object_, Right::call | Right::derive, nullptr);
+        if (!row)
+            return false;
+        row->badge = whole_broker(start.broker);
+        add_capability(startup, start.name, handle_of(*row));
+    }
+    return true;
+}
+
+bool Kernel::start_init(BootInfo const& info)
+{
+    u64 const name[2] = { 0x74696E69, 0 }; // "init"
+    auto* broker_page = page_new(&kernel_task_, PageUse::object, ObjectType::broker);
+    if (!broker_page)
+        return false;
+    broker_object_ = number_of(broker_page);
+    auto* init = task_new(kernel_task_, free_pages_ - pages_kept, free_rows_ - 1, threads_max - 1, name);
+    if (!init)
+        return false;
+    auto entry = info.init_entry;
+    auto const* bundle = static_cast<u8 const*>(machine_.at_physical(info.bundle.begin));
+    if (entry == 0
+        && !load_elf(*init, bundle_find({ bundle, info.bundle_bytes }, "gemel/servers/init"), entry))
+        return false;
+    auto const bundle_address = map_bundle(*init, info);
+    auto* startup_leaf = region_new(*init, 1);
+    auto* stack_leaf = region_new(*init, init_stack_pages);
+    auto* startup_row = startup_leaf ? row_new(*init, number_of(startup_leaf), rights_all, nullptr) : nullptr;
+    auto* stack_row = stack_leaf ? row_new(*init, number_of(stack_leaf), rights_all, nullptr) : nullptr;
+    if (!startup_row || !stack_row)
+        return false;
+    auto& startup = *::new (machine_.at_physical(machine_.entry_target(startup_leaf[0]))) Startup;
+    if (!fill_startup(*init, startup, info))
+        return false;
+    startup.bundle_address = bundle_address;
+    auto const startup_address = free_address(*init);
+    if (!region_map(*init, startup_address, *startup_row, static_cast<u16>(VmFlag::read)))
+        return false;
+    startup.stack_base = free_address(*init);
+    startup.stack_bytes = init_stack_pages * page_bytes;
+    auto const read_write = static_cast<u16>(static_cast<u16>(VmFlag::read) | static_cast<u16>(VmFlag::write));
+    if (!region_map(*init, startup.stack_base, *stack_row, read_write))
+        return false;
+    auto* thread = thread_new(*init, entry, startup.stack_base + startup.stack_bytes, startup_address, init_priority);
+    if (!thread)
+        return false;
+    copy_name(thread->name, name);
+    make_ready(*thread);
+    dispatch();
+    return true;
+}
+
+} // namespace gemel

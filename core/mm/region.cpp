@@ -1,0 +1,243 @@
+// Memory. A region is a leaf page table (up to 512 pages): mapping it links the leaf into a task's
+// tables, so sharing and unmapping touch one entry whatever the size, and rights narrow per link.
+#include "core/kernel.hpp"
+
+namespace gemel {
+
+namespace {
+
+constexpr u16 flag(VmFlag value)
+{
+    return static_cast<u16>(value);
+}
+
+constexpr u16 vm_access = flag(VmFlag::read) | flag(VmFlag::write) | flag(VmFlag::execute);
+
+// The access flags ask for rights; writable and executable at once is never given.
+bool access_allowed(u16 flags, Rights rights)
+{
+    Rights needed = 0;
+    if (flags & flag(VmFlag::read))
+        needed = needed | Right::read;
+    if (flags & flag(VmFlag::write))
+        needed = needed | Right::write;
+    if (flags & flag(VmFlag::execute))
+        needed = needed | Right::execute;
+    return (needed & ~rights) == 0;
+}
+
+bool access_sane(u16 flags)
+{
+    auto const both = flag(VmFlag::write) | flag(VmFlag::execute);
+    return (flags & ~vm_access) == 0 && (flags & flag(VmFlag::read)) && (flags & both) != both;
+}
+
+} // namespace
+
+// A region of zeroed memory. Null: too_big, quota, no_memory; nothing is kept then.
+u64* Kernel::region_new(Task& payer, u32 pages)
+{
+    if (pages == 0 || pages > region_pages_max)
+        return fail(pages == 0 ? Error::invalid : Error::too_big);
+    auto* leaf = static_cast<u64*>(page_new(&payer, PageUse::object, ObjectType::region));
+    if (!leaf)
+        return nullptr;
+    for (u32 i = 0; i < pages; ++i) {
+        auto* page = page_new(&payer, PageUse::data);
+        if (!page) {
+            region_destroy(leaf);
+            return nullptr;
+        }
+        info_of(page).links = 1;
+        leaf[i] = machine_.page_entry(machine_.physical_of(page), arch::PageKind::memory);
+    }
+    return leaf;
+}
+
+// A region over physical memory that is not the kernel's to give away: device windows, boot data.
+u64* Kernel::region_physical(Task& payer, u64 first_page, u32 pages, u16 flags)
+{
+    constexpr u64 physical_pages = 1ull << 40;
+    if (pages == 0 || first_page >= physical_pages || pages > physical_pages - first_page)
+        return fail(Error::invalid);
+    if (pages > region_pages_max)
+        return fail(Error::too_big);
+    auto* leaf = static_cast<u64*>(page_new(&payer, PageUse::object, ObjectType::region));
+    if (!leaf)
+        return nullptr;
+    info_of(leaf).physical = 1;
+    auto const write = (flags & static_cast<u16>(PhysFlag::write)) != 0;
+    auto const device = (flags & static_cast<u16>(PhysFlag::uncached)) != 0;
+    auto const kind = device
+        ? (write ? arch::PageKind::device : arch::PageKind::device_read_only)
+        : (write ? arch::PageKind::memory : arch::PageKind::memory_read_only);
+    for (u32 i = 0; i < pages; ++i)
+        leaf[i] = machine_.page_entry((first_page + i) * page_bytes, kind);
+    return leaf;
+}
+
+// One leaf entry less holds the page.
+void Kernel::data_release(u64 physical)
+{
+    auto* page = machine_.at_physical(physical);
+    if (--info_of(page).links == 0)
+        page_free(page);
+}
+
+// Every mapping loses the memory before any of it can be used again. The leaf itself stays, empty,
+// while tables still point at it.
+void Kernel::region_destroy(u64* leaf)
+{
+    auto& info = info_of(leaf);
+    auto const physical = info.physical != 0;
+    machine_.leaf_emptied(leaf);
+    for (u32 i = region_pages_max; i-- > 0;) {
+        auto const entry = leaf[i];
+        leaf[i] = 0;
+        if (entry != 0 && !physical)
+            data_release(machine_.entry_target(entry));
+    }
+    if (info.links == 0)
+        return page_free(leaf);
+    ++info.generation;
+    info.use = PageUse::zombie_leaf;
+    info.type = ObjectType::none;
+    if (auto* payer = tasks_[info.owner])
+        ++payer->pages;
+    info.owner = 0;
+}
+
+// The table entry for an address; null: invalid, or (make) quota and no_memory.
+u64* Kernel::slot(Task& task, u64 address, bool make)
+{
+    if (address % region_bytes_max != 0)
+        return fail(Error::align);
+    if (address < machine_.user_begin(task.index) || address >= machine_.user_end(task.index))
+        return fail(Error::invalid);
+    auto* table = static_cast<u64*>(machine_.at_physical(task.root));
+    for (unsigned shift = 39;; shift -= 9) {
+        auto& entry = table[address >> shift & 511];
+        if (shift == 21)
+            return &entry;
+        if (entry == 0) {
+            if (!make)
+                return fail(Error::not_found);
+            auto* next = page_new(&task, PageUse::table);
+            if (!next)
+                return nullptr;
+            entry = machine_.table_entry(machine_.physical_of(next));
+        }
+        table = static_cast<u64*>(machine_.at_physical(machine_.entry_target(entry)));
+    }
+}
+
+bool Kernel::region_map(Task& task, u64 address, Row& region, u16 flags)
+{
+    if (!access_sane(flags)) {
+        fail(Error::invalid);
+        return false;
+    }
+    if (!access_allowed(flags, region.rights)) {
+        fail(Error::no_rights);
+        return false;
+    }
+    auto* entry = slot(task, address, true);
+    if (!entry)
+        return false;
+    if (*entry != 0) {
+        fail(Error::exists);
+        return false;
+    }
+    auto* leaf = object_of<u64>(region);
+    *entry = machine_.link_entry(machine_.physical_of(leaf), flags);
+    ++info_of(leaf).links;
+    machine_.leaf_linked(task.root, address, leaf, flags);
+    return true;
+}
+
+bool Kernel::region_unmap(Task& task, u64 address)
+{
+    auto* entry = slot(task, address, false);
+    if (!entry)
+        return false;
+    if (*entry == 0) {
+        fail(Error::not_found);
+        return false;
+    }
+    region_unlink(task.root, address, *entry);
+    return true;
+}
+
+void Kernel::region_unlink(u64 root, u64 address, u64& entry)
+{
+    auto* leaf = static_cast<u64*>(machine_.at_physical(machine_.entry_target(entry)));
+    entry = 0;
+    machine_.leaf_unlinked(root, address, leaf);
+    auto& info = info_of(leaf);
+    if (--info.links != 0)
+        return;
+    if (info.use == PageUse::zombie_leaf) {
+        page_free(leaf);
+    } else if (info.orphan != 0) {
+        region_destroy(leaf);
+    }
+}
+
+// Takes access away from pages of the region itself, in every task that maps it.
+bool Kernel::region_protect(u64* leaf, u64 first, u64 pages, u16 flags)
+{
+    if (first >= region_pages_max || pages > region_pages_max - first || (flags & ~vm_access)) {
+        fail(Error::invalid);
+        return false;
+    }
+    for (auto i = first; i < first + pages; ++i)
+        if (leaf[i] != 0)
+            leaf[i] = machine_.narrowed_entry(leaf[i], flags);
+    machine_.leaf_changed(leaf, static_cast<u32>(first), static_cast<u32>(pages));
+    return true;
+}
+
+// The source's page also becomes the destination's: what a pager answers a fault with.
+bool Kernel::region_fill(u64* to, u64 to_page, u64* from, u64 from_page)
+{
+    if (to_page >= region_pages_max || from_page >= region_pages_max || from[from_page] == 0
+        || info_of(to).physical || info_of(from).physical) {
+        fail(Error::invalid);
+        return false;
+    }
+    auto const old = to[to_page];
+    auto& info = info_of(machine_.at_physical(machine_.entry_target(from[from_page])));
+    if (info.links == 0xFFFF) {
+        fail(Error::too_big);
+        return false;
+    }
+    ++info.links;
+    to[to_page] = from[from_page];
+    machine_.leaf_changed(to, static_cast<u32>(to_page), 1);
+    if (old != 0)
+        data_release(machine_.entry_target(old));
+    return true;
+}
+
+// The next address at which a region fits; 0 and no_memory when the window is full.
+u64 Kernel::free_address(Task& task)
+{
+    auto const begin = machine_.user_begin(task.index);
+    auto const end = machine_.user_end(task.index);
+    constexpr u32 tries_max = 65536;
+    auto address = task.next_address;
+    for (u32 i = 0; i < tries_max; ++i, address += region_bytes_max) {
+        if (address < begin || address >= end)
+            address = begin;
+        auto* entry = slot(task, address, false);
+        error_ = 0;
+        if (!entry || *entry == 0) {
+            task.next_address = address + region_bytes_max;
+            return address;
+        }
+    }
+    fail(Error::no_memory);
+    return 0;
+}
+
+} // namespace gemel

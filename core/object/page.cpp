@@ -1,0 +1,43 @@
+// Pages: allocation, and who pays.
+#include "core/kernel.hpp"
+
+namespace gemel {
+
+void* Kernel::page_new(Task* payer, PageUse use, ObjectType type)
+{
+    if (payer->pages == 0) [[unlikely]]
+        return fail(Error::quota);
+    if (page_free_ == 0) [[unlikely]]
+        return fail(Error::no_memory);
+    auto const number = page_free_;
+    auto& info = pages_[number];
+    page_free_ = info.next_free;
+    --free_pages_;
+    --payer->pages;
+    info.use = use;
+    info.type = type;
+    info.owner = payer->index;
+    info.links = 0;
+    info.physical = 0;
+    info.orphan = 0;
+    auto* page = page_at(number);
+    machine_.zero_page(page);
+    return page;
+}
+
+void Kernel::page_free(void* page)
+{
+    auto const number = number_of(page);
+    auto& info = pages_[number];
+    if (auto* payer = tasks_[info.owner])
+        ++payer->pages;
+    ++info.generation;
+    info.use = PageUse::free;
+    info.type = ObjectType::none;
+    info.owner = 0;
+    info.next_free = page_free_;
+    page_free_ = number;
+    ++free_pages_;
+}
+
+} // namespace gemel

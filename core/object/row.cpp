@@ -1,0 +1,209 @@
+// Capability rows: constant-time look-up and revocation. A row remembers the epoch its parent had when
+// it was derived; revoking bumps the parent's epoch, and every row below it is found dead when it is
+// next used, because the validity epoch moved as well.
+#include "core/kernel.hpp"
+
+namespace gemel {
+
+// Walks up to the first ancestor known to be alive in this validity epoch.
+bool Kernel::alive(Row& row)
+{
+    if (pages_[row.object].generation != row.object_generation)
+        return false;
+    for (auto* at = &row;;) {
+        if (at->expiry_tick != 0 && tick_now_ >= at->expiry_tick)
+            return false;
+        if (at->parent == 0)
+            break;
+        auto* parent = &rows_[at->parent];
+        if (at->parent_epoch != parent->epoch)
+            return false;
+        if (parent->stamp == validity_epoch_)
+            break;
+        at = parent;
+    }
+    row.stamp = validity_epoch_;
+    return true;
+}
+
+Error Kernel::why_dead(Row const& row)
+{
+    return pages_[row.object].generation != row.object_generation ? Error::dead : Error::revoked;
+}
+
+Row* Kernel::look(u64 handle, Rights needed)
+{
+    auto const index = static_cast<u32>(handle);
+    if (index >= row_count_ || rows_[index].generation != handle >> 32) [[unlikely]]
+        return fail(Error::cap_invalid);
+    auto& row = rows_[index];
+    if (row.owner != cpu_.current->task->index) [[unlikely]]
+        return fail(row.owner == 0 ? Error::cap_invalid : Error::not_owner);
+    // The object is checked at each use: its end does not move the validity epoch.
+    if (row.stamp != validity_epoch_ || pages_[row.object].generation != row.object_generation)
+        [[unlikely]] {
+        if (!alive(row)) {
+            auto const why = why_dead(row);
+            row_told(row);
+            return fail(why);
+        }
+    }
+    if ((needed & ~row.rights) != 0) [[unlikely]]
+        return fail(Error::no_rights);
+    return &row;
+}
+
+Row* Kernel::look(u64 handle, ObjectType type, Rights needed)
+{
+    auto* row = look(handle, 0);
+    if (!row)
+        return nullptr;
+    if (type_of(*row) != type)
+        return fail(type == ObjectType::port ? Error::port_invalid : Error::cap_invalid);
+    if ((needed & ~row->rights) != 0)
+        return fail(Error::no_rights);
+    return row;
+}
+
+Row* Kernel::row_new(Task& owner, u32 object, Rights rights, Row* parent)
+{
+    if (owner.rows == 0)
+        return fail(Error::quota);
+    if (row_free_ == 0)
+        return fail(Error::no_memory);
+    if (parent && parent->children == 0xFFFF)
+        return fail(Error::too_big);
+    auto const index = row_free_;
+    auto& row = rows_[index];
+    row_free_ = row.next_free;
+    --free_rows_;
+    --owner.rows;
+    row.badge = 0;
+    row.stamp = 0;
+    row.object = object;
+    row.object_generation = pages_[object].generation;
+    row.parent = 0;
+    row.parent_epoch = 0;
+    row.watch = 0;
+    row.expiry_tick = 0;
+    row.owner = owner.index;
+    row.rights = rights;
+    row.children = 0;
+    row.depth = 0;
+    if (parent) {
+        ++parent->children;
+        row.badge = parent->badge;
+        row.parent = index_of(*parent);
+        row.parent_epoch = parent->epoch;
+        row.expiry_tick = parent->expiry_tick;
+        row.depth = parent->depth + 1;
+    }
+    return &row;
+}
+
+// Tells the row's watcher, if the watcher's own capability still lives.
+void Kernel::row_told(Row& row)
+{
+    if (row.watch == 0)
+        return;
+    auto& port_row = rows_[row.watch];
+    if (port_row.generation == row.watch_generation && port_row.owner != 0 && alive(port_row))
+        signal_port(*object_of<Port>(port_row), 1ull << row.watch_bit);
+}
+
+void Kernel::row_kill_children(Row& row)
+{
+    ++row.epoch;
+    ++validity_epoch_;
+    row.children = 0;
+    row_told(row);
+}
+
+// Drops the row. What was derived from it dies with it; a root row takes its object along.
+void Kernel::row_close(Row& row)
+{
+    ++row.epoch;
+    if (row.children != 0)
+        ++validity_epoch_;
+    row_told(row);
+    row.watch = 0;
+    if (row.parent != 0) {
+        auto& parent = rows_[row.parent];
+        if (parent.epoch == row.parent_epoch && --parent.children == 0)
+            row_told(parent);
+    } else if (pages_[row.object].generation == row.object_generation) {
+        object_abandoned(row);
+    }
+    if (auto* owner = tasks_[row.owner])
+        ++owner->rows;
+    row.generation = (row.generation + 1) & handle_generation_mask;
+    if (row.generation == 0)
+        row.generation = 1;
+    row.owner = 0;
+    row.stamp = 0;
+    row.children = 0;
+    row.next_free = row_free_;
+    row_free_ = index_of(row);
+    ++free_rows_;
+}
+
+// The row changes hands; the old handle is stale at once. Answers the new handle, 0 on failure.
+u64 Kernel::row_move(Row& row, Task& to)
+{
+    if (to.index != row.owner) {
+        if (to.rows == 0) {
+            fail(Error::quota);
+            return 0;
+        }
+        --to.rows;
+        ++tasks_[row.owner]->rows;
+    }
+    row.owner = to.index;
+    row.generation = (row.generation + 1) & handle_generation_mask;
+    if (row.generation == 0)
+        row.generation = 1;
+    if (has(row.rights, Right::receive) && type_of(row) == ObjectType::port)
+        object_of<Port>(row)->owner = to.index;
+    return handle_of(row);
+}
+
+// The root capability of an object is gone: nobody can name it any more.
+void Kernel::object_abandoned(Row& row)
+{
+    auto& info = pages_[row.object];
+    switch (info.type) {
+    case ObjectType::port:
+        return port_destroy(*object_of<Port>(row));
+    case ObjectType::region:
+        if (info.links != 0)
+            info.orphan = 1;
+        else
+            region_destroy(object_of<u64>(row));
+        return;
+    case ObjectType::none:
+    case ObjectType::task:
+    case ObjectType::thread:
+    case ObjectType::broker:
+        return;
+    }
+}
+
+// A destroyed task stays as a name until task_reap has taken it apart.
+void Kernel::object_destroy(Row& row)
+{
+    switch (type_of(row)) {
+    case ObjectType::port:
+        return port_destroy(*object_of<Port>(row));
+    case ObjectType::region:
+        return region_destroy(object_of<u64>(row));
+    case ObjectType::thread:
+        return thread_free(*object_of<Thread>(row));
+    case ObjectType::none:
+    case ObjectType::task:
+    case ObjectType::broker:
+        fail(Error::invalid);
+        return;
+    }
+}
+
+} // namespace gemel

@@ -1,0 +1,147 @@
+// Tasks: an address space and quotas, taken from the creator's and given back when it is reaped.
+#include "core/kernel.hpp"
+
+#include <new>
+
+namespace gemel {
+
+namespace {
+
+constexpr u32 reap_step = 1024; // rows or pages looked at in one task_reap
+
+} // namespace
+
+// Null: quota (the creator has less than asked), no_memory.
+Task* Kernel::task_new(Task& creator, u32 pages, u32 rows, u32 threads, u64 const* name)
+{
+    if (pages < 2 || pages >= creator.pages || rows > creator.rows || threads > creator.threads)
+        return fail(Error::quota);
+    u16 index = 1;
+    while (index < tasks_max && tasks_[index])
+        ++index;
+    if (index == tasks_max)
+        return fail(Error::no_memory);
+    auto* page = page_new(&creator, PageUse::object, ObjectType::task);
+    if (!page)
+        return nullptr;
+    auto* task = ::new (page) Task;
+    task->index = index;
+    task->creator = creator.index;
+    task->pages = task->pages_quota = pages;
+    task->rows = task->rows_quota = rows;
+    task->threads = task->threads_quota = threads;
+    copy_name(task->name, name);
+    auto* root = page_new(task, PageUse::table);
+    if (!root) {
+        page_free(task);
+        return nullptr;
+    }
+    machine_.root_created(root);
+    task->root = machine_.physical_of(root);
+    task->next_address = machine_.user_begin(index);
+    creator.pages -= pages;
+    creator.rows -= rows;
+    creator.threads -= threads;
+    tasks_[index] = task;
+    ++task_count_;
+    return task;
+}
+
+// Stops everything the task runs; whoever waits for its answer hears DEAD.
+void Kernel::task_destroy(Task& task)
+{
+    task.dead = true;
+    for (u32 id = 1; id < threads_max; ++id) {
+        auto* thread = threads_[id];
+        if (!thread)
+            continue;
+        if (thread->task == &task)
+            halt(*thread);
+        else if (thread->state == ThreadState::awaiting_reply
+            && thread->reply_owner == task.index)
+            wake(*thread, Error::dead);
+    }
+}
+
+// One bounded step: threads first, then rows, then pages. Answers the next cursor, 0 at the end.
+u64 Kernel::task_reap(Task& task, u64 cursor)
+{
+    if (cursor == 0) {
+        for (u32 id = 1; id < threads_max; ++id)
+            if (threads_[id] && threads_[id]->task == &task)
+                thread_free(*threads_[id]);
+        return 1;
+    }
+    auto at = cursor - 1;
+    for (u32 step = 0; step < reap_step && at < row_count_; ++step, ++at)
+        if (rows_[at].owner == task.index)
+            row_close(rows_[at]);
+    if (at < row_count_)
+        return at + 1;
+    for (u32 step = 0; step < reap_step && at < u64 { row_count_ } + page_count_; ++step, ++at)
+        reap_page(task, static_cast<u32>(at - row_count_));
+    if (at < u64 { row_count_ } + page_count_)
+        return at + 1;
+    if (cpu_.root == task.root) {
+        cpu_.root = 0; // the next thread activates its own
+    }
+    reap_tables(task);
+    if (auto* creator = tasks_[task.creator]) {
+        creator->pages += task.pages_quota;
+        creator->rows += task.rows_quota;
+        creator->threads += task.threads_quota;
+    }
+    tasks_[task.index] = nullptr;
+    --task_count_;
+    page_free(&task);
+    return 0;
+}
+
+// Objects the dead task paid for end with it, whoever else holds a capability to them.
+void Kernel::reap_page(Task& task, u32 number)
+{
+    auto& info = pages_[number];
+    if (info.owner != task.index || info.use != PageUse::object)
+        return;
+    auto* page = page_at(number);
+    switch (info.type) {
+    case ObjectType::port:
+        return port_destroy(*static_cast<Port*>(page));
+    case ObjectType::region:
+        return region_destroy(static_cast<u64*>(page));
+    case ObjectType::none:
+    case ObjectType::task:
+    case ObjectType::thread:
+    case ObjectType::broker:
+        return;
+    }
+}
+
+// Unlinks what is still mapped, then frees the tables.
+void Kernel::reap_tables(Task& task)
+{
+    auto const root = task.root;
+    reap_table(task, static_cast<u64*>(machine_.at_physical(root)), 39, 0);
+    page_free(machine_.at_physical(root));
+    task.root = 0;
+}
+
+void Kernel::reap_table(Task& task, u64* table, unsigned shift, u64 base)
+{
+    auto const entries = shift == 39 ? user_root_entries : u32 { 512 };
+    for (u32 i = 0; i < entries; ++i) {
+        if (table[i] == 0)
+            continue;
+        auto const address = base + (u64 { i } << shift);
+        auto* next = static_cast<u64*>(machine_.at_physical(machine_.entry_target(table[i])));
+        if (shift == 21) {
+            region_unlink(task.root, address, table[i]);
+            continue;
+        }
+        table[i] = 0;
+        reap_table(task, next, shift - 9, address);
+        page_free(next);
+    }
+}
+
+} // namespace gemel

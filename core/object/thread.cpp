@@ -1,0 +1,83 @@
+// Threads: creation, stopping and waking from outside.
+#include "core/kernel.hpp"
+
+#include <new>
+
+namespace gemel {
+
+// The new thread is stopped. Null: quota, no_memory.
+Thread* Kernel::thread_new(Task& task, u64 entry, u64 stack, u64 argument, u8 priority)
+{
+    if (task.threads == 0)
+        return fail(Error::quota);
+    u16 id = 1;
+    while (id < threads_max && threads_[id])
+        ++id;
+    if (id == threads_max)
+        return fail(Error::no_memory);
+    auto* page = page_new(&task, PageUse::object, ObjectType::thread);
+    if (!page)
+        return nullptr;
+    auto* thread = ::new (page) Thread;
+    thread->id = id;
+    thread->task = &task;
+    thread->root = task.root;
+    thread->priority = priority;
+    thread->frame.prepare(entry, stack, argument);
+    machine_.prepare_fpu(thread->fpu);
+    threads_[id] = thread;
+    --task.threads;
+    ++thread_count_;
+    return thread;
+}
+
+// The current thread may free itself only through the end of its task.
+void Kernel::thread_free(Thread& thread)
+{
+    if (&thread == cpu_.current) {
+        fail(Error::invalid);
+        return;
+    }
+    halt(thread);
+    if (cpu_.fpu_of == &thread)
+        cpu_.fpu_of = nullptr;
+    threads_[thread.id] = nullptr;
+    ++thread.task->threads;
+    --thread_count_;
+    page_free(&thread);
+}
+
+// Out of whatever it is in; a reply to it is stale from now on.
+void Kernel::halt(Thread& thread)
+{
+    switch (thread.state) {
+    case ThreadState::ready:
+        unready(thread);
+        break;
+    case ThreadState::receiving:
+    case ThreadState::calling:
+        queue_remove(thread);
+        break;
+    case ThreadState::stopped:
+    case ThreadState::running:
+    case ThreadState::awaiting_reply:
+        break;
+    }
+    auto& generation = reply_generation_[thread.id];
+    generation = (generation + 1) & handle_generation_mask;
+    thread.pending = PendingCall::message;
+    thread.state = ThreadState::stopped;
+}
+
+// Ends a wait with an error. A thread that waits in a fault stays stopped: nobody answers it.
+void Kernel::wake(Thread& thread, Error error)
+{
+    auto const message = thread.pending == PendingCall::message;
+    halt(thread);
+    if (!message)
+        return;
+    thread.frame.status() = status_of(error);
+    make_ready(thread);
+}
+
+} // namespace gemel

@@ -1,0 +1,441 @@
+// Broker operations: they finish in the trap that called them. The table in core/abi/operation.hpp says
+// which words are handles, of which type and with which rights; the badge says what may be done at all.
+#include "core/object/broker.hpp"
+#include "core/kernel.hpp"
+
+namespace gemel {
+
+namespace {
+
+constexpr u32 operation_end = 0x60;
+
+// The table without its names, by operation number.
+struct Policy {
+    HandleArgument first;
+    HandleArgument second;
+    u8 narrowed_word = 0;
+    bool exists = false;
+};
+
+struct PolicyTable {
+    Policy at[operation_end] = {};
+};
+
+consteval PolicyTable make_policy()
+{
+    PolicyTable table;
+    for (auto const& info : operations)
+        table.at[static_cast<u8>(info.operation)]
+            = { info.first, info.second, info.narrowed_word, true };
+    return table;
+}
+
+constexpr PolicyTable policy = make_policy();
+
+
+} // namespace
+
+// False: the handle is not what the operation wants. No handle wanted: true, row unchanged.
+bool Kernel::argument(HandleArgument const& wanted, u64 const* words, Row*& row)
+{
+    if (wanted.word == 0)
+        return true;
+    row = look(words[wanted.word], wanted.type, wanted.rights);
+    return row != nullptr;
+}
+
+void Kernel::broker_call(Row const& broker, u64* words)
+{
+    auto const number = static_cast<u32>(words[1] & 0xFFFF);
+    auto const range = BrokerRange::of(broker.badge);
+    if (number >= operation_end || !policy.at[number].exists) {
+        fail(Error::bad_call);
+        return;
+    }
+    auto const& wanted = policy.at[number];
+    if (!range.allows(number) || !has(broker.rights, Right::call)) {
+        fail(Error::no_rights);
+        return;
+    }
+    if (wanted.narrowed_word != 0) {
+        auto value = words[wanted.narrowed_word];
+        if (number == static_cast<u32>(Operation::region_physical)) {
+            auto const last = (value + (words[3] ? words[3] - 1 : 0)) / physical_range_pages;
+            value /= physical_range_pages;
+            if (!range.allows_argument(last)) {
+                fail(Error::no_rights);
+                return;
+            }
+        }
+        if (!range.allows_argument(value)) {
+            fail(Error::no_rights);
+            return;
+        }
+    }
+    Row* first = nullptr;
+    Row* second = nullptr;
+    if (argument(wanted.first, words, first) && argument(wanted.second, words, second))
+        operate(static_cast<Operation>(number), first, second, words);
+    cpu_.current->frame.status() = status_ok;
+}
+
+void Kernel::operate(Operation operation, Row* first, Row* second, u64* words)
+{
+    switch (operation) {
+    case Operation::task_new: {
+        if ((words[2] | words[3] | words[4]) >> 32) {
+            fail(Error::quota);
+            return;
+        }
+        auto& creator = *cpu_.current->task;
+        auto* task = task_new(creator, static_cast<u32>(words[2]), static_cast<u32>(words[3]),
+            static_cast<u32>(words[4]), words + 5);
+        if (task && !answer_new(creator, task, words)) {
+            auto const pending = error_;
+            task_destroy(*task);
+            for (u64 cursor = task_reap(*task, 0); cursor != 0;)
+                cursor = task_reap(*task, cursor);
+            error_ = pending;
+        }
+        return;
+    }
+    case Operation::thread_new:
+    case Operation::thread_run:
+    case Operation::thread_stop:
+    case Operation::thread_get:
+    case Operation::thread_set:
+    case Operation::thread_foreign:
+    case Operation::task_reap:
+    case Operation::thread_priority:
+        return operate_task(operation, *first, words);
+    case Operation::map:
+    case Operation::unmap:
+    case Operation::protect:
+    case Operation::fill:
+    case Operation::region_address:
+        return operate_memory(operation, *first, second, words);
+    case Operation::region_physical:
+    case Operation::irq_bind:
+    case Operation::irq_acknowledge:
+    case Operation::msi_allocate:
+    case Operation::pio_read:
+    case Operation::pio_write:
+    case Operation::scheduler_register:
+    case Operation::power_off:
+    case Operation::entropy:
+        return operate_device(operation, first, words);
+    case Operation::audit_row:
+    case Operation::audit_thread:
+    case Operation::audit_task:
+    case Operation::audit_totals:
+    case Operation::audit_port:
+        return operate_audit(operation, words);
+    }
+}
+
+void Kernel::thread_create(Task& task, u64* words)
+{
+    if (task.dead) {
+        fail(Error::dead);
+        return;
+    }
+    if (words[6] >= priority_levels) {
+        fail(Error::invalid);
+        return;
+    }
+    Row* fault_port = nullptr;
+    if (words[7] != 0) {
+        fault_port = look(words[7], ObjectType::port, 0);
+        if (!fault_port)
+            return;
+        if ((fault_port->rights & (Right::send | Right::call)) == 0) {
+            fail(Error::no_rights);
+            return;
+        }
+    }
+    auto* thread
+        = thread_new(task, words[3], words[4], words[5], static_cast<u8>(words[6]));
+    if (!thread)
+        return;
+    for (unsigned i = 0; i < sizeof thread->name; ++i)
+        thread->name[i] = task.name[i];
+    if (fault_port) {
+        thread->fault_row = index_of(*fault_port);
+        thread->fault_generation = fault_port->generation;
+    }
+    if (!answer_new(*cpu_.current->task, thread, words))
+        thread_free(*thread);
+}
+
+void Kernel::operate_task(Operation operation, Row& first, u64* words)
+{
+    auto& thread = *object_of<Thread>(first);
+    switch (operation) {
+    case Operation::thread_new:
+        return thread_create(*object_of<Task>(first), words);
+    case Operation::thread_run:
+        if (thread.state != ThreadState::stopped || thread.task->dead)
+            fail(Error::not_runnable);
+        else
+            make_ready(thread);
+        return;
+    case Operation::thread_stop:
+        if (&thread == cpu_.current)
+            fail(Error::invalid);
+        else
+            halt(thread);
+        return;
+    case Operation::thread_get:
+    case Operation::thread_set: {
+        auto* value = words[3] <= 0xFFFF ? thread.frame.register_at(static_cast<u32>(words[3]))
+                                         : nullptr;
+        if (!value || &thread == cpu_.current)
+            fail(Error::invalid);
+        else if (operation == Operation::thread_get)
+            words[2] = *value;
+        else
+            *value = words[4];
+        return;
+    }
+    case Operation::thread_foreign:
+        if (words[3] > 1)
+            fail(Error::invalid);
+        else
+            thread.foreign = words[3] != 0;
+        return;
+    case Operation::thread_priority: {
+        if (words[3] >= priority_levels) {
+            fail(Error::invalid);
+            return;
+        }
+        auto const queued = thread.state == ThreadState::ready;
+        if (queued)
+            unready(thread);
+        thread.priority = static_cast<u8>(words[3]);
+        if (queued)
+            make_ready(thread);
+        return;
+    }
+    case Operation::task_reap: {
+        auto& task = *object_of<Task>(first);
+        if (!task.dead || words[3] > u64 { row_count_ } + page_count_ + 1)
+            fail(task.dead ? Error::invalid : Error::not_runnable);
+        else
+            words[2] = task_reap(task, words[3]);
+        return;
+    }
+    default:
+        fail(Error::bad_call);
+        return;
+    }
+}
+
+void Kernel::operate_memory(Operation operation, Row& first, Row* second, u64* words)
+{
+    switch (operation) {
+    case Operation::map:
+        if (object_of<Task>(first)->dead)
+            fail(Error::dead);
+        else
+            region_map(*object_of<Task>(first), words[4], *second, static_cast<u16>(words[5]));
+        return;
+    case Operation::unmap:
+        if (object_of<Task>(first)->dead)
+            fail(Error::dead);
+        else
+            region_unmap(*object_of<Task>(first), words[3]);
+        return;
+    case Operation::protect:
+        region_protect(object_of<u64>(first), words[3], words[4], static_cast<u16>(words[5]));
+        return;
+    case Operation::fill:
+        region_fill(object_of<u64>(first), words[3], object_of<u64>(*second), words[5]);
+        return;
+    case Operation::region_address: {
+        auto const* leaf = object_of<u64>(first);
+        if (words[3] >= region_pages_max || leaf[words[3]] == 0)
+            fail(Error::invalid);
+        else
+            words[2] = machine_.entry_target(leaf[words[3]]);
+        return;
+    }
+    default:
+        fail(Error::bad_call);
+        return;
+    }
+}
+
+void Kernel::bind_interrupt(u32 line, Row const& port, u64 bits)
+{
+    interrupts_[line] = { index_of(port), port.generation, bits };
+}
+
+void Kernel::operate_device(Operation operation, Row* first, u64* words)
+{
+    switch (operation) {
+    case Operation::region_physical: {
+        if (words[3] > region_pages_max) {
+            fail(Error::too_big);
+            return;
+        }
+        auto& task = *cpu_.current->task;
+        auto* leaf = region_physical(
+            task, words[2], static_cast<u32>(words[3]), static_cast<u16>(words[4]));
+        if (leaf && !answer_new(task, leaf, words))
+            region_destroy(leaf);
+        return;
+    }
+    case Operation::irq_bind:
+    case Operation::irq_acknowledge:
+        if (words[2] == arch::tick_line || words[2] >= arch::interrupt_lines_max) {
+            fail(Error::invalid);
+            return;
+        }
+        if (operation == Operation::irq_bind)
+            bind_interrupt(static_cast<u32>(words[2]), *first, words[4]);
+        machine_.interrupt_unmask(static_cast<u32>(words[2]));
+        return;
+    case Operation::msi_allocate: {
+        if (words[2] >= arch::interrupt_lines_max) {
+            fail(Error::invalid);
+            return;
+        }
+        auto const target = machine_.msi_target(static_cast<u32>(words[2]));
+        if (target.line == 0) {
+            fail(Error::unavailable);
+            return;
+        }
+        bind_interrupt(target.line, *first, words[4]);
+        words[2] = target.address;
+        words[3] = target.data;
+        words[4] = target.line;
+        return;
+    }
+    case Operation::pio_read:
+    case Operation::pio_write:
+        if (words[2] > 0xFFFF || (words[3] != 1 && words[3] != 2 && words[3] != 4)) {
+            fail(Error::invalid);
+            return;
+        }
+        if (operation == Operation::pio_read)
+            words[2] = machine_.pio_read(static_cast<u32>(words[2]), static_cast<u32>(words[3]));
+        else
+            machine_.pio_write(static_cast<u32>(words[2]), static_cast<u32>(words[3]),
+                static_cast<u32>(words[4]));
+        return;
+    case Operation::scheduler_register:
+        scheduler_task_ = cpu_.current->task->index;
+        scheduler_row_ = index_of(*first);
+        scheduler_generation_ = first->generation;
+        scheduler_bits_ = words[3];
+        return;
+    case Operation::power_off:
+        if (words[2] > 0xFF)
+            fail(Error::invalid);
+        else
+            machine_.power_off(static_cast<u8>(words[2]));
+        return;
+    case Operation::entropy:
+        words[2] = machine_.entropy();
+        return;
+    default:
+        fail(Error::bad_call);
+        return;
+    }
+}
+
+void Kernel::operate_audit(Operation operation, u64* words)
+{
+    switch (operation) {
+    case Operation::audit_row:
+        return audit_row(words);
+    case Operation::audit_thread:
+        return audit_thread(words);
+    case Operation::audit_task:
+        return audit_task(words);
+    case Operation::audit_port:
+        return audit_port(words);
+    case Operation::audit_totals:
+        words[2] = total_pages_;
+        words[3] = free_pages_;
+        words[4] = row_count_;
+        words[5] = free_rows_;
+        words[6] = thread_count_ | u64 { task_count_ } << 32;
+        words[7] = calls_;
+        return;
+    default:
+        fail(Error::bad_call);
+        return;
+    }
+}
+
+void Kernel::audit_row(u64* words)
+{
+    if (words[2] >= row_count_) {
+        fail(Error::not_found);
+        return;
+    }
+    auto const& row = rows_[words[2]];
+    if (row.owner == 0) {
+        for (unsigned i = 2; i < 8; ++i)
+            words[i] = 0;
+        return;
+    }
+    words[2] = row.owner | u64 { static_cast<u8>(type_of(row)) } << 32;
+    words[3] = row.rights | u64 { row.depth } << 16 | u64 { row.children } << 32;
+    words[4] = row.badge;
+    words[5] = row.object;
+    words[6] = row.parent;
+    words[7] = row.generation;
+}
+
+void Kernel::audit_thread(u64* words)
+{
+    auto const* thread = words[2] < threads_max ? threads_[words[2]] : nullptr;
+    if (!thread) {
+        fail(Error::not_found);
+        return;
+    }
+    words[2] = thread->task->index | u64 { static_cast<u8>(thread->state) } << 32
+        | u64 { thread->priority } << 40;
+    words[3] = name_word(thread->name, 0);
+    words[4] = name_word(thread->name, 1);
+    words[5] = thread->run_ns;
+    words[6] = thread->waits_on ? number_of(thread->waits_on) : 0;
+    words[7] = thread->reply_owner;
+}
+
+void Kernel::audit_task(u64* words)
+{
+    auto const* task = words[2] != 0 && words[2] < tasks_max ? tasks_[words[2]] : nullptr;
+    if (!task) {
+        fail(Error::not_found);
+        return;
+    }
+    words[2] = task->pages | u64 { task->rows } << 32;
+    words[3] = name_word(task->name, 0);
+    words[4] = name_word(task->name, 1);
+    words[5] = (task->threads_quota - task->threads) | u64 { task->dead } << 32;
+    words[6] = task->pages_quota;
+    words[7] = task->rows_quota;
+}
+
+void Kernel::audit_port(u64* words)
+{
+    if (words[2] >= page_count_ || pages_[words[2]].type != ObjectType::port) {
+        fail(Error::not_found);
+        return;
+    }
+    auto const& port = *static_cast<Port*>(page_at(static_cast<u32>(words[2])));
+    u64 receivers = 0;
+    u64 callers = 0;
+    for (auto const* thread = port.first; thread; thread = thread->next)
+        ++(thread->state == ThreadState::receiving ? receivers : callers);
+    words[2] = port.owner;
+    words[3] = port.ring_count;
+    words[4] = receivers;
+    words[5] = callers;
+    words[6] = port.notification;
+}
+
+} // namespace gemel

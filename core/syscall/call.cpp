@@ -1,0 +1,358 @@
+// The system calls but for port_receive (message.cpp). Order of checks: plain arguments, handle, type,
+// rights, resources. A failed call changes nothing but the status.
+#include "core/kernel.hpp"
+#include "core/object/broker.hpp"
+
+#include <bit>
+
+namespace gemel {
+
+namespace {
+
+constexpr u64 debug_print_max = 48;
+
+constexpr u16 vm_flag(VmFlag flag)
+{
+    return static_cast<u16>(flag);
+}
+
+} // namespace
+
+void Kernel::on_system_call()
+{
+    auto& me = *cpu_.current;
+    auto const number = me.frame.status();
+    error_ = 0;
+    ++calls_;
+    if (me.foreign) [[unlikely]] {
+        for (u32 i = 0; i < 6; ++i)
+            me.fault_words[2 + i] = me.frame.foreign_argument(i);
+        me.deadline_ns = 0;
+        return fault_call(me,
+            static_cast<u64>(KernelTag::foreign_call) | me.frame.foreign_number() << 32,
+            PendingCall::foreign);
+    }
+    if ((number & 0xFF) == static_cast<u8>(Call::port_receive)) [[likely]]
+        system_receive(me, number);
+    else
+        system_call(me, number);
+    if (error_ != 0) [[unlikely]]
+        me.frame.status() = status_of(static_cast<Error>(error_));
+    preempt();
+}
+
+void Kernel::system_call(Thread& me, u64 number)
+{
+    auto* words = me.frame.words();
+    auto& task = *me.task;
+    me.frame.status() = status_ok;
+    switch (static_cast<Call>(number & 0xFF)) {
+    case Call::port_allocate: {
+        auto* port = static_cast<Port*>(page_new(&task, PageUse::object, ObjectType::port));
+        if (!port)
+            return;
+        port->owner = task.index;
+        if (!answer_new(task, port, words))
+            page_free(port);
+        return;
+    }
+    case Call::port_send:
+        if (auto* receiver = send(words))
+            make_ready(*receiver);
+        return;
+    case Call::port_receive:
+        return;
+    case Call::vm_allocate:
+        return vm_allocate(task, words);
+    case Call::vm_deallocate:
+        return vm_deallocate(task, words[0], words[1]);
+    case Call::cap_move:
+        return cap_move(task, words);
+    case Call::sched_spawn:
+        return spawn(me, words);
+    case Call::sched_yield:
+        make_ready(me);
+        return dispatch();
+    case Call::sched_switch:
+        return switch_to(me, words);
+    case Call::time:
+        words[2] = machine_.now_ns();
+        return;
+    case Call::debug_print:
+        return debug_print(words);
+    case Call::signal:
+        if (auto* row = look(words[0], ObjectType::port, rights_of(Right::send)))
+            signal_port(*object_of<Port>(*row), words[1]);
+        return;
+    }
+    fail(Error::bad_call);
+}
+
+// The first row of a new object, its handle into word 2. False: the error is pending.
+bool Kernel::answer_new(Task& owner, void* object, u64* words)
+{
+    auto* row = row_new(owner, number_of(object), rights_all, nullptr);
+    if (!row)
+        return false;
+    words[2] = handle_of(*row);
+    return true;
+}
+
+void Kernel::vm_allocate(Task& task, u64* words)
+{
+    auto const flags = static_cast<u16>(words[2]);
+    auto const access = static_cast<u16>(flags & ~vm_flag(VmFlag::region));
+    Row* region = nullptr;
+    auto const fresh = (flags & vm_flag(VmFlag::region)) == 0;
+    if (fresh) {
+        if (words[1] == 0 || words[1] > region_bytes_max) {
+            fail(words[1] == 0 ? Error::invalid : Error::too_big);
+            return;
+        }
+        auto* leaf = region_new(task, static_cast<u32>((words[1] + page_bytes - 1) / page_bytes));
+        if (!leaf)
+            return;
+        region = row_new(task, number_of(leaf), rights_all, nullptr);
+        if (!region) {
+            region_destroy(leaf);
+            return;
+        }
+    } else {
+        region = look(words[1], ObjectType::region, 0);
+        if (!region)
+            return;
+    }
+    auto const address = words[0] != 0 ? words[0] : free_address(task);
+    if (failed() || !region_map(task, address, *region, access)) {
+        if (fresh)
+            row_close(*region); // its root row: the memory goes with it
+        return;
+    }
+    words[2] = address;
+    words[3] = handle_of(*region);
+}
+
+// Every region in the range is unmapped, or (not_found) none.
+void Kernel::vm_deallocate(Task& task, u64 address, u64 bytes)
+{
+    constexpr u64 bytes_max = u64 { 1 } << 36;
+    if (bytes == 0 || bytes > bytes_max) {
+        fail(Error::invalid);
+        return;
+    }
+    auto const end = address + align_up<u64>(bytes, region_bytes_max);
+    for (auto at = address; at < end; at += region_bytes_max) {
+        auto* entry = slot(task, at, false);
+        if (!entry)
+            return;
+        if (*entry == 0) {
+            fail(Error::not_found);
+            return;
+        }
+    }
+    for (auto at = address; at < end; at += region_bytes_max)
+        region_unmap(task, at);
+}
+
+void Kernel::cap_move(Task& task, u64* words)
+{
+    auto const operation = static_cast<CapOperation>(words[2] >> 16 & 0xFF);
+    auto* source = look(words[0], 0);
+    switch (operation) {
+    case CapOperation::close:
+        // A dead handle can still be closed: what else would one do with it?
+        if (!source && (error_ == static_cast<u8>(Error::revoked) || error_ == static_cast<u8>(Error::dead))) {
+            error_ = 0;
+            source = &rows_[static_cast<u32>(words[0])];
+        }
+        if (source)
+            row_close(*source);
+        return;
+    case CapOperation::revoke:
+        if (source)
+            row_kill_children(*source);
+        return;
+    case CapOperation::destroy:
+        if (source)
+            cap_destroy(*source);
+        return;
+    case CapOperation::watch:
+        if (source)
+            cap_watch(*source, words);
+        return;
+    case CapOperation::inspect:
+        if (source)
+            cap_inspect(*source, words);
+        return;
+    case CapOperation::time_to_live:
+        if (source)
+            cap_limit(*source, words[3]);
+        return;
+    case CapOperation::derive:
+    case CapOperation::badge:
+    case CapOperation::move: {
+        if (!source)
+            return;
+        auto* to = &task;
+        if (words[1] != 0) {
+            auto* row = look(words[1], ObjectType::task, rights_of(Right::grant));
+            if (!row)
+                return;
+            to = object_of<Task>(*row);
+        }
+        return cap_derive(*source, *to, operation, words);
+    }
+    }
+    if (source)
+        fail(Error::invalid);
+}
+
+void Kernel::cap_derive(Row& source, Task& to, CapOperation operation, u64* words)
+{
+    auto const rights = static_cast<Rights>(words[2] & 0xFFFF);
+    if (!has(source.rights, Right::derive)) {
+        fail(Error::no_rights);
+        return;
+    }
+    if (to.dead) {
+        fail(Error::dead);
+        return;
+    }
+    if (operation == CapOperation::move) {
+        if (auto const handle = row_move(source, to); handle != 0)
+            words[2] = handle;
+        return;
+    }
+    // send_once may be added: it only takes away.
+    auto const allowed = static_cast<Rights>(source.rights | static_cast<Rights>(Right::send_once)
+        | (has(source.rights, Right::send) ? static_cast<Rights>(Right::call) : 0));
+    if ((rights & ~allowed) != 0) {
+        fail(Error::no_rights);
+        return;
+    }
+    auto badge = source.badge;
+    if (operation == CapOperation::badge) {
+        auto const broker = type_of(source) == ObjectType::broker;
+        if (broker ? !narrows(source.badge, words[3]) : source.badge != 0) {
+            fail(Error::no_rights);
+            return;
+        }
+        badge = words[3];
+    }
+    if (source.depth >= row_depth_max) {
+        fail(Error::too_big);
+        return;
+    }
+    auto* row = row_new(to, source.object, rights, &source);
+    if (!row)
+        return;
+    row->badge = badge;
+    words[2] = handle_of(*row);
+}
+
+void Kernel::cap_destroy(Row& source)
+{
+    if (!has(source.rights, Right::destroy)) {
+        fail(Error::no_rights);
+        return;
+    }
+    if (type_of(source) == ObjectType::task) {
+        auto& task = *object_of<Task>(source);
+        if (&task == cpu_.current->task || task.dead) {
+            fail(task.dead ? Error::dead : Error::invalid);
+            return;
+        }
+        return task_destroy(task); // its name stays until task_reap is done
+    }
+    object_destroy(source);
+    if (!failed())
+        row_close(source);
+}
+
+void Kernel::cap_limit(Row& source, u64 nanoseconds)
+{
+    constexpr u64 nanoseconds_max = u64 { 1 } << 54; // 208 days
+    if (nanoseconds > nanoseconds_max) {
+        fail(Error::invalid);
+        return;
+    }
+    auto const tick = static_cast<u32>((machine_.now_ns() + nanoseconds + tick_ns - 1) / tick_ns) + 1;
+    if (source.expiry_tick == 0 || tick < source.expiry_tick)
+        source.expiry_tick = tick;
+    if (tick < next_expiry_)
+        next_expiry_ = tick;
+    ++validity_epoch_; // what was derived from it is checked against the new limit
+    if (nanoseconds == 0)
+        source.expiry_tick = 1;
+}
+
+void Kernel::cap_watch(Row& source, u64 const* words)
+{
+    auto const bits = words[4];
+    if (bits == 0 || (bits & (bits - 1)) != 0) {
+        fail(Error::invalid); // exactly one bit
+        return;
+    }
+    auto* port = look(words[3], ObjectType::port, rights_of(Right::send));
+    if (!port)
+        return;
+    source.watch = index_of(*port);
+    source.watch_generation = port->generation;
+    source.watch_bit = static_cast<u8>(std::countr_zero(bits));
+}
+
+void Kernel::cap_inspect(Row& source, u64* words)
+{
+    words[2] = source.rights | u64 { static_cast<u8>(type_of(source)) } << 16
+        | u64 { source.children } << 32;
+    words[3] = source.badge;
+    words[4] = source.object;
+    words[5] = source.depth;
+}
+
+void Kernel::spawn(Thread& me, u64* words)
+{
+    auto* thread = thread_new(*me.task, words[0], words[1], words[2], me.priority);
+    if (!thread)
+        return;
+    copy_name(thread->name, words + 3);
+    thread->fault_row = me.fault_row;
+    thread->fault_generation = me.fault_generation;
+    if (!answer_new(*me.task, thread, words)) {
+        thread_free(*thread);
+        return;
+    }
+    make_ready(*thread);
+}
+
+void Kernel::switch_to(Thread& me, u64 const* words)
+{
+    if (scheduler_task_ != me.task->index) {
+        fail(Error::no_rights_sched);
+        return;
+    }
+    auto* row = look(words[0], ObjectType::thread, 0);
+    if (!row)
+        return;
+    auto& thread = *object_of<Thread>(*row);
+    if (thread.state != ThreadState::ready) {
+        fail(Error::not_runnable);
+        return;
+    }
+    unready(thread);
+    make_ready(me);
+    cpu_.budget = static_cast<u32>(words[1]);
+    run(thread);
+}
+
+void Kernel::debug_print(u64 const* words)
+{
+    if (words[0] > debug_print_max) {
+        fail(Error::too_big);
+        return;
+    }
+    for (u64 i = 0; i < words[0]; ++i)
+        machine_.console_write(static_cast<char>(words[2 + i / 8] >> (i % 8 * 8)));
+}
+
+} // namespace gemel

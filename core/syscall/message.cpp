@@ -1,0 +1,262 @@
+// Messages: send, call, reply, receive, and faults, which are calls that the kernel makes for a thread.
+#include "core/kernel.hpp"
+
+namespace gemel {
+
+namespace {
+
+// The kernel's own bits of a tag are not the sender's to set.
+constexpr u64 tag_kernel_bits = 0x0FFF'0000;
+constexpr u64 tag_operation = 0xFFFF;
+constexpr u64 tag_kernel_first = 0xFF00;
+
+constexpr unsigned capabilities_of(u64 tag)
+{
+    return static_cast<unsigned>(tag >> tag_capabilities_shift & 3);
+}
+
+constexpr bool tag_allowed(u64 tag)
+{
+    return (tag & tag_kernel_bits) == 0 && (tag & tag_operation) < tag_kernel_first;
+}
+
+constexpr bool wants(u64 number, ReceiveFlag wanted)
+{
+    return (number >> 8 & static_cast<u8>(wanted)) != 0;
+}
+
+} // namespace
+
+// Moves the handles in the message's last words to the receiver: all of them, or none.
+bool Kernel::capabilities_move(u64* words, Task& to)
+{
+    auto const count = capabilities_of(words[1]);
+    if (count == 0) [[likely]]
+        return true;
+    Row* rows[message_capabilities_max];
+    for (unsigned i = 0; i < count; ++i) {
+        rows[i] = look(words[8 - count + i], rights_of(Right::derive));
+        if (!rows[i])
+            return false;
+        for (unsigned k = 0; k < i; ++k)
+            if (rows[k] == rows[i]) {
+                fail(Error::invalid);
+                return false;
+            }
+    }
+    if (to.index != cpu_.current->task->index && to.rows < count) {
+        fail(Error::quota);
+        return false;
+    }
+    for (unsigned i = 0; i < count; ++i)
+        words[8 - count + i] = row_move(*rows[i], to);
+    return true;
+}
+
+// One way. Answers the receiver it made runnable, which is in no queue yet.
+Thread* Kernel::send(u64* words)
+{
+    if ((words[0] & reply_token_bit) != 0)
+        return reply(words[0], words);
+    if (!tag_allowed(words[1]))
+        return fail(Error::invalid);
+    auto* row = look(words[0], 0);
+    if (!row)
+        return nullptr;
+    if (type_of(*row) != ObjectType::port)
+        return fail(Error::port_invalid);
+    if ((row->rights & (Right::send | Right::send_once)) == 0)
+        return fail(Error::no_rights);
+    auto& port = *object_of<Port>(*row);
+    if (port.ring_count == port_ring_messages && !receiver_of(port))
+        return fail(Error::port_full);
+    if (!capabilities_move(words, *tasks_[port.owner]))
+        return nullptr;
+    auto const badge = row->badge;
+    if (has(row->rights, Right::send_once))
+        row_close(*row);
+    return deliver(port, words, badge, words[1]);
+}
+
+Thread* Kernel::reply(u64 token, u64* words)
+{
+    auto const id = static_cast<u32>(token);
+    auto* caller = id < threads_max ? threads_[id] : nullptr;
+    if (!caller || caller->state != ThreadState::awaiting_reply
+        || reply_generation_[id] != (token >> 32 & handle_generation_mask))
+        return fail(Error::cap_invalid);
+    if (caller->reply_owner != cpu_.current->task->index)
+        return fail(Error::not_owner);
+    if (!tag_allowed(words[1]))
+        return fail(Error::invalid);
+    if (caller->pending != PendingCall::message)
+        return resume_faulted(*caller, words);
+    if (!capabilities_move(words, *caller->task))
+        return nullptr;
+    reply_generation_[id] = (reply_generation_[id] + 1) & handle_generation_mask;
+    auto* to = caller->frame.words();
+    to[0] = 0;
+    for (unsigned i = 1; i < 8; ++i)
+        to[i] = words[i];
+    caller->frame.status() = status_ok;
+    return caller;
+}
+
+// The answer to a fault or a foreign call (FaultReply).
+Thread* Kernel::resume_faulted(Thread& thread, u64 const* words)
+{
+    auto const answer = words[1] & tag_operation;
+    if (answer > static_cast<u64>(FaultReply::return_value))
+        return fail(Error::invalid);
+    if (answer == static_cast<u64>(FaultReply::return_value))
+        thread.frame.foreign_result(words[2]);
+    halt(thread);
+    return answer == static_cast<u64>(FaultReply::stop) ? nullptr : &thread;
+}
+
+// A call needs no queue slot: without a receiver, the blocked caller itself is the queue entry.
+// Answers the receiver that took it.
+Thread* Kernel::call_on(Port& port, Thread& caller, u64 badge, u64 tag)
+{
+    auto& generation = reply_generation_[caller.id];
+    generation = (generation + 1) & handle_generation_mask;
+    auto* receiver = receiver_of(port);
+    if (!receiver) {
+        caller.call_badge = badge;
+        caller.call_tag = tag;
+        queue_add(port, caller, ThreadState::calling);
+        return nullptr;
+    }
+    queue_remove(*receiver);
+    auto const* words
+        = caller.pending == PendingCall::message ? caller.frame.words() : caller.fault_words;
+    hand_message(*receiver, words, badge, tag, &caller);
+    return receiver;
+}
+
+void Kernel::call(Thread& me, u64 number)
+{
+    auto* words = me.frame.words();
+    if (words[0] == own_fault_port) {
+        for (unsigned i = 2; i < 8; ++i)
+            me.fault_words[i] = words[i];
+        set_deadline(me, 0);
+        return fault_call(me, static_cast<u64>(KernelTag::exit), PendingCall::fault);
+    }
+    if (!tag_allowed(words[1])) {
+        fail(Error::invalid);
+        return;
+    }
+    auto* row = look(words[0], 0);
+    if (!row)
+        return;
+    auto const type = type_of(*row);
+    if (type == ObjectType::broker)
+        return broker_call(*row, words);
+    if (type != ObjectType::port) {
+        fail(Error::port_invalid);
+        return;
+    }
+    if ((row->rights & (Right::call | Right::send | Rights(Right::send_once))) == 0) {
+        fail(Error::no_rights);
+        return;
+    }
+    auto& port = *object_of<Port>(*row);
+    if (!capabilities_move(words, *tasks_[port.owner]))
+        return;
+    auto const badge = row->badge;
+    if (has(row->rights, Right::send_once))
+        row_close(*row);
+    set_deadline(me, number >> 16);
+    hand_over(call_on(port, me, badge, words[1]));
+}
+
+// A notification, a ring message or a queued caller, in this order. False: nothing is there.
+bool Kernel::take_message(Port& port, Thread& me)
+{
+    if (port.notification != 0) {
+        notified(me, port);
+        return true;
+    }
+    if (port.ring_count != 0) {
+        auto const* words = port.ring[port.ring_head];
+        port.ring_head = static_cast<u16>((port.ring_head + 1) % port_ring_messages);
+        --port.ring_count;
+        hand_message(me, words, words[0], words[1], nullptr);
+        return true;
+    }
+    auto* caller = port.first;
+    if (!caller || caller->state != ThreadState::calling)
+        return false;
+    queue_remove(*caller);
+    auto const* words
+        = caller->pending == PendingCall::message ? caller->frame.words() : caller->fault_words;
+    hand_message(me, words, caller->call_badge, caller->call_tag, caller);
+    return true;
+}
+
+void Kernel::system_receive(Thread& me, u64 number)
+{
+    if (wants(number, ReceiveFlag::call))
+        return call(me, number);
+    auto* row = look(me.frame.port(), ObjectType::port, rights_of(Right::receive));
+    if (!row)
+        return;
+    auto& port = *object_of<Port>(*row);
+    Thread* woken = nullptr;
+    if (wants(number, ReceiveFlag::send_first)) {
+        woken = send(me.frame.words());
+        if (failed())
+            return;
+    }
+    if (take_message(port, me)) {
+        if (woken)
+            make_ready(*woken);
+        return;
+    }
+    auto const deadline_us = number >> 16;
+    if (wants(number, ReceiveFlag::poll)
+        || (deadline_us != 0 && deadline_us * 1000 <= machine_.now_ns())) {
+        fail(Error::timed_out);
+        if (woken)
+            make_ready(*woken);
+        return;
+    }
+    set_deadline(me, deadline_us);
+    queue_add(port, me, ThreadState::receiving);
+    hand_over(woken);
+}
+
+// The kernel calls the thread's fault port in its name. Without one the thread stays stopped.
+void Kernel::fault_call(Thread& thread, u64 tag, PendingCall pending)
+{
+    Thread* next = nullptr;
+    thread.state = ThreadState::stopped;
+    if (thread.fault_row != 0) {
+        auto& row = rows_[thread.fault_row];
+        if (row.generation == thread.fault_generation && row.owner != 0 && alive(row)
+            && type_of(row) == ObjectType::port) {
+            thread.pending = pending;
+            next = call_on(*object_of<Port>(row), thread, row.badge, tag);
+        }
+    }
+    hand_over(next);
+}
+
+void Kernel::on_fault(arch::FaultReport const& report)
+{
+    auto& me = *cpu_.current;
+    error_ = 0;
+    auto* words = me.fault_words;
+    words[2] = me.frame.instruction_pointer();
+    words[3] = report.address;
+    words[4] = report.code;
+    words[5] = me.frame.stack_pointer();
+    words[6] = me.id;
+    words[7] = 0;
+    me.deadline_ns = 0;
+    fault_call(me, static_cast<u64>(KernelTag::fault) | static_cast<u64>(report.kind) << 16,
+        PendingCall::fault);
+}
+
+} // namespace gemel
