@@ -1,6 +1,6 @@
 // The kernel is one object. Every entry (system call, fault, interrupt) runs one of the three
-// `on_` functions to its end and leaves `cpu.current` at the thread that runs next; the back end then
-// leaves the kernel into that thread's frame.
+// `on_` functions to its end and leaves `cpu.current` at the thread that runs next; the back end
+// then leaves the kernel into that thread's frame.
 //
 // Inside the kernel a failing function returns null (or false) after `fail(error)`: the entry point
 // turns the pending error into the caller's status word. Two registers less than a Result, and the
@@ -30,10 +30,10 @@ inline constexpr u32 user_root_entries = 256;
 // The processor's own part. Many processors will have one each.
 struct Cpu {
     Thread* current = nullptr; // null only while idle and before the first thread
-    u64 root = 0;              // address space that is active
-    Thread* fpu_of = nullptr;  // whose registers the FPU holds
-    u32 ready_levels = 0;      // bit n: level n has a thread
-    u32 budget = 0;            // ticks left of the slot that sched_switch opened; 0: none
+    u64 root = 0; // address space that is active
+    Thread* fpu_of = nullptr; // whose registers the FPU holds
+    u32 ready_levels = 0; // bit n: level n has a thread
+    u32 budget = 0; // ticks left of the slot that sched_switch opened; 0: none
     bool idle = false;
     Thread* first[priority_levels] = {};
     Thread* last[priority_levels] = {};
@@ -55,12 +55,12 @@ struct MemoryRange {
 // What boot code tells the kernel. Everything in it may be given back after boot().
 struct BootInfo {
     std::span<MemoryRange const> memory; // free ranges, without kernel, bundle and device tree
-    MemoryRange bundle;                  // newc cpio; page aligned begin
+    MemoryRange bundle; // newc cpio; page aligned begin
     u64 bundle_bytes = 0;
     u64 acpi_rsdp = 0;
     MemoryRange device_tree;
     u64 device_tree_bytes = 0;
-    u64 init_entry = 0;        // hosted: init's entry; 0: load gemel/servers/init from the bundle
+    u64 init_entry = 0; // hosted: init's entry; 0: load gemel/servers/init from the bundle
     char const* command_line = ""; // key=value words: init's variables
 };
 
@@ -220,7 +220,8 @@ private:
     void thread_create(Task& task, u64* words);
     bool argument(HandleArgument const& wanted, u64 const* words, Row*& row);
 
-    // A new object's first row, its handle into word 2; null object: nothing (the error is pending).
+    // A new object's first row, its handle into word 2; null object: nothing (the error is
+    // pending).
     bool answer_new(Task& owner, void* object, u64* words);
 
     // boot/boot.cpp

@@ -9,17 +9,17 @@ namespace gemel {
 
 enum class Error : u8 {
     // The kernel's.
-    invalid = 0x01,         // an argument outside its range
-    no_memory = 0x02,       // the machine has no page left
-    port_invalid = 0x03,    // the handle names something that is not a port
-    port_full = 0x04,       // a one-way send met a full ring
-    no_rights = 0x05,       // the capability lacks the right
-    cap_invalid = 0x06,     // forged, stale or foreign handle
-    align = 0x07,           // an address that is not aligned as the call asks
-    not_owner = 0x08,       // a reply token that belongs to another task
-    not_runnable = 0x09,    // sched_switch to a thread that is not ready
+    invalid = 0x01, // an argument outside its range
+    no_memory = 0x02, // the machine has no page left
+    port_invalid = 0x03, // the handle names something that is not a port
+    port_full = 0x04, // a one-way send met a full ring
+    no_rights = 0x05, // the capability lacks the right
+    cap_invalid = 0x06, // forged, stale or foreign handle
+    align = 0x07, // an address that is not aligned as the call asks
+    not_owner = 0x08, // a reply token that belongs to another task
+    not_runnable = 0x09, // sched_switch to a thread that is not ready
     no_rights_sched = 0x0A, // only the registered scheduler may
-    too_big = 0x0B,         // over a named bound
+    too_big = 0x0B, // over a named bound
     not_found = 0x0C,
     bad_call = 0x0D, // no such system call or broker operation
     timed_out = 0x0E,
@@ -28,10 +28,10 @@ enum class Error : u8 {
     io = 0x10,
     network = 0x11,
     invalid_request = 0x12, // a message that does not follow its protocol
-    unavailable = 0x13,     // not now: the service is starting, stopping or without a device
+    unavailable = 0x13, // not now: the service is starting, stopping or without a device
     // The kernel's again.
     quota = 0x14, // the task's own limit
-    dead = 0x15,  // the peer ended before it answered
+    dead = 0x15, // the peer ended before it answered
     // Files' and names'.
     exists = 0x20,
     not_directory = 0x21,
@@ -41,8 +41,8 @@ enum class Error : u8 {
     name_too_long = 0x25,
     symlink_loop = 0x26,
     no_space = 0x27,
-    corrupt = 0x28,       // what is on the disk contradicts itself or its checksum
-    unsupported = 0x29,   // known, named, and not offered
+    corrupt = 0x28, // what is on the disk contradicts itself or its checksum
+    unsupported = 0x29, // known, named, and not offered
     cross_device = 0x2A,
     interrupted = 0x2B,
     too_many_open = 0x2C,

@@ -6,16 +6,16 @@
 namespace gemel {
 
 enum class Right : u16 {
-    send = 1 << 0,      // one-way sends, calls and signals
-    receive = 1 << 1,   // receive from the port
+    send = 1 << 0, // one-way sends, calls and signals
+    receive = 1 << 1, // receive from the port
     send_once = 1 << 2, // a send or call closes the handle
-    destroy = 1 << 3,   // end the object itself
-    derive = 1 << 4,    // derive from it, or pass it on
-    call = 1 << 5,      // calls only: nobody can fill a ring with it
-    read = 1 << 6,      // map readable; read a thread's registers
-    write = 1 << 7,     // map writable; change a thread
-    execute = 1 << 8,   // map executable
-    grant = 1 << 9,     // give a task threads, memory and capabilities; learn physical addresses
+    destroy = 1 << 3, // end the object itself
+    derive = 1 << 4, // derive from it, or pass it on
+    call = 1 << 5, // calls only: nobody can fill a ring with it
+    read = 1 << 6, // map readable; read a thread's registers
+    write = 1 << 7, // map writable; change a thread
+    execute = 1 << 8, // map executable
+    grant = 1 << 9, // give a task threads, memory and capabilities; learn physical addresses
 };
 
 // A set of rights. A plain word, because it travels in messages.

@@ -20,18 +20,18 @@ struct StartupCapability {
 struct Startup {
     u64 magic = startup_magic;
     u64 task_id = 0;
-    // Where the program's own memory may start; everything up to `address_end` is its to use through
-    // vm_allocate with address 0 (the kernel chooses) or a hint.
+    // Where the program's own memory may start; everything up to `address_end` is its to use
+    // through vm_allocate with address 0 (the kernel chooses) or a hint.
     u64 address_begin = 0;
     u64 address_end = 0;
     u64 stack_base = 0; // lowest address of the first thread's stack
     u64 stack_bytes = 0;
-    // init only: the boot bundle (newc cpio), mapped read-only over consecutive regions, and what the
-    // machine knows of itself (physical addresses, 0 where there is none).
+    // init only: the boot bundle (newc cpio), mapped read-only over consecutive regions, and what
+    // the machine knows of itself (physical addresses, 0 where there is none).
     u64 bundle_address = 0;
     u64 bundle_bytes = 0;
     u64 acpi_rsdp = 0;
-    u64 device_tree = 0;       // physical
+    u64 device_tree = 0; // physical
     u64 device_tree_bytes = 0;
     u64 boot_ns = 0; // monotonic time at which the kernel started
     u32 capability_count = 0;

@@ -1,6 +1,6 @@
 // Everything the portable kernel asks of a machine. Each back end provides, under
-// arch/<face>/include/gemel/arch/: frame.hpp (Frame, FpuState), machine.hpp (Machine), user.hpp (the
-// user side: the system call stub). check.cpp static_asserts these concepts.
+// arch/<face>/include/gemel/arch/: frame.hpp (Frame, FpuState), machine.hpp (Machine), user.hpp
+// (the user side: the system call stub). check.cpp static_asserts these concepts.
 #pragma once
 
 #include "core/arch/types.hpp"
@@ -11,67 +11,190 @@ namespace gemel::arch {
 
 // A thread's saved user registers. `words` are the eight message words, in the ABI's order.
 template <typename F>
-concept FrameLike = requires(F& frame, u64 value, u32 index) {
-    { frame.words() } noexcept -> std::same_as<u64*>;
-    { frame.port() } noexcept -> std::same_as<u64&>;
-    { frame.status() } noexcept -> std::same_as<u64&>; // the number word on entry
-    { frame.instruction_pointer() } noexcept -> std::same_as<u64&>;
-    { frame.stack_pointer() } noexcept -> std::same_as<u64&>;
+concept FrameLike = requires(F& frame, u64 value, u32 index)
+{
+    {
+        frame.words()
+    }
+    noexcept->std::same_as<u64*>;
+    {
+        frame.port()
+    }
+    noexcept->std::same_as<u64&>;
+    {
+        frame.status()
+    }
+    noexcept->std::same_as<u64&>; // the number word on entry
+    {
+        frame.instruction_pointer()
+    }
+    noexcept->std::same_as<u64&>;
+    {
+        frame.stack_pointer()
+    }
+    noexcept->std::same_as<u64&>;
     // 0..7 words, 8 port, 9 status, 10 ip, 11 sp, 12.. the machine's other registers; then null.
-    { frame.register_at(index) } noexcept -> std::same_as<u64*>;
-    { frame.foreign_number() } noexcept -> std::same_as<u64>; // of a foreign system call
-    { frame.foreign_argument(index) } noexcept -> std::same_as<u64>; // 0..5
-    { frame.foreign_result(value) } noexcept -> std::same_as<void>;
+    {
+        frame.register_at(index)
+    }
+    noexcept->std::same_as<u64*>;
+    {
+        frame.foreign_number()
+    }
+    noexcept->std::same_as<u64>; // of a foreign system call
+    {
+        frame.foreign_argument(index)
+    }
+    noexcept->std::same_as<u64>; // 0..5
+    {
+        frame.foreign_result(value)
+    }
+    noexcept->std::same_as<void>;
     // A new thread: entry(argument) on `stack`, interrupts on, all else zero.
-    { frame.prepare(value, value, value) } noexcept -> std::same_as<void>;
+    {
+        frame.prepare(value, value, value)
+    }
+    noexcept->std::same_as<void>;
 };
 
 template <typename M>
-concept MemoryLike = requires(M& machine, void* pointer, void const* constant, u64 value, u32 index,
-    PageKind kind, u16 flags) {
-    { machine.at_physical(value) } noexcept -> std::same_as<void*>;
-    { machine.physical_of(constant) } noexcept -> std::same_as<u64>;
-    { machine.zero_page(pointer) } noexcept -> std::same_as<void>;
+concept MemoryLike = requires(
+    M& machine, void* pointer, void const* constant, u64 value, u32 index, PageKind kind, u16 flags)
+{
+    {
+        machine.at_physical(value)
+    }
+    noexcept->std::same_as<void*>;
+    {
+        machine.physical_of(constant)
+    }
+    noexcept->std::same_as<u64>;
+    {
+        machine.zero_page(pointer)
+    }
+    noexcept->std::same_as<void>;
     // The address space of task `index`: what vm_allocate may hand out, [begin, end).
-    { machine.user_begin(index) } noexcept -> std::same_as<u64>;
-    { machine.user_end(index) } noexcept -> std::same_as<u64>;
+    {
+        machine.user_begin(index)
+    }
+    noexcept->std::same_as<u64>;
+    {
+        machine.user_end(index)
+    }
+    noexcept->std::same_as<u64>;
     // Tables: root (bits 39..47), 30..38, 21..29; an entry of the last points at a leaf: a region.
-    { machine.table_entry(value) } noexcept -> std::same_as<u64>;       // to the next table
-    { machine.link_entry(value, flags) } noexcept -> std::same_as<u64>; // to a leaf, as VmFlags allow
-    { machine.page_entry(value, kind) } noexcept -> std::same_as<u64>;
+    {
+        machine.table_entry(value)
+    }
+    noexcept->std::same_as<u64>; // to the next table
+    {
+        machine.link_entry(value, flags)
+    }
+    noexcept->std::same_as<u64>; // to a leaf, as VmFlags allow
+    {
+        machine.page_entry(value, kind)
+    }
+    noexcept->std::same_as<u64>;
     // A page entry with at most these VmFlags.
-    { machine.narrowed_entry(value, flags) } noexcept -> std::same_as<u64>;
-    { machine.entry_target(value) } noexcept -> std::same_as<u64>; // physical address in any entry
-    { machine.root_created(pointer) } noexcept -> std::same_as<void>; // zeroed: add the kernel's half
+    {
+        machine.narrowed_entry(value, flags)
+    }
+    noexcept->std::same_as<u64>;
+    {
+        machine.entry_target(value)
+    }
+    noexcept->std::same_as<u64>; // physical address in any entry
+    {
+        machine.root_created(pointer)
+    }
+    noexcept->std::same_as<void>; // zeroed: add the kernel's half
     // Told after the tables changed; do what the translation hardware needs.
     // (root, address, leaf, VmFlags), (root, address, leaf), (leaf, first page, pages)
-    { machine.leaf_linked(value, value, pointer, flags) } noexcept -> std::same_as<void>;
-    { machine.leaf_unlinked(value, value, pointer) } noexcept -> std::same_as<void>;
-    { machine.leaf_changed(pointer, index, index) } noexcept -> std::same_as<void>;
+    {
+        machine.leaf_linked(value, value, pointer, flags)
+    }
+    noexcept->std::same_as<void>;
+    {
+        machine.leaf_unlinked(value, value, pointer)
+    }
+    noexcept->std::same_as<void>;
+    {
+        machine.leaf_changed(pointer, index, index)
+    }
+    noexcept->std::same_as<void>;
     // The leaf is about to be emptied: after this no task can reach its pages.
-    { machine.leaf_emptied(pointer) } noexcept -> std::same_as<void>;
+    {
+        machine.leaf_emptied(pointer)
+    }
+    noexcept->std::same_as<void>;
 };
 
 template <typename M, typename Frame, typename Fpu>
-concept MachineLike = MemoryLike<M>
-    && requires(M& machine, Frame& frame, Fpu& fpu, u64 value, u32 line, u8 status, char character) {
-           { machine.now_ns() } noexcept -> std::same_as<u64>; // since boot
-           { machine.wake_at(value) } noexcept -> std::same_as<void>; // tick_line at or after; ~0 never
-           // Idle. The line is masked and acknowledged at the controller, as for a line that
-           // interrupts a thread, before the kernel hears of it. Spurious: interrupt_lines_max.
-           { machine.wait_for_interrupt() } noexcept -> std::same_as<u32>;
-           { machine.interrupt_unmask(line) } noexcept -> std::same_as<void>;
-           { machine.msi_target(line) } noexcept -> std::same_as<MsiTarget>; // line: first acceptable
-           { machine.console_write(character) } noexcept -> std::same_as<void>;
-           { machine.entropy() } noexcept -> std::same_as<u64>;
-           { machine.power_off(status) } noexcept -> std::same_as<void>; // natively does not return
-           { machine.pio_read(line, line) } noexcept -> std::same_as<u32>;         // port, bytes
-           { machine.pio_write(line, line, line) } noexcept -> std::same_as<void>; // port, bytes, value
-           { machine.save_fpu(fpu) } noexcept -> std::same_as<void>;
-           { machine.load_fpu(fpu) } noexcept -> std::same_as<void>;
-           { machine.prepare_fpu(fpu) } noexcept -> std::same_as<void>; // the state of a new thread
-           { machine.activate(value) } noexcept -> std::same_as<void>; // address space, by its root
-           { machine.will_run(frame) } noexcept -> std::same_as<void>; // the CPU leaves into this frame
-       };
+concept MachineLike = MemoryLike<M> && requires(
+    M& machine, Frame& frame, Fpu& fpu, u64 value, u32 line, u8 status, char character)
+{
+    {
+        machine.now_ns()
+    }
+    noexcept->std::same_as<u64>; // since boot
+    {
+        machine.wake_at(value)
+    }
+    noexcept->std::same_as<void>; // tick_line at or after; ~0 never
+    // Idle. The line is masked and acknowledged at the controller, as for a line that
+    // interrupts a thread, before the kernel hears of it. Spurious: interrupt_lines_max.
+    {
+        machine.wait_for_interrupt()
+    }
+    noexcept->std::same_as<u32>;
+    {
+        machine.interrupt_unmask(line)
+    }
+    noexcept->std::same_as<void>;
+    {
+        machine.msi_target(line)
+    }
+    noexcept->std::same_as<MsiTarget>; // line: first acceptable
+    {
+        machine.console_write(character)
+    }
+    noexcept->std::same_as<void>;
+    {
+        machine.entropy()
+    }
+    noexcept->std::same_as<u64>;
+    {
+        machine.power_off(status)
+    }
+    noexcept->std::same_as<void>; // natively does not return
+    {
+        machine.pio_read(line, line)
+    }
+    noexcept->std::same_as<u32>; // port, bytes
+    {
+        machine.pio_write(line, line, line)
+    }
+    noexcept->std::same_as<void>; // port, bytes, value
+    {
+        machine.save_fpu(fpu)
+    }
+    noexcept->std::same_as<void>;
+    {
+        machine.load_fpu(fpu)
+    }
+    noexcept->std::same_as<void>;
+    {
+        machine.prepare_fpu(fpu)
+    }
+    noexcept->std::same_as<void>; // the state of a new thread
+    {
+        machine.activate(value)
+    }
+    noexcept->std::same_as<void>; // address space, by its root
+    {
+        machine.will_run(frame)
+    }
+    noexcept->std::same_as<void>; // the CPU leaves into this frame
+};
 
 } // namespace gemel::arch

@@ -10,7 +10,7 @@ namespace gemel::arch {
 struct FaultReport {
     FaultKind kind = FaultKind::other;
     u64 address = 0; // page faults: the address that was touched; otherwise 0
-    u64 code = 0;    // the machine's own: x86_64 error code, arm64 ESR
+    u64 code = 0; // the machine's own: x86_64 error code, arm64 ESR
 };
 
 // Where a device must write to raise a message-signalled interrupt.

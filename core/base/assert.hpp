@@ -9,6 +9,5 @@ namespace gemel {
 } // namespace gemel
 
 #define ASSERT(expression)                                                                         \
-    (static_cast<bool>(expression)                                                                 \
-            ? static_cast<void>(0)                                                                 \
-            : ::gemel::assertion_failed(#expression, __FILE__, __LINE__))
+    (static_cast<bool>(expression) ? static_cast<void>(0)                                          \
+                                   : ::gemel::assertion_failed(#expression, __FILE__, __LINE__))

@@ -33,9 +33,7 @@ public:
         else
             error_ = other.error_;
     }
-    Result(Result const& other)
-        requires std::is_copy_constructible_v<T>
-        : ok_(other.ok_)
+    Result(Result const& other) requires std::is_copy_constructible_v<T> : ok_(other.ok_)
     {
         if (ok_)
             ::new (&value_) T(other.value_);

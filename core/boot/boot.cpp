@@ -1,5 +1,5 @@
-// From a list of memory ranges to init's first instruction. Runs once; natively this code is in .init
-// and its memory is given back.
+// From a list of memory ranges to init's first instruction. Runs once; natively this code is in
+// .init and its memory is given back.
 #include "core/boot/bundle.hpp"
 #include "core/kernel.hpp"
 
@@ -155,7 +155,8 @@ bool Kernel::boot(BootInfo const& info)
     kernel_task_.threads = threads_max;
     tasks_[0] = &kernel_task_;
     if (!start_init(info)) {
-        say("gemel: cannot start init (is gemel/servers/init in the boot bundle, and is there memory?)\n");
+        say("gemel: cannot start init (is gemel/servers/init in the boot bundle, and is there "
+            "memory?)\n");
         return false;
     }
     return true;
@@ -170,11 +171,11 @@ u64 Kernel::map_bundle(Task& init, BootInfo const& info)
         auto const left = pages - done;
         auto const count = static_cast<u32>(left < region_pages_max ? left : region_pages_max);
         auto* leaf = region_physical(init, info.bundle.begin / page_bytes + done, count, 0);
-        auto* row = leaf ? row_new(init, number_of(leaf), rights_all & ~Rights(Right::write), nullptr)
-                         : nullptr;
+        auto* row = leaf
+            ? row_new(init, number_of(leaf), rights_all & ~Rights(Right::write), nullptr)
+            : nullptr;
         auto const address = row ? free_address(init) : 0;
-        if (address == 0
-            || !region_map(init, address, *row, static_cast<u16>(VmFlag::read)))
+        if (address == 0 || !region_map(init, address, *row, static_cast<u16>(VmFlag::read)))
             return 0;
         begin = begin == 0 ? address : begin;
     }
@@ -213,19 +214,23 @@ bool Kernel::start_init(BootInfo const& info)
     if (!broker_page)
         return false;
     broker_object_ = number_of(broker_page);
-    auto* init = task_new(kernel_task_, free_pages_ - pages_kept, free_rows_ - 1, threads_max - 1, name);
+    auto* init
+        = task_new(kernel_task_, free_pages_ - pages_kept, free_rows_ - 1, threads_max - 1, name);
     if (!init)
         return false;
     auto entry = info.init_entry;
     auto const* bundle = static_cast<u8 const*>(machine_.at_physical(info.bundle.begin));
     if (entry == 0
-        && !load_elf(*init, bundle_find({ bundle, info.bundle_bytes }, "gemel/servers/init"), entry))
+        && !load_elf(
+            *init, bundle_find({ bundle, info.bundle_bytes }, "gemel/servers/init"), entry))
         return false;
     auto const bundle_address = map_bundle(*init, info);
     auto* startup_leaf = region_new(*init, 1);
     auto* stack_leaf = region_new(*init, init_stack_pages);
-    auto* startup_row = startup_leaf ? row_new(*init, number_of(startup_leaf), rights_all, nullptr) : nullptr;
-    auto* stack_row = stack_leaf ? row_new(*init, number_of(stack_leaf), rights_all, nullptr) : nullptr;
+    auto* startup_row
+        = startup_leaf ? row_new(*init, number_of(startup_leaf), rights_all, nullptr) : nullptr;
+    auto* stack_row
+        = stack_leaf ? row_new(*init, number_of(stack_leaf), rights_all, nullptr) : nullptr;
     if (!startup_row || !stack_row)
         return false;
     auto& startup = *::new (machine_.at_physical(machine_.entry_target(startup_leaf[0]))) Startup;
@@ -237,14 +242,17 @@ bool Kernel::start_init(BootInfo const& info)
         return false;
     startup.stack_base = free_address(*init);
     startup.stack_bytes = init_stack_pages * page_bytes;
-    auto const read_write = static_cast<u16>(static_cast<u16>(VmFlag::read) | static_cast<u16>(VmFlag::write));
+    auto const read_write
+        = static_cast<u16>(static_cast<u16>(VmFlag::read) | static_cast<u16>(VmFlag::write));
     if (!region_map(*init, startup.stack_base, *stack_row, read_write))
         return false;
-    auto* thread = thread_new(*init, entry, startup.stack_base + startup.stack_bytes, startup_address, init_priority);
+    auto* thread = thread_new(
+        *init, entry, startup.stack_base + startup.stack_bytes, startup_address, init_priority);
     if (!thread)
         return false;
     copy_name(thread->name, name);
     make_ready(*thread);
+    machine_.wake_at(machine_.now_ns() + tick_ns);
     dispatch();
     return true;
 }

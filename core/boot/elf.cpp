@@ -1,6 +1,6 @@
 // Loads init's ELF file (static, ELF64, little-endian; System V ABI, "Object Files"). Every other
-// program is loaded by init itself. Each segment must lie in 2 MiB windows of its own, because a region
-// is mapped at 2 MiB.
+// program is loaded by init itself. Each segment must lie in 2 MiB windows of its own, because a
+// region is mapped at 2 MiB.
 #include "core/kernel.hpp"
 
 namespace gemel {
@@ -93,7 +93,8 @@ bool Kernel::load_elf(Task& task, std::span<u8 const> file, u64& entry)
     auto const header = read_at<ElfHeader>(file, 0);
     if (header.program_count > segments_max || header.program_bytes < sizeof(ElfSegment)
         || header.program_offset > file.size()
-        || u64 { header.program_count } * header.program_bytes > file.size() - header.program_offset)
+        || u64 { header.program_count } * header.program_bytes
+            > file.size() - header.program_offset)
         return false;
     for (u16 i = 0; i < header.program_count; ++i) {
         auto const at = header.program_offset + u64 { i } * header.program_bytes;

@@ -68,9 +68,8 @@ u64* Kernel::region_physical(Task& payer, u64 first_page, u32 pages, u16 flags)
     info_of(leaf).physical = 1;
     auto const write = (flags & static_cast<u16>(PhysFlag::write)) != 0;
     auto const device = (flags & static_cast<u16>(PhysFlag::uncached)) != 0;
-    auto const kind = device
-        ? (write ? arch::PageKind::device : arch::PageKind::device_read_only)
-        : (write ? arch::PageKind::memory : arch::PageKind::memory_read_only);
+    auto const kind = device ? (write ? arch::PageKind::device : arch::PageKind::device_read_only)
+                             : (write ? arch::PageKind::memory : arch::PageKind::memory_read_only);
     for (u32 i = 0; i < pages; ++i)
         leaf[i] = machine_.page_entry((first_page + i) * page_bytes, kind);
     return leaf;

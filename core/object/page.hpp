@@ -17,7 +17,7 @@ struct PageInfo {
     PageUse use = PageUse::reserved;
     ObjectType type = ObjectType::none;
     u8 physical = 0; // region over memory that is not ours to free (device, boot bundle)
-    u8 orphan = 0;   // region without a capability: lives while it is mapped
+    u8 orphan = 0; // region without a capability: lives while it is mapped
 };
 static_assert(sizeof(PageInfo) == 16);
 

@@ -28,8 +28,7 @@ void Kernel::queue_remove(Thread& thread)
 }
 
 // Puts a message into a receiver's registers; the caller, if there is one, now waits for the reply.
-void Kernel::hand_message(
-    Thread& receiver, u64 const* words, u64 badge, u64 tag, Thread* caller)
+void Kernel::hand_message(Thread& receiver, u64 const* words, u64 badge, u64 tag, Thread* caller)
 {
     auto* to = receiver.frame.words();
     for (unsigned i = 2; i < 8; ++i)

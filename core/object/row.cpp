@@ -1,6 +1,6 @@
-// Capability rows: constant-time look-up and revocation. A row remembers the epoch its parent had when
-// it was derived; revoking bumps the parent's epoch, and every row below it is found dead when it is
-// next used, because the validity epoch moved as well.
+// Capability rows: constant-time look-up and revocation. A row remembers the epoch its parent had
+// when it was derived; revoking bumps the parent's epoch, and every row below it is found dead when
+// it is next used, because the validity epoch moved as well.
 #include "core/kernel.hpp"
 
 namespace gemel {

@@ -12,8 +12,8 @@ struct Row {
     u32 object = 0; // page number
     u32 object_generation = 0;
     u32 generation = 1; // of the handle
-    u32 epoch = 0;      // bumped by revoke and close: children hold the value they were derived at
-    u32 parent = 0;     // row index, 0: none
+    u32 epoch = 0; // bumped by revoke and close: children hold the value they were derived at
+    u32 parent = 0; // row index, 0: none
     u32 parent_epoch = 0;
     u32 watch = 0; // row index of the port that is told, 0: none
     u32 watch_generation = 0;

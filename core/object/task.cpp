@@ -57,8 +57,7 @@ void Kernel::task_destroy(Task& task)
             continue;
         if (thread->task == &task)
             halt(*thread);
-        else if (thread->state == ThreadState::awaiting_reply
-            && thread->reply_owner == task.index)
+        else if (thread->state == ThreadState::awaiting_reply && thread->reply_owner == task.index)
             wake(*thread, Error::dead);
     }
 }

@@ -15,7 +15,7 @@ struct Task {
     u32 pages_quota = 0;
     u32 rows_quota = 0;
     u32 threads_quota = 0;
-    u64 root = 0;         // physical address of the page-table root
+    u64 root = 0; // physical address of the page-table root
     u64 next_address = 0; // where vm_allocate looks first
     char name[16] = {};
 };

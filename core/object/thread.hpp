@@ -14,8 +14,8 @@ enum class ThreadState : u8 {
     stopped,
     ready,
     running,
-    receiving,      // waits on a port for a message
-    calling,        // queued on a port; its message is still in its frame
+    receiving, // waits on a port for a message
+    calling, // queued on a port; its message is still in its frame
     awaiting_reply, // its call was received
 };
 
@@ -29,15 +29,15 @@ struct Thread {
     PendingCall pending = PendingCall::message;
     u8 priority = 0;
     bool foreign = false;
-    u16 id = 0;          // index in the thread table
+    u16 id = 0; // index in the thread table
     u16 reply_owner = 0; // task that received the call
     Thread* next = nullptr; // ready queue or port queue
     Thread* previous = nullptr;
     Task* task = nullptr;
     Port* waits_on = nullptr;
-    u64 root = 0;        // copy of task->root: one load less on the switch
+    u64 root = 0; // copy of task->root: one load less on the switch
     u64 deadline_ns = 0; // 0: none
-    u64 run_ns = 0;      // processor time used, counted at switches to and from idle and at ticks
+    u64 run_ns = 0; // processor time used, counted at switches to and from idle and at ticks
     u32 fault_row = 0;
     u32 fault_generation = 0;
     u64 call_badge = 0; // of the call that waits in a port's queue

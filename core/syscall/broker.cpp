@@ -1,5 +1,6 @@
-// Broker operations: they finish in the trap that called them. The table in core/abi/operation.hpp says
-// which words are handles, of which type and with which rights; the badge says what may be done at all.
+// Broker operations: they finish in the trap that called them. The table in core/abi/operation.hpp
+// says which words are handles, of which type and with which rights; the badge says what may be
+// done at all.
 #include "core/object/broker.hpp"
 #include "core/kernel.hpp"
 
@@ -31,7 +32,6 @@ consteval PolicyTable make_policy()
 }
 
 constexpr PolicyTable policy = make_policy();
-
 
 } // namespace
 
@@ -153,8 +153,7 @@ void Kernel::thread_create(Task& task, u64* words)
             return;
         }
     }
-    auto* thread
-        = thread_new(task, words[3], words[4], words[5], static_cast<u8>(words[6]));
+    auto* thread = thread_new(task, words[3], words[4], words[5], static_cast<u8>(words[6]));
     if (!thread)
         return;
     for (unsigned i = 0; i < sizeof thread->name; ++i)
@@ -187,8 +186,8 @@ void Kernel::operate_task(Operation operation, Row& first, u64* words)
         return;
     case Operation::thread_get:
     case Operation::thread_set: {
-        auto* value = words[3] <= 0xFFFF ? thread.frame.register_at(static_cast<u32>(words[3]))
-                                         : nullptr;
+        auto* value
+            = words[3] <= 0xFFFF ? thread.frame.register_at(static_cast<u32>(words[3])) : nullptr;
         if (!value || &thread == cpu_.current)
             fail(Error::invalid);
         else if (operation == Operation::thread_get)
@@ -320,8 +319,8 @@ void Kernel::operate_device(Operation operation, Row* first, u64* words)
         if (operation == Operation::pio_read)
             words[2] = machine_.pio_read(static_cast<u32>(words[2]), static_cast<u32>(words[3]));
         else
-            machine_.pio_write(static_cast<u32>(words[2]), static_cast<u32>(words[3]),
-                static_cast<u32>(words[4]));
+            machine_.pio_write(
+                static_cast<u32>(words[2]), static_cast<u32>(words[3]), static_cast<u32>(words[4]));
         return;
     case Operation::scheduler_register:
         scheduler_task_ = cpu_.current->task->index;

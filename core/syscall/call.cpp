@@ -1,5 +1,5 @@
-// The system calls but for port_receive (message.cpp). Order of checks: plain arguments, handle, type,
-// rights, resources. A failed call changes nothing but the status.
+// The system calls but for port_receive (message.cpp). Order of checks: plain arguments, handle,
+// type, rights, resources. A failed call changes nothing but the status.
 #include "core/kernel.hpp"
 #include "core/object/broker.hpp"
 
@@ -161,7 +161,9 @@ void Kernel::cap_move(Task& task, u64* words)
     switch (operation) {
     case CapOperation::close:
         // A dead handle can still be closed: what else would one do with it?
-        if (!source && (error_ == static_cast<u8>(Error::revoked) || error_ == static_cast<u8>(Error::dead))) {
+        if (!source
+            && (error_ == static_cast<u8>(Error::revoked)
+                || error_ == static_cast<u8>(Error::dead))) {
             error_ = 0;
             source = &rows_[static_cast<u32>(words[0])];
         }
@@ -276,7 +278,8 @@ void Kernel::cap_limit(Row& source, u64 nanoseconds)
         fail(Error::invalid);
         return;
     }
-    auto const tick = static_cast<u32>((machine_.now_ns() + nanoseconds + tick_ns - 1) / tick_ns) + 1;
+    auto const tick
+        = static_cast<u32>((machine_.now_ns() + nanoseconds + tick_ns - 1) / tick_ns) + 1;
     if (source.expiry_tick == 0 || tick < source.expiry_tick)
         source.expiry_tick = tick;
     if (tick < next_expiry_)

@@ -1,4 +1,5 @@
-// Messages: send, call, reply, receive, and faults, which are calls that the kernel makes for a thread.
+// Messages: send, call, reply, receive, and faults, which are calls that the kernel makes for a
+// thread.
 #include "core/kernel.hpp"
 
 namespace gemel {

@@ -92,8 +92,7 @@ void Machine::map_pages(Mapping const& mapping, u64 const* leaf, u32 first, u32 
         }
         while (i + run < first + count && leaf[i + run] == entry + run * page_bytes)
             ++run;
-        auto const write
-            = (entry & writable) && (mapping.flags & static_cast<u16>(VmFlag::write));
+        auto const write = (entry & writable) && (mapping.flags & static_cast<u16>(VmFlag::write));
         auto* got = mmap(address, run * page_bytes, PROT_READ | (write ? PROT_WRITE : 0),
             MAP_SHARED | MAP_FIXED, memory_descriptor_, static_cast<off_t>(entry_target(entry)));
         ASSERT(got == address);

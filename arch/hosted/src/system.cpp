@@ -1,6 +1,6 @@
 // Fibers: each thread of the system is one, on the stack its task gave it. The kernel runs on the
-// caller's stack; at its exit the chosen thread's fiber takes over. Signals never switch: the handler
-// only makes the interrupted code call into the kernel when it goes on (see interrupted()).
+// caller's stack; at its exit the chosen thread's fiber takes over. Signals never switch: the
+// handler only makes the interrupted code call into the kernel when it goes on (see interrupted()).
 #include "core/base/assert.hpp"
 
 #include <gemel/arch/user.hpp>
@@ -46,7 +46,7 @@ using gemel::hosted::System;
 // The process runs one system at a time; its signal handlers need to find it.
 struct Host {
     System* system = nullptr;
-    Frame::Fiber fiber;           // run()'s own
+    Frame::Fiber fiber; // run()'s own
     void* stack_bottom = nullptr; // of run()'s stack, told by the sanitizer
     usize stack_bytes = 0;
     std::atomic<bool> in_task = false; // task code is running: ticks and faults are its own
@@ -109,7 +109,8 @@ void save(Frame::Fiber& fiber)
 
 void restore(Frame::Fiber const& fiber)
 {
-    std::memcpy(static_cast<void*>(abi::__cxa_get_globals()), fiber.exceptions, sizeof fiber.exceptions);
+    std::memcpy(
+        static_cast<void*>(abi::__cxa_get_globals()), fiber.exceptions, sizeof fiber.exceptions);
     gemel::hosted::current_thread_pointer = fiber.thread_pointer;
     errno = fiber.error_number;
 }
@@ -135,8 +136,8 @@ void leave(Thread* me)
 {
     auto& system = *host.system;
     auto& kernel = system.kernel();
-    while (system.machine().interrupt_pending()) [[unlikely]]
-        kernel.on_interrupt(system.machine().take_interrupt());
+    while (system.machine().interrupt_pending())
+        [[unlikely]] kernel.on_interrupt(system.machine().take_interrupt());
     if (kernel.cpu().current != me)
         switch_to(me->frame.fiber, *kernel.cpu().current);
 }
@@ -176,7 +177,8 @@ struct Interrupted {
     // the FPU area follows, 64-byte aligned, as large as this processor's state
 };
 
-// Runs as if the interrupted code had called it; goes back to that code with every register as it was.
+// Runs as if the interrupted code had called it; goes back to that code with every register as it
+// was.
 [[noreturn]] void interrupted(Interrupted* saved)
 {
     enter();
@@ -211,7 +213,8 @@ bool in_program_text(ucontext_t const& context)
 
 usize fpu_bytes(ucontext_t const& context)
 {
-    // The extended area's size stands in the software-reserved bytes (sigcontext.h, FP_XSTATE_MAGIC1).
+    // The extended area's size stands in the software-reserved bytes (sigcontext.h,
+    // FP_XSTATE_MAGIC1).
     auto const* area = reinterpret_cast<u8 const*>(context.uc_mcontext.fpregs);
     u32 magic = 0;
     u32 extended = 0;
@@ -281,8 +284,8 @@ FaultReport report_of(int signal, siginfo_t const& info, ucontext_t const& conte
     return report;
 }
 
-// A fault of task code becomes a call to its fault port. The stack it stood on may be the trouble, so
-// the call is made on a fresh one. A fault anywhere else is a bug of ours: die as the host does.
+// A fault of task code becomes a call to its fault port. The stack it stood on may be the trouble,
+// so the call is made on a fresh one. A fault anywhere else is a bug of ours: die as the host does.
 void on_fault_signal(int signal, siginfo_t* info, void* raw)
 {
     if (!host.system || !host.in_task) {
@@ -291,7 +294,8 @@ void on_fault_signal(int signal, siginfo_t* info, void* raw)
     }
     auto& context = *static_cast<ucontext_t*>(raw);
     constexpr usize stack_bytes = 64 * 1024;
-    auto* stack = mmap(nullptr, stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    auto* stack
+        = mmap(nullptr, stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (stack == MAP_FAILED) {
         std::signal(signal, SIG_DFL);
         return;
@@ -306,10 +310,11 @@ void install_handlers()
 {
     constexpr usize stack_bytes = 64 * 1024;
     stack_t alternate {};
-    alternate.ss_sp = mmap(nullptr, stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    alternate.ss_sp
+        = mmap(nullptr, stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     alternate.ss_size = stack_bytes;
     sigaltstack(&alternate, nullptr);
-    struct sigaction action {};
+    struct sigaction action { };
     sigemptyset(&action.sa_mask);
     action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
     action.sa_sigaction = on_tick;
@@ -380,7 +385,8 @@ int System::run()
     auto const bundle_bytes = align_up<u64>(options_.bundle.size(), page_bytes);
     auto const memory_end = machine_.memory_bytes() - bundle_bytes;
     if (!options_.bundle.empty())
-        std::memcpy(machine_.at_physical(memory_end), options_.bundle.data(), options_.bundle.size());
+        std::memcpy(
+            machine_.at_physical(memory_end), options_.bundle.data(), options_.bundle.size());
     MemoryRange const memory[] = { { arch::Machine::first_physical, memory_end } };
     BootInfo info;
     info.memory = memory;

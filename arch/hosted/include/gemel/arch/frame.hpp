@@ -45,12 +45,12 @@ public:
 
     // The fiber's side (src/fiber.cpp): what a switch saves besides the stack.
     struct Fiber {
-        void* context = nullptr;        // null: not started
-        void* exceptions[2] = {};       // the C++ run-time's per-thread exception globals
-        void* fake_stack = nullptr;     // AddressSanitizer's
-        void* tsan = nullptr;           // ThreadSanitizer's fiber
-        u64 thread_pointer = 0;         // the run-time's thread block
-        int error_number = 0;           // errno
+        void* context = nullptr; // null: not started
+        void* exceptions[2] = {}; // the C++ run-time's per-thread exception globals
+        void* fake_stack = nullptr; // AddressSanitizer's
+        void* tsan = nullptr; // ThreadSanitizer's fiber
+        u64 thread_pointer = 0; // the run-time's thread block
+        int error_number = 0; // errno
     };
     Fiber fiber;
 

@@ -1,6 +1,7 @@
-// The hosted machine: physical memory is a memfd mapped at a fixed address, page tables are plain data
-// that every mapping is made from, and a mapping really is a mapping: mmap of the memfd's pages at
-// the task's address. Tasks have disjoint address windows, so they all live in the one process.
+// The hosted machine: physical memory is a memfd mapped at a fixed address, page tables are plain
+// data that every mapping is made from, and a mapping really is a mapping: mmap of the memfd's
+// pages at the task's address. Tasks have disjoint address windows, so they all live in the one
+// process.
 #pragma once
 
 #include "core/arch/types.hpp"
@@ -25,8 +26,8 @@ public:
     static constexpr u64 window_bytes = u64 { 1 } << 36;
     static constexpr u64 first_physical = 16 * page_bytes;
 
-    // Reserves `memory_bytes` (a multiple of 2 MiB, at least 8 MiB). Throws std::system_error when the
-    // host refuses.
+    // Reserves `memory_bytes` (a multiple of 2 MiB, at least 8 MiB). Throws std::system_error when
+    // the host refuses.
     explicit Machine(u64 memory_bytes);
     ~Machine();
     Machine(Machine const&) = delete;
@@ -42,7 +43,10 @@ public:
     u64 user_begin(u32 task) noexcept { return windows_address + task * window_bytes; }
     u64 user_end(u32 task) noexcept { return user_begin(task) + window_bytes; }
     u64 table_entry(u64 physical) noexcept { return physical | present | writable | user; }
-    u64 link_entry(u64 leaf, u16 flags) noexcept { return leaf | present | user | access_of(flags); }
+    u64 link_entry(u64 leaf, u16 flags) noexcept
+    {
+        return leaf | present | user | access_of(flags);
+    }
     u64 page_entry(u64 physical, PageKind kind) noexcept
     {
         auto const write = kind == PageKind::memory || kind == PageKind::device;
@@ -79,8 +83,8 @@ public:
     // --- the host's side ---
     // A device answers at ports [first, first + count). It must outlive the machine's run.
     void attach(u32 first, u32 count, hosted::Device& device);
-    // The line becomes pending; it reaches the kernel at its next exit, or ends idling. Any time, but on
-    // the machine's own host thread.
+    // The line becomes pending; it reaches the kernel at its next exit, or ends idling. Any time,
+    // but on the machine's own host thread.
     void raise(u32 line) noexcept;
     // Called (in the kernel, on whatever stack) when `descriptor` becomes readable.
     void watch(int descriptor, std::function<void()> ready);

@@ -11,7 +11,8 @@ extern u64 current_thread_pointer; // swapped at every switch
 
 namespace gemel::arch {
 
-// In: the eight words, the receive port and the number word. Out: words, port, and the status in number.
+// In: the eight words, the receive port and the number word. Out: words, port, and the status in
+// number.
 struct Registers {
     u64 words[8] = {};
     u64 port = 0;

@@ -12,9 +12,9 @@ namespace gemel::hosted {
 
 struct Options {
     u64 memory_bytes = 256u << 20;
-    std::span<u8 const> bundle;            // the boot bundle; copied into the machine's memory
-    u64 init_entry = 0;                    // address of init's `void(u64 startup)`
-    std::string command_line;              // key=value words: init's variables
+    std::span<u8 const> bundle; // the boot bundle; copied into the machine's memory
+    u64 init_entry = 0; // address of init's `void(u64 startup)`
+    std::string command_line; // key=value words: init's variables
 };
 
 class System {

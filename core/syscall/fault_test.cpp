@@ -1,0 +1,50 @@
+// Faults are calls to the fault port: a pager can mend them and the thread goes on.
+#include "tests/support/in_system.hpp"
+
+#include <gtest/gtest.h>
+
+namespace gemel {
+
+using namespace test;
+
+namespace {
+
+void touch(u64 address)
+{
+    *reinterpret_cast<volatile u64*>(address) = 77;
+    call(Call::port_receive, { own_fault_port, 0, 5 }, 0, receive_flags(ReceiveFlag::call));
+}
+
+} // namespace
+
+// Goal: a page fault reaches the fault port with its address; after mapping, the write succeeds;
+// the end of the thread arrives as EXIT.
+TEST(Fault, APagerMendsAFault)
+{
+    EXPECT_EQ(in_system([](Init const& init) {
+        auto const task = init.capability("task-self");
+        auto const fault_port = init.port();
+        auto const stack = call(Call::vm_allocate, { 0, 65536, 3 });
+        auto const where = init.startup.address_begin + (u64 { 1000 } << 21);
+        auto const thread = operate(init.capability("broker-task"), Operation::thread_new,
+            { task, reinterpret_cast<u64>(&touch), stack.words[2] + 65536, where, 4, fault_port });
+        EXPECT_EQ(thread.number, status_ok);
+        EXPECT_EQ(
+            operate(init.capability("broker-task"), Operation::thread_run, { thread.words[2] })
+                .number,
+            status_ok);
+        auto const fault = call(Call::port_receive, {}, fault_port);
+        EXPECT_EQ(fault.words[1] & 0xFFFF, static_cast<u64>(KernelTag::fault));
+        EXPECT_EQ(fault.words[1] >> 16 & 0xFF, static_cast<u64>(FaultKind::page));
+        EXPECT_EQ(fault.words[3], where);
+        EXPECT_EQ(call(Call::vm_allocate, { where, 4096, 3 }).number, status_ok);
+        auto const end = call(Call::port_receive, { fault.port, 0 }, fault_port,
+            receive_flags(ReceiveFlag::send_first));
+        EXPECT_EQ(end.words[1], static_cast<u64>(KernelTag::exit));
+        EXPECT_EQ(end.words[2], 5u);
+        EXPECT_EQ(*reinterpret_cast<u64*>(where), 77u);
+    }),
+        0);
+}
+
+} // namespace gemel
