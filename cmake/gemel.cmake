@@ -1,7 +1,8 @@
 # What every folder's CMakeLists.txt uses:
 #   gemel_library(NAME sources...)          portable code for servers (core/base, core/abi, servers)
-#   gemel_program(NAME sources... [LIBRARIES libs...])
-#                                           a program: namespace gemel::NAME { server_main(Env&) }
+#   gemel_program(NAME sources... [LIBRARIES libs...] [COMMANDS names...])
+#                                           a program: namespace gemel::NAME { server_main(Env&) }. One with
+#                                           COMMANDS is for users: /gemel/bin/NAME, and a link for each
 #   gemel_test(NAME sources... [LIBRARIES libs...])
 #                                           a GoogleTest binary, hosted only
 #   gemel_finish()                          last: the program table (hosted), the bundle (native)
@@ -39,7 +40,8 @@ endfunction()
 set_property(GLOBAL PROPERTY gemel_programs "")
 
 function(gemel_program name)
-  cmake_parse_arguments(arg "" "" "LIBRARIES" ${ARGN})
+  cmake_parse_arguments(arg "" "" "LIBRARIES;COMMANDS" ${ARGN})
+  set_property(GLOBAL PROPERTY gemel_commands_${name} ${arg_COMMANDS})
   add_library(program_${name} STATIC ${arg_UNPARSED_ARGUMENTS})
   target_link_libraries(program_${name} PUBLIC gemel_user_options gemel_rt ${arg_LIBRARIES})
   set_property(GLOBAL APPEND PROPERTY gemel_programs ${name})

@@ -1,0 +1,19 @@
+// What a program's loader and start need to know of the machine.
+#pragma once
+
+#include "core/base/types.hpp"
+
+#include <string_view>
+
+namespace gemel::arch {
+
+// The entry of a program that is linked into this image, or 0. Natively every program is a file.
+inline u64 linked_program(std::string_view)
+{
+    return 0;
+}
+
+// ELF TLS variant II: the storage ends at the thread pointer.
+inline constexpr bool thread_local_above_pointer = false;
+
+} // namespace gemel::arch
