@@ -31,7 +31,7 @@ extern char etext;
 
 namespace gemel::hosted {
 
-u64 current_thread_pointer = 0;
+void* current_thread_pointer = nullptr;
 
 } // namespace gemel::hosted
 

@@ -49,7 +49,7 @@ public:
         void* exceptions[2] = {}; // the C++ run-time's per-thread exception globals
         void* fake_stack = nullptr; // AddressSanitizer's
         void* tsan = nullptr; // ThreadSanitizer's fiber
-        u64 thread_pointer = 0; // the run-time's thread block
+        void* thread_pointer = nullptr; // the run-time's ThreadControl
         int error_number = 0; // errno
     };
     Fiber fiber;

@@ -5,7 +5,7 @@
 
 namespace gemel::hosted {
 
-extern u64 current_thread_pointer; // swapped at every switch
+extern void* current_thread_pointer; // swapped at every switch
 
 } // namespace gemel::hosted
 
@@ -21,12 +21,12 @@ struct Registers {
 
 void system_call(Registers& registers);
 
-// The run-time's own word for each thread.
-inline u64 thread_pointer()
+// Switched with the thread. Null outside a task; otherwise a ThreadControl (servers/rt/thread.hpp).
+inline void* thread_pointer()
 {
     return hosted::current_thread_pointer;
 }
-inline void set_thread_pointer(u64 value)
+inline void set_thread_pointer(void* value)
 {
     hosted::current_thread_pointer = value;
 }
