@@ -1,0 +1,158 @@
+#!/usr/bin/env bash
+# ./gemel test [--long] [PART...]: every test, or the parts named. Installs what is missing, says what each
+# part took, and ends with one line: N passed, M failed, K skipped. Exit status 2 if anything failed.
+set -u
+root=$(cd "$(dirname "$0")/.." && pwd)
+export GEMEL_ROOT=$root
+. "$root/scripts/common.sh"
+cd "$root" || exit 2
+
+parts=(packages layout tidy docs hosted system-hosted terminal gdb asan system-asan
+    x86_64 system-x86_64 iso arm64 system-arm64 size)
+long_parts=(tsan campaign)
+
+usage() {
+    cat <<TEXT
+usage: ./gemel test [--long] [PART...]
+
+Without PART: everything but the nightly parts; --long adds those.
+parts:    ${parts[*]}
+nightly:  ${long_parts[*]}
+TEXT
+}
+
+# --- counting -----------------------------------------------------------------------------------
+passed=0 failed=0 skipped=0
+part_passed=0 part_failed=0 part_skipped=0
+
+# check TITLE COMMAND...: one test that is a command.
+check() {
+    local title=$1
+    shift
+    if "$@"; then
+        part_passed=$((part_passed + 1))
+    else
+        part_failed=$((part_failed + 1))
+        say "FAILED: $title"
+    fi
+}
+
+# counted TITLE COMMAND...: a command that runs many tests and ends with `N passed, M failed, K skipped`.
+# Without that line, or with a bad exit status and no failure counted, it is one failure.
+counted() {
+    local title=$1 log status line
+    shift
+    log=$(mktemp)
+    "$@" 2>&1 | tee "$log"
+    status=${PIPESTATUS[0]}
+    line=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$log" | tail -n 1)
+    rm -f "$log"
+    if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
+        part_passed=$((part_passed + BASH_REMATCH[1]))
+        part_failed=$((part_failed + BASH_REMATCH[2]))
+        part_skipped=$((part_skipped + BASH_REMATCH[3]))
+        [ "$status" = 0 ] || [ "${BASH_REMATCH[2]}" != 0 ] || part_failed=$((part_failed + 1))
+    else
+        part_failed=$((part_failed + 1))
+        say "FAILED: $title (status $status, no count)"
+    fi
+}
+
+# ctest's own last line, as ours. Fails when there was no test at all.
+run_ctest() {
+    local tree=$1 log status
+    log=$(mktemp)
+    ctest --test-dir "$tree" --output-on-failure --no-tests=error -j "$(nproc)" 2>&1 | tee "$log"
+    status=${PIPESTATUS[0]}
+    sed -nE 's/^[0-9]+% tests passed, ([0-9]+) tests? failed out of ([0-9]+)$/\1 \2/p' "$log" |
+        { read -r bad all && echo "$((all - bad)) passed, $bad failed, 0 skipped"; }
+    rm -f "$log"
+    return "$status"
+}
+
+# in_shell COMMAND...: a function of common.sh that would end the script, kept to its own process.
+in_shell() { ("$@"); }
+
+# --- parts --------------------------------------------------------------------------------------
+part_packages() {
+    check "packages" in_shell packages_need build test x86_64 arm64 boot-x86_64 boot-arm64 iso gdb
+}
+
+part_layout() { # the layout of every source file is clang-format's
+    local files
+    mapfile -t files < <(git ls-files '*.cpp' '*.hpp')
+    check "layout of ${#files[@]} files (clang-format-14 -i mends it)" \
+        clang-format-14 --dry-run --Werror "${files[@]}"
+}
+
+part_tidy() { counted tidy python3 tests/tidy/tidy.py; }
+part_docs() { counted docs python3 tests/docs/check.py; }
+
+part_hosted() {
+    check "build of hosted" in_shell build hosted
+    counted "unit tests" run_ctest build/hosted
+}
+
+part_system-hosted() { counted "system tests, hosted" python3 tests/system/run.py --face hosted; }
+part_terminal() { counted "terminal tests" python3 tests/system/terminal.py; }
+part_gdb() { counted "debugger tests" python3 tests/gdb/run.py; }
+
+part_asan() {
+    check "build of hosted-asan" in_shell build hosted-asan
+    counted "unit tests under ASan and UBSan" run_ctest build/hosted-asan
+}
+
+part_system-asan() {
+    counted "system tests under ASan and UBSan" python3 tests/system/run.py --face hosted --preset hosted-asan
+}
+
+part_x86_64() { check "build of x86_64" in_shell build x86_64; }
+part_system-x86_64() { counted "system tests on x86_64" python3 tests/system/run.py --face x86_64; }
+part_arm64() { check "build of arm64" in_shell build arm64; }
+part_system-arm64() { counted "system tests on arm64" python3 tests/system/run.py --face arm64; }
+part_iso() { counted "the ISO under BIOS and UEFI" python3 tests/system/iso.py; }
+part_size() { counted "size of the resident kernel" scripts/size.sh --gate; }
+
+part_tsan() {
+    check "build of hosted-tsan" in_shell build hosted-tsan
+    counted "unit tests under TSan" run_ctest build/hosted-tsan
+}
+
+part_campaign() { # more seeds of what is random
+    local seed
+    for seed in 1 2 3 4 5; do
+        counted "system tests, seed $seed" python3 tests/system/run.py --face hosted --seed "$seed"
+    done
+}
+
+# --- running ------------------------------------------------------------------------------------
+run_part() {
+    local name=$1 began=$SECONDS
+    part_passed=0 part_failed=0 part_skipped=0
+    printf '\n=== %s\n' "$name"
+    "part_$name" </dev/null
+    passed=$((passed + part_passed)) failed=$((failed + part_failed)) skipped=$((skipped + part_skipped))
+    summary+=$(printf '%-14s %4d passed %3d failed %3d skipped   %2d min %02d s' "$name" "$part_passed" \
+        "$part_failed" "$part_skipped" $(((SECONDS - began) / 60)) $(((SECONDS - began) % 60)))$'\n'
+}
+
+chosen=()
+for word in "$@"; do
+    case $word in
+    -h | --help) usage; exit 0 ;;
+    --long) parts+=("${long_parts[@]}") ;;
+    *)
+        declare -F "part_$word" >/dev/null || { say "no such part: $word"; usage >&2; exit 1; }
+        chosen+=("$word")
+        ;;
+    esac
+done
+[ ${#chosen[@]} -gt 0 ] || chosen=("${parts[@]}")
+
+summary=
+host_check
+for name in "${chosen[@]}"; do
+    run_part "$name"
+done
+printf '\n%s\n%d passed, %d failed, %d skipped\n' "$summary" "$passed" "$failed" "$skipped"
+[ "$failed" = 0 ] && [ $((passed)) -gt 0 ] || exit 2

@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+"""What a tool can hold of docs/style.md. One line for each violation; the last line counts the rules.
+
+Each rule is a function that yields violations, `path:line: what`. `rules()` lists them all.
+"""
+import os
+import re
+import subprocess
+import sys
+
+import folders
+import lengths
+import objects
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+CODE = (".cpp", ".hpp", ".S", ".c", ".h")
+CONDITIONAL = re.compile(
+    r"^\s*#\s*(if|ifdef|ifndef|elif).*(HOSTED|__x86_64__|__aarch64__|__riscv|__linux__|__unix__)"
+)
+HOST = re.compile(
+    r"#\s*include\s*<(unistd\.h|sys/|thread>|mutex>|condition_variable>|random>|future>|filesystem>|fstream>"
+    r"|iostream>|SDL|pthread\.h|linux/|fcntl\.h|signal\.h|csignal>|time\.h|ctime>)"
+    r"|\b(steady_clock|system_clock|high_resolution_clock|getenv|gettimeofday|clock_gettime|rand)\s*[(:]"
+)
+MACROS = {"TRY", "ASSERT", "BUGGIFY", "SOMETIMES"}
+UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
+OUTSIDE = re.compile(r"/work/(main|trees|shared)|\bDESIGN(\.md)?\b|\bSTYLE\.md\b|\bSIM\.md\b|BRIEF\.md")
+
+
+def tracked():
+    """The files of the repository, also those that are not committed yet."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=TOP, capture_output=True, text=True, check=True
+    ).stdout.split("\n")
+    return sorted({path for path in listing if path and os.path.isfile(f"{TOP}/{path}")})
+
+
+def text_of(path):
+    with open(f"{TOP}/{path}", encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+def lines_of(path):
+    return enumerate(text_of(path).split("\n"), 1)
+
+
+def portable(path):
+    """Code that every face compiles: the kernel and the servers, without their host-side tests."""
+    return path.startswith(("core/", "servers/")) and not host_side(path)
+
+
+def host_side(path):
+    return path.endswith(("_test.cpp", "_fuzz.cpp", "_test.hpp")) or "/tests/" in path or "/test/" in path
+
+
+def code(paths):
+    return [path for path in paths if path.endswith(CODE)]
+
+
+def rule_conditionals(paths):
+    for path in code(paths):
+        if path.startswith(("arch/", "frontends/")):
+            continue
+        for number, line in lines_of(path):
+            if CONDITIONAL.search(line):
+                yield f"{path}:{number}: a conditional on face, architecture or system"
+
+
+def rule_host_headers(paths):
+    for path in code(paths):
+        if path.startswith("servers/libc/") or not (portable(path) or path.startswith("sim/")):
+            continue
+        for number, line in lines_of(path):
+            if HOST.search(line.split("//")[0]):
+                yield f"{path}:{number}: a header, clock or variable of the host: {line.strip()}"
+
+
+def rule_includes(paths):
+    for path in code(paths):
+        for number, line in lines_of(path):
+            match = re.match(r'\s*#\s*include\s*(["<])([^">]+)[">]', line)
+            if match and not folders.may_include(path, match[1], match[2]):
+                yield f"{path}:{number}: may not include {match[2]} (docs/style.md, Direction)"
+
+
+def rule_macros(paths):
+    for path in code(paths):
+        if not portable(path) or path.endswith(".S"):
+            continue
+        for number, line in lines_of(path):
+            match = re.match(r"\s*#\s*define\s+(\w+)", line)
+            if match and match[1] not in MACROS and not path.startswith("servers/libc/"):
+                yield f"{path}:{number}: macro {match[1]}"
+
+
+def rule_raw_memory(paths):
+    raw = re.compile(r"(?<![\w.])(new\s+[A-Z(:]\w*|delete\s+\w|delete\[\])")
+    for path in code(paths):
+        for number, line in lines_of(path):
+            text = re.sub(r'"[^"]*"', '""', line.split("//")[0])
+            match = raw.search(text)
+            if portable(path) and match and "new (" not in text:
+                yield f"{path}:{number}: raw {match[1].split()[0]}"
+
+
+def rule_default_over_enum(paths):
+    for path in code(paths):
+        labels = []
+        for number, line in lines_of(path):
+            if re.search(r"\bswitch\s*\(", line):
+                labels = []
+            match = re.match(r"\s*case\s+([\w:]+)\s*:", line)
+            if match:
+                labels.append(match[1])
+            if re.match(r"\s*default\s*:", line) and labels and all("::" in label for label in labels):
+                yield f"{path}:{number}: default over an enum hides the enumerators that are not handled"
+
+
+def rule_unordered(paths):
+    for path in code(paths):
+        for number, line in lines_of(path):
+            if (portable(path) or path.startswith("sim/")) and "std::unordered_" in line:
+                yield f"{path}:{number}: an unordered container: its order differs between libraries"
+
+
+def rule_words(paths):
+    for path in paths:
+        if not path.endswith(CODE + (".py", ".sh", ".md", ".txt", ".cmake")) or path.startswith("tests/tidy/"):
+            continue
+        for number, line in lines_of(path):
+            if UNFINISHED.search(line):
+                yield f"{path}:{number}: unfinished: {line.strip()}"
+            if OUTSIDE.search(line):
+                yield f"{path}:{number}: names something outside the repository: {line.strip()}"
+
+
+def rule_readme(paths):
+    sources = CODE + (".py", ".sh", ".test")
+    for folder in sorted({os.path.dirname(path) for path in paths if path.endswith(sources)}):
+        if folder and f"{folder}/README.md" not in paths and not re.search(r"(^|/)(include|src|boot|gemel)(/|$)", folder):
+            yield f"{folder}: no README.md"
+
+
+def rule_dead_files(paths):
+    built = "\n".join(text_of(path) for path in paths if path.endswith((".txt", ".cmake")))
+    included = "\n".join(text_of(path) for path in paths if path.endswith(CODE))
+    called = "\n".join(
+        text_of(path) for path in paths if path.endswith((".py", ".sh", ".md", ".txt", ".cmake", "gemel", "run"))
+        or path.endswith(CODE)
+    )
+    for path in paths:
+        name = os.path.basename(path)
+        if path.endswith((".cpp", ".S", ".c")) and not re.search(rf"\b{re.escape(name)}", built):
+            yield f"{path}: no CMakeLists.txt builds it"
+        elif path.endswith((".hpp", ".h")) and not re.search(rf'[/"<]{re.escape(name)}[">]', included):
+            yield f"{path}: nothing includes it"
+        elif path.endswith((".py", ".sh")) and os.path.splitext(name)[0] not in called:
+            yield f"{path}: nothing calls it"
+
+
+def rules():
+    yield "conditionals", rule_conditionals
+    yield "host headers", rule_host_headers
+    yield "includes", rule_includes
+    yield "macros", rule_macros
+    yield "raw memory", rule_raw_memory
+    yield "default over an enum", rule_default_over_enum
+    yield "unordered containers", rule_unordered
+    yield "words", rule_words
+    yield "a README in every folder", rule_readme
+    yield "dead files", rule_dead_files
+    yield "lengths", lambda paths: lengths.violations(TOP, code(paths) + [p for p in paths if p.endswith(".py")])
+    yield "no mutable globals in servers and kernel", lambda paths: objects.violations(f"{TOP}/build/hosted")
+
+
+def main():
+    paths = tracked()
+    passed = failed = 0
+    for title, rule in rules():
+        found = list(rule(paths))
+        for violation in found:
+            print(violation)
+        print(f"{'FAIL' if found else 'ok  '} {title}" + (f" ({len(found)})" if found else ""))
+        passed, failed = passed + (not found), failed + bool(found)
+    lengths.print_table(TOP, code(paths))
+    print(f"{passed} passed, {failed} failed, 0 skipped")
+    sys.exit(2 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
