@@ -49,6 +49,8 @@ struct Host {
     Frame::Fiber fiber; // run()'s own
     void* stack_bottom = nullptr; // of run()'s stack, told by the sanitizer
     usize stack_bytes = 0;
+    void** exceptions = nullptr; // this host thread's __cxa_eh_globals: two words
+    int* error_number = nullptr; // this host thread's errno
     std::atomic<bool> in_task = false; // task code is running: ticks and faults are its own
 };
 Host host;
@@ -102,9 +104,10 @@ void arrive(context::transfer_t transfer, Frame::Fiber& me)
 
 void save(Frame::Fiber& fiber)
 {
-    std::memcpy(fiber.exceptions, abi::__cxa_get_globals(), sizeof fiber.exceptions);
+    fiber.exceptions[0] = host.exceptions[0];
+    fiber.exceptions[1] = host.exceptions[1];
     fiber.thread_pointer = gemel::hosted::current_thread_pointer;
-    fiber.error_number = errno;
+    fiber.error_number = *host.error_number;
 }
 
 void restore(Frame::Fiber const& fiber)
@@ -112,7 +115,7 @@ void restore(Frame::Fiber const& fiber)
     std::memcpy(
         static_cast<void*>(abi::__cxa_get_globals()), fiber.exceptions, sizeof fiber.exceptions);
     gemel::hosted::current_thread_pointer = fiber.thread_pointer;
-    errno = fiber.error_number;
+    *host.error_number = fiber.error_number;
 }
 
 // The one place where stacks change.
@@ -395,6 +398,8 @@ int System::run()
     info.init_entry = options_.init_entry;
     info.command_line = options_.command_line.c_str();
     arch::host.system = this;
+    arch::host.exceptions = reinterpret_cast<void**>(abi::__cxa_get_globals());
+    arch::host.error_number = &errno;
     arch::enter();
     arch::install_handlers();
     int status = 125;
