@@ -25,7 +25,7 @@ enum class Operation : u8 {
     task_new
     = 0x10, // w2 pages, w3 rows, w4 threads, w5..w6 name -> w2 task. Quotas come from the caller's
     thread_new = 0x11, // w2 task, w3 entry, w4 stack top, w5 argument, w6 priority, w7 fault port
-                       // or 0 -> w2 thread
+    // or 0 -> w2 thread
     thread_run = 0x12, // w2 thread: a stopped thread goes on
     thread_stop = 0x13, // w2 thread, not the caller
     thread_get = 0x14, // w2 thread, w3 register index -> w2. The thread must not run
@@ -45,7 +45,7 @@ enum class Operation : u8 {
     region_address = 0x29, // w2 region, w3 page -> w2 physical address
     // IRQ
     irq_bind = 0x30, // w2 line, w3 port, w4 bits: the line signals the port, and is masked until
-                     // acknowledged
+    // acknowledged
     irq_acknowledge = 0x31, // w2 line
     msi_allocate
     = 0x32, // w2 first acceptable line, w3 port, w4 bits -> w2 address, w3 data, w4 line
@@ -58,16 +58,16 @@ enum class Operation : u8 {
     thread_priority = 0x41, // w2 thread, w3 priority
     // AUDIT
     audit_row = 0x48, // w2 index -> w2 owner | type << 32, w3 rights | depth << 16 | children <<
-                      // 32, w4 badge,
+    // 32, w4 badge,
     // w5 object, w6 parent index, w7 generation
     audit_thread = 0x49, // w2 index -> w2 task | state << 32 | priority << 40, w3..w4 name, w5 run
-                         // ns, w6 object it waits on
+    // ns, w6 object it waits on
     audit_task = 0x4A, // w2 index -> w2 pages left | rows left << 32, w3..w4 name, w5 threads |
-                       // dead << 32, w6 pages quota
+    // dead << 32, w6 pages quota
     audit_totals = 0x4B, // -> w2 pages total, w3 pages free, w4 rows total, w5 rows free, w6
-                         // threads | tasks << 32, w7 system calls
+    // threads | tasks << 32, w7 system calls
     audit_port = 0x4C, // w2 object -> w2 owner task, w3 ring count, w4 waiting receivers, w5 queued
-                       // callers, w6 notification
+    // callers, w6 notification
     // MACHINE
     power_off = 0x50, // w2 exit status 0..255: ends the machine; does not return
     entropy = 0x51, // -> w2 64 bits

@@ -1,5 +1,5 @@
-// Hosted IPC: a round trip between two threads through the kernel, beside a raw Boost.Context switch
-// pair in the same run. Prints one line a figure; p50 and p99 over batches.
+// Hosted IPC: a round trip between two threads through the kernel, beside a raw Boost.Context
+// switch pair in the same run. Prints one line a figure; p50 and p99 over batches.
 #include "tests/support/in_system.hpp"
 
 #include <boost/context/detail/fcontext.hpp>
@@ -48,8 +48,8 @@ void echo(u64 port)
         registers.words[0] = registers.port;
         registers.words[1] = 0;
         registers.port = port;
-        registers.number = static_cast<u64>(Call::port_receive)
-            | receive_flags(ReceiveFlag::send_first) << 8;
+        registers.number
+            = static_cast<u64>(Call::port_receive) | receive_flags(ReceiveFlag::send_first) << 8;
         arch::system_call(registers);
     }
 }

@@ -12,11 +12,23 @@
 #include <system_error>
 #include <unistd.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace gemel::arch {
 
 namespace {
 
 constexpr int events_max = 16;
+
+// The addresses are about to be somebody else's: what stacks left poisoned there is forgotten.
+void forget_poison([[maybe_unused]] u64 address)
+{
+#if defined(__SANITIZE_ADDRESS__)
+    __asan_unpoison_memory_region(reinterpret_cast<void*>(address), region_bytes_max);
+#endif
+}
 
 [[noreturn]] void refuse(char const* what)
 {
@@ -104,6 +116,7 @@ void Machine::leaf_linked(u64 root, u64 address, void* leaf, u16 flags) noexcept
 {
     Mapping const mapping { root, address, flags };
     mappings_.emplace(leaf, mapping);
+    forget_poison(address);
     map_pages(mapping, static_cast<u64 const*>(leaf), 0, region_pages_max);
 }
 
