@@ -47,6 +47,7 @@ enum class Error : u8 {
     interrupted = 0x2B,
     too_many_open = 0x2C,
     syntax = 0x2D,
+    busy = 0x2E, // in use: a mount point, or a name with one below it
 };
 
 constexpr std::string_view name_of(Error error)
@@ -122,6 +123,8 @@ constexpr std::string_view name_of(Error error)
         return "too many open files";
     case Error::syntax:
         return "syntax error";
+    case Error::busy:
+        return "in use";
     }
     return "unknown error";
 }

@@ -1,0 +1,298 @@
+// The tree of a tmpfs (see tree.hpp). Every change is checked whole before its first step, so that
+// a refused one leaves nothing behind.
+#include "servers/tmpfs/tree.hpp"
+
+#include "servers/fskit/path.hpp"
+
+namespace gemel::tmpfs {
+
+Tree::Tree(TreeOptions options)
+    : options_(std::move(options))
+    , budget_(options_.bytes_max / page_bytes)
+{
+    auto root = std::make_unique<Node>(budget_);
+    root->status = { .inode = 1, .links = 2, .mode = 01777, .kind = FileKind::directory };
+    root->children.parent = 1;
+    touch(*root);
+    root->status.accessed_ns = root->status.modified_ns;
+    nodes_.emplace(1, std::move(root));
+}
+
+Result<Tree::Node*> Tree::node(NodeId id)
+{
+    auto const found = nodes_.find(id);
+    if (found == nodes_.end())
+        return Error::not_found;
+    return found->second.get();
+}
+
+Result<Tree::Node*> Tree::directory(NodeId id)
+{
+    auto* const found = TRY(node(id));
+    if (found->status.kind != FileKind::directory)
+        return Error::not_directory;
+    return found;
+}
+
+Result<Tree::Node*> Tree::regular(NodeId id)
+{
+    auto* const found = TRY(node(id));
+    if (found->status.kind == FileKind::directory)
+        return Error::is_directory;
+    if (found->status.kind != FileKind::regular)
+        return Error::invalid;
+    return found;
+}
+
+Tree::Entry* Tree::entry(Node& directory, std::string_view name)
+{
+    auto const found = directory.children.by_name.find(name);
+    if (found == directory.children.by_name.end())
+        return nullptr;
+    return &directory.children.by_cookie.at(found->second);
+}
+
+void Tree::add_entry(Node& directory, std::string_view name, NodeId child)
+{
+    auto& children = directory.children;
+    auto const cookie = children.next_cookie;
+    // Both tables or, when memory ends, none: the last step cannot fail.
+    std::map<u64, Entry> made;
+    auto const place = made.emplace(cookie, Entry { std::string(name), child }).first;
+    children.by_name.emplace(place->second.name, cookie);
+    children.by_cookie.merge(made);
+    ++children.next_cookie;
+    touch(directory);
+}
+
+void Tree::drop_entry(Node& directory, std::string_view name)
+{
+    auto& children = directory.children;
+    auto const found = children.by_name.find(name);
+    ASSERT(found != children.by_name.end());
+    auto const cookie = found->second;
+    children.by_name.erase(found); // before the name it is keyed by
+    children.by_cookie.erase(cookie);
+    touch(directory);
+}
+
+void Tree::touch(Node& node)
+{
+    node.status.modified_ns = node.status.changed_ns = options_.now_ns();
+}
+
+void Tree::unlink_node(NodeId id)
+{
+    auto& status = nodes_.at(id)->status;
+    status.links = status.kind == FileKind::directory ? 0 : status.links - 1;
+    status.changed_ns = options_.now_ns();
+    forget_if_unused(id);
+}
+
+void Tree::forget_if_unused(NodeId id)
+{
+    auto const found = nodes_.find(id);
+    if (found->second->status.links == 0 && found->second->openings == 0)
+        nodes_.erase(found);
+}
+
+Result<NodeId> Tree::find(NodeId in, std::string_view name)
+{
+    auto* const parent = TRY(directory(in));
+    auto const* const found = entry(*parent, name);
+    if (!found)
+        return Error::not_found;
+    return found->node;
+}
+
+Result<FileStatus> Tree::status(NodeId id)
+{
+    auto* const found = TRY(node(id));
+    auto status = found->status;
+    if (status.kind == FileKind::regular)
+        status.size = found->data.size();
+    status.blocks = found->data.pages() * (page_bytes / 512);
+    return status;
+}
+
+Result<std::string> Tree::link_text(NodeId id)
+{
+    auto* const found = TRY(node(id));
+    if (found->status.kind != FileKind::symlink)
+        return Error::invalid;
+    return found->link_text;
+}
+
+Result<void> Tree::list(NodeId in, u64 cookie, EntryWriter& entries)
+{
+    auto const& children = TRY(directory(in))->children.by_cookie;
+    for (auto next = children.upper_bound(cookie); next != children.end(); ++next) {
+        auto const& entry = next->second;
+        auto const kind = nodes_.at(entry.node)->status.kind;
+        if (entries.add(entry.name, entry.node, kind, next->first) == EntryWriter::Added::yes)
+            continue;
+        return entries.bytes() == 0 ? Result<void>(Error::too_big) : Result<void>();
+    }
+    return {};
+}
+
+Result<NodeId> Tree::open(NodeId id)
+{
+    ++TRY(node(id))->openings;
+    return id;
+}
+
+void Tree::close(NodeId id)
+{
+    auto& node = *nodes_.at(id);
+    ASSERT(node.openings > 0);
+    --node.openings;
+    forget_if_unused(id);
+}
+
+Result<usize> Tree::read(NodeId id, u64 offset, std::span<std::byte> into)
+{
+    auto* const file = TRY(regular(id));
+    file->status.accessed_ns = options_.now_ns();
+    return file->data.read(offset, into);
+}
+
+Result<usize> Tree::write(NodeId id, u64 offset, std::span<std::byte const> from)
+{
+    auto* const file = TRY(regular(id));
+    auto const written = TRY(file->data.write(offset, from));
+    if (written > 0)
+        touch(*file);
+    return written;
+}
+
+Result<void> Tree::resize(NodeId id, u64 size)
+{
+    auto* const file = TRY(regular(id));
+    TRY(file->data.resize(size));
+    touch(*file);
+    return {};
+}
+
+Result<NodeId> Tree::make(NameIn place, NewNode const& made)
+{
+    auto* const parent = TRY(directory(place.directory));
+    TRY(fskit::check_name(place.name));
+    if (entry(*parent, place.name))
+        return Error::exists;
+    if (parent->status.links == 0) // removed, but still open
+        return Error::not_found;
+    if (made.link_text.size() > fskit::path_bytes_max)
+        return Error::name_too_long;
+    if (nodes_.size() == options_.nodes_max)
+        return Error::no_space;
+    auto const id = next_id_;
+    auto node = std::make_unique<Node>(budget_);
+    auto const is_directory = made.kind == FileKind::directory;
+    node->status = { .inode = id,
+        .size = made.link_text.size(),
+        .links = is_directory ? 2u : 1u,
+        .mode = static_cast<u16>(made.mode & 07777),
+        .kind = made.kind };
+    node->link_text = made.link_text;
+    node->children.parent = place.directory;
+    touch(*node);
+    node->status.accessed_ns = node->status.modified_ns;
+    nodes_[id] = std::move(node); // replaces what an earlier make left when memory ended below
+    add_entry(*parent, place.name, id);
+    if (is_directory)
+        ++parent->status.links;
+    ++next_id_;
+    return id;
+}
+
+Result<void> Tree::remove(NameIn place, RemoveKind kind)
+{
+    auto* const parent = TRY(directory(place.directory));
+    auto const* const found = entry(*parent, place.name);
+    if (!found)
+        return Error::not_found;
+    auto const id = found->node;
+    auto& node = *nodes_.at(id);
+    auto const is_directory = node.status.kind == FileKind::directory;
+    if (is_directory && kind == RemoveKind::file)
+        return Error::is_directory;
+    if (!is_directory && kind == RemoveKind::directory)
+        return Error::not_directory;
+    if (!node.children.by_cookie.empty())
+        return Error::not_empty;
+    drop_entry(*parent, place.name);
+    if (is_directory)
+        --parent->status.links;
+    unlink_node(id);
+    return {};
+}
+
+Result<void> Tree::check_replace(Node& moved, Node& replaced)
+{
+    auto const moved_directory = moved.status.kind == FileKind::directory;
+    auto const replaced_directory = replaced.status.kind == FileKind::directory;
+    if (moved_directory && !replaced_directory)
+        return Error::not_directory;
+    if (!moved_directory && replaced_directory)
+        return Error::is_directory;
+    if (!replaced.children.by_cookie.empty())
+        return Error::not_empty;
+    return {};
+}
+
+bool Tree::is_ancestor(NodeId ancestor, NodeId of)
+{
+    while (of != ancestor && of != root())
+        of = nodes_.at(of)->children.parent;
+    return of == ancestor;
+}
+
+Result<void> Tree::rename(NameIn from, NameIn to)
+{
+    auto* const source = TRY(directory(from.directory));
+    auto* const target = TRY(directory(to.directory));
+    TRY(fskit::check_name(to.name));
+    auto const* const moved_entry = entry(*source, from.name);
+    if (!moved_entry || target->status.links == 0)
+        return Error::not_found;
+    auto const id = moved_entry->node;
+    auto& moved = *nodes_.at(id);
+    auto const is_directory = moved.status.kind == FileKind::directory;
+    if (is_directory && is_ancestor(id, to.directory))
+        return Error::invalid;
+    auto* const replaced = entry(*target, to.name);
+    if (replaced && replaced->node == id)
+        return {};
+    if (replaced)
+        TRY(check_replace(moved, *nodes_.at(replaced->node)));
+
+    if (replaced) { // the name changes its node in place: nobody sees it missing
+        auto const old = std::exchange(replaced->node, id);
+        unlink_node(old);
+        touch(*target);
+    } else {
+        add_entry(*target, to.name, id);
+    }
+    if (is_directory && !replaced)
+        ++target->status.links;
+    if (is_directory)
+        --source->status.links;
+    moved.children.parent = to.directory;
+    moved.status.changed_ns = options_.now_ns();
+    drop_entry(*source, from.name);
+    return {};
+}
+
+VolumeStatus Tree::volume()
+{
+    VolumeStatus status { .bytes_total = budget_.pages_max() * page_bytes,
+        .bytes_free = (budget_.pages_max() - budget_.used()) * page_bytes,
+        .files_total = options_.nodes_max,
+        .files_free = options_.nodes_max - nodes_.size(),
+        .block_bytes = page_bytes };
+    std::string_view("tmpfs").copy(status.type, sizeof(status.type) - 1);
+    return status;
+}
+
+} // namespace gemel::tmpfs
