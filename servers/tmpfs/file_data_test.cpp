@@ -34,9 +34,9 @@ TEST(FileData, AgreesWithAPlainString)
             ASSERT_TRUE(data.resize(offset));
             model.resize(offset, '\0');
         } else {
-            std::string const text(random() % 9'000, static_cast<char>('a' + random() % 26));
+            std::string const text(1 + random() % 9'000, static_cast<char>('a' + random() % 26));
             ASSERT_EQ(data.write(offset, bytes_of(text)).value(), text.size());
-            if (!text.empty() && model.size() < offset + text.size())
+            if (model.size() < offset + text.size())
                 model.resize(offset + text.size(), '\0');
             model.replace(offset, text.size(), text);
         }

@@ -27,7 +27,9 @@ TEST_F(TreeTest, RenameOntoItselfDoesNothing)
     ASSERT_TRUE(make("d", directory));
     EXPECT_TRUE(rename("a", "a"));
     EXPECT_EQ(node("a"), file);
-    EXPECT_EQ(rename("d", "d").error(), Error::invalid) << "a directory lies within itself";
+    auto const inner = node("d");
+    EXPECT_TRUE(rename("d", "d"));
+    EXPECT_EQ(node("d"), inner);
 }
 
 TEST_F(TreeTest, RenameRespectsKinds)
@@ -96,10 +98,10 @@ struct Model {
     {
         auto const moved = files.find(from);
         auto const replaced = files.find(to);
-        if (moved->second == directory && (to + "/").starts_with(from + "/"))
-            return false;
         if (from == to)
             return true;
+        if (moved->second == directory && to.starts_with(from + "/"))
+            return false;
         if (replaced != files.end() && (replaced->second != moved->second || has_children(to)))
             return false;
         std::map<std::string, FileKind> after;
@@ -144,6 +146,8 @@ TEST_F(TreeTest, RandomChangesAgreeWithAModel)
         } else {
             ASSERT_EQ(rename(path, other).has_value(), model.rename(path, other)) << path << other;
         }
+        if (step % 50 != 0)
+            continue;
         for (auto const& [at, kind] : model.files)
             ASSERT_EQ(tree_.status(node(at)).value().kind, kind) << step;
         ASSERT_EQ(tree_.volume().files_free, 16'384 - 1 - model.files.size());

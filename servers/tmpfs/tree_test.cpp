@@ -99,7 +99,7 @@ TEST_F(TreeTest, ListsStablyWhileTheDirectoryChanges)
         ASSERT_TRUE(tree_.list(1, cookie, writer));
         if (writer.bytes() == 0)
             break;
-        EntryReader reader(std::span(piece).first(writer.bytes()));
+        EntryReader reader { std::span(piece).first(writer.bytes()) };
         DirectoryEntry entry;
         std::string_view name;
         while (reader.next(entry, name)) {
@@ -108,10 +108,12 @@ TEST_F(TreeTest, ListsStablyWhileTheDirectoryChanges)
                 seen.emplace(name);
         }
         auto const victim = "file" + std::to_string(round * 2 + 1);
-        if (node(victim) != 0)
+        if (node(victim) != 0) {
             ASSERT_TRUE(tree_.remove({ 1, victim }, RemoveKind::file));
-        if (round < 50)
+        }
+        if (round < 50) {
             ASSERT_TRUE(make("new" + std::to_string(round)));
+        }
     }
     EXPECT_EQ(seen.size(), staying.size());
     EXPECT_EQ(std::set<std::string>(seen.begin(), seen.end()), staying);
