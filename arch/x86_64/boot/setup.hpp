@@ -1,0 +1,44 @@
+// Boot code that fills in the machine, in the order main.cpp calls it. All of it is in .init: its
+// memory is given back once the first thread is chosen.
+#pragma once
+
+#include "arch/x86_64/boot/acpi.hpp"
+#include "arch/x86_64/boot/memory_map.hpp"
+
+#include <gemel/arch/machine.hpp>
+
+namespace gemel::arch {
+
+class Setup {
+public:
+    explicit Setup(Machine& machine)
+        : machine_(machine)
+    {
+    }
+
+    void serial();
+    // Address spaces. False: no memory for the tables.
+    bool paging(
+        boot::MemoryMap& free, std::span<MemoryRange const> ram, boot::AcpiFacts const& facts);
+    void descriptors(); // segments, traps and system calls
+    void features(); // what this processor has beyond the first 64-bit ones
+    void interrupts(boot::AcpiFacts const& facts);
+    void clock(boot::AcpiFacts const& facts); // takes 10 ms
+    void power(boot::AcpiFacts const& facts);
+
+private:
+    u64 features_of_memory(u32 ebx, u32 ecx);
+    void features_of_fpu(u32 ecx);
+    void io_apic(u32 index, boot::AcpiFacts const& facts);
+
+    Machine& machine_;
+    bool x2apic_ = false;
+};
+
+// The window of the interrupt controller: 0 the local APIC, 1.. the I/O APICs.
+inline u64 device_window(u32 index, u64 physical)
+{
+    return device_windows + index * page_bytes + physical % page_bytes;
+}
+
+} // namespace gemel::arch

@@ -1,0 +1,194 @@
+// The machine as the kernel sees it: memory, the interrupt controllers, the clock and the way out.
+// Boot code fills it in (boot/setup.hpp); afterwards nothing in it changes but by these operations.
+//
+// Virtual addresses of the kernel's half, the same in every address space:
+//   0xFFFF8000'00000000  the direct map of RAM: 2 MiB pages, read and write, never executable
+//   0xFFFFFFFF'80000000  the kernel's image, by section: execute, read only, read and write
+//   0xFFFFFFFF'C0000000  interrupt controllers, uncached
+// Interrupt lines: 0 the tick (the APIC's own timer), 1.. the I/O APICs' inputs (ACPI's GSI
+// numbers), above them message-signalled ones. Line n arrives at vector 32 + n.
+#pragma once
+
+#include "core/arch/types.hpp"
+
+#include <gemel/arch/frame.hpp>
+#include <gemel/arch/instruction.hpp>
+
+namespace gemel::arch {
+
+inline constexpr u64 direct_map = 0xFFFF'8000'0000'0000;
+inline constexpr u64 direct_map_bytes_max = 1ull << 39;
+inline constexpr u64 image_base = 0xFFFF'FFFF'8000'0000;
+inline constexpr u64 device_windows = 0xFFFF'FFFF'C000'0000;
+inline constexpr u32 root_entries_user = 256;
+inline constexpr u32 root_entry_direct = 256;
+inline constexpr u32 root_entry_image = 511;
+
+// Page-table entry bits (Intel SDM volume 3, 4.5).
+namespace page {
+inline constexpr u64 present = 1 << 0;
+inline constexpr u64 write = 1 << 1;
+inline constexpr u64 user = 1 << 2;
+inline constexpr u64 uncached = 1 << 3 | 1 << 4;
+inline constexpr u64 large = 1 << 7;
+inline constexpr u64 global = 1 << 8;
+inline constexpr u64 no_execute = 1ull << 63;
+inline constexpr u64 target = 0x000F'FFFF'FFFF'F000;
+} // namespace page
+
+inline constexpr u32 first_vector = 32; // of the lines; below it are exceptions
+inline constexpr u32 spurious_vector = 255;
+inline constexpr u32 lines_max = spurious_vector - first_vector;
+inline constexpr u32 io_apics_max = 8;
+
+struct [[gnu::packed]] TaskState {
+    u32 reserved0 = 0;
+    u64 rsp0 = 0; // the end of the running thread's frame
+    u64 rsp1 = 0;
+    u64 rsp2 = 0;
+    u64 reserved1 = 0;
+    u64 ist[7] = {}; // the first: stack of the traps that panic
+    u64 reserved2 = 0;
+    u16 reserved3 = 0;
+    u16 io_map = 104; // none
+};
+
+extern "C" TaskState gemel_task_state;
+
+struct IoApic {
+    u32 volatile* window = nullptr; // word 0 selects the register that word 4 reads and writes
+    u32 first_line = 0;
+};
+
+class Machine {
+public:
+    // Memory.
+    void* at_physical(u64 address) noexcept
+    {
+        return reinterpret_cast<void*>(direct_map + address);
+    }
+    u64 physical_of(void const* pointer) noexcept
+    {
+        return reinterpret_cast<u64>(pointer) - direct_map;
+    }
+    void zero_page(void* page) noexcept
+    {
+        u64 words = page_bytes / sizeof(u64);
+        asm volatile("rep stosq" : "+D"(page), "+c"(words) : "a"(0) : "memory");
+    }
+
+    // A SYSCALL in the last page below the hole would return to an address that SYSRET faults on in
+    // the kernel: that page, and the leaf it is in, is nobody's.
+    u64 user_begin(u32) noexcept { return region_bytes_max; }
+    u64 user_end(u32) noexcept { return (1ull << 47) - region_bytes_max; }
+
+    u64 table_entry(u64 physical) noexcept
+    {
+        return physical | page::present | page::write | page::user;
+    }
+    u64 link_entry(u64 physical, u16 flags) noexcept
+    {
+        return narrowed_entry(physical | page::present | page::write | page::user, flags);
+    }
+    u64 page_entry(u64 physical, PageKind kind) noexcept
+    {
+        u64 entry = physical | page::present | page::user;
+        if (kind == PageKind::memory || kind == PageKind::device)
+            entry |= page::write;
+        if (kind == PageKind::device || kind == PageKind::device_read_only)
+            entry |= page::uncached;
+        return entry;
+    }
+    u64 narrowed_entry(u64 entry, u16 flags) noexcept
+    {
+        if (!(flags & static_cast<u16>(VmFlag::read)))
+            entry &= ~page::user;
+        if (!(flags & static_cast<u16>(VmFlag::write)))
+            entry &= ~page::write;
+        if (!(flags & static_cast<u16>(VmFlag::execute)))
+            entry |= page::no_execute;
+        return entry;
+    }
+    u64 entry_target(u64 entry) noexcept { return entry & page::target; }
+    void root_created(void* root) noexcept
+    {
+        auto* const to = static_cast<u64*>(root);
+        to[root_entry_direct] = kernel_root_[root_entry_direct];
+        to[root_entry_image] = kernel_root_[root_entry_image];
+    }
+
+    // Absent entries are not cached, and another address space's are gone since the last activate.
+    void leaf_linked(u64, u64, void*, u16) noexcept { }
+    void leaf_unlinked(u64, u64, void*) noexcept { write_cr3(read_cr3()); }
+    // Not present before the kernel empties it: a walk in between must not fill the translations
+    // again.
+    void leaf_emptied(void* leaf) noexcept;
+    void leaf_changed(void*, u32, u32) noexcept { write_cr3(read_cr3()); }
+    void activate(u64 root) noexcept { write_cr3(root); }
+
+    // Time.
+    u64 now_ns() noexcept { return scale(read_tsc() - tsc_at_boot_, ns_per_tsc_); }
+    void wake_at(u64 deadline_ns) noexcept;
+
+    // Interrupts.
+    u32 wait_for_interrupt() noexcept;
+    u32 interrupt_taken() noexcept; // the line in service, masked and acknowledged
+    void interrupt_unmask(u32 line) noexcept;
+    MsiTarget msi_target(u32 first) noexcept;
+
+    void console_write(char character) noexcept;
+    u64 entropy() noexcept;
+    void power_off(u8 status) noexcept;
+    u32 pio_read(u32 port, u32 bytes) noexcept;
+    void pio_write(u32 port, u32 bytes, u32 value) noexcept;
+
+    void save_fpu(FpuState& state) noexcept
+    {
+        if (fpu_components_ != 0)
+            asm volatile("xsave64 %0" : "+m"(state) : "a"(fpu_components_), "d"(0) : "memory");
+        else
+            asm volatile("fxsave64 %0" : "+m"(state)::"memory");
+    }
+    void load_fpu(FpuState& state) noexcept
+    {
+        if (fpu_components_ != 0)
+            asm volatile("xrstor64 %0" ::"m"(state), "a"(fpu_components_), "d"(0) : "memory");
+        else
+            asm volatile("fxrstor64 %0" ::"m"(state) : "memory");
+    }
+    // All registers empty, all exceptions masked, round to nearest.
+    void prepare_fpu(FpuState& state) noexcept
+    {
+        state = FpuState {};
+        *reinterpret_cast<u16*>(state.area) = 0x37F;
+        *reinterpret_cast<u32*>(state.area + 24) = 0x1F80;
+    }
+
+    void will_run(Frame& frame) noexcept;
+
+    void print(char const* text) noexcept; // for panics and boot code
+
+private:
+    friend class Setup;
+
+    u32 apic_read(u32 offset) noexcept;
+    void apic_write(u32 offset, u32 value) noexcept;
+    u32 volatile* redirection(u32 line) noexcept; // of a line that an I/O APIC has; or null
+
+    u64* kernel_root_ = nullptr;
+    u64 tsc_at_boot_ = 0;
+    u64 ns_per_tsc_ = 0; // times 2^32
+    u64 timer_per_ns_ = 0; // times 2^32
+    u32 volatile* apic_ = nullptr; // null: x2APIC, reached by model specific registers
+    u32 fpu_components_ = 0; // 0: FXSAVE
+    bool fsgsbase_ = false;
+    bool rdrand_ = false;
+    u16 power_control_ = 0; // ACPI's PM1a control port, 0: none
+    u16 power_off_value_ = 0;
+    u32 apic_id_ = 0;
+    u32 io_lines_ = 1; // the first line that is not an I/O APIC's
+    u32 io_apic_count_ = 0;
+    IoApic io_apics_[io_apics_max];
+};
+
+} // namespace gemel::arch

@@ -1,0 +1,196 @@
+// The ways into the kernel and the one way out. A trap pushes the registers straight into the running
+// thread's frame (frame.hpp has the layout), then the handler runs on the kernel's stack.
+// GS is the user's: the kernel finds everything by address, so there is no swapgs to forget.
+
+.set user_data_selector, 0x1B
+.set user_code_selector, 0x23
+.set frame_bytes, 176
+.set flags_user_may_have, 0x240DD5
+.set flags_always, 0x202
+.set by_system_call, -1
+.set interrupt_marker, 32
+
+.macro push_registers // all that C++ or the next thread would lose, but rcx and r11
+    push %r15
+    push %r14
+    push %rbp
+    push %rax
+    push %rbx
+    push %r13
+    push %r12
+    push %r9
+    push %r8
+    push %r10
+    push %rdx
+    push %rsi
+    push %rdi
+.endm
+
+.section .text.entry, "ax"
+.globl gemel_system_call_entry, gemel_leave, gemel_wait_for_interrupt
+
+gemel_system_call_entry:
+    mov %rsp, user_stack(%rip)
+    mov gemel_task_state+4(%rip), %rsp
+    push $user_data_selector
+    push user_stack(%rip)
+    push %r11
+    push $user_code_selector
+    push %rcx
+    push $0
+    push $by_system_call
+    sub $16, %rsp
+    push_registers
+    mov $gemel_kernel_stack_top, %rsp
+    call gemel_system_call
+
+gemel_leave:
+    mov gemel_task_state+4(%rip), %rsp
+    sub $frame_bytes, %rsp
+    pop %rdi
+    pop %rsi
+    pop %rdx
+    pop %r10
+    pop %r8
+    pop %r9
+    pop %r12
+    pop %r13
+    pop %rbx
+    pop %rax
+    pop %rbp
+    pop %r14
+    pop %r15
+    mov 32(%rsp), %rcx
+    cmpl $by_system_call, 16(%rsp)
+    jne 1f
+    mov 48(%rsp), %r11
+    mov 56(%rsp), %rsp
+    sysretq
+1:  shr $47, %rcx // IRET to a non-canonical address would fault in the kernel
+    jnz 2f
+    andq $flags_user_may_have, 48(%rsp)
+    orq $flags_always, 48(%rsp)
+    pop %rcx
+    pop %r11
+    add $16, %rsp
+    iretq
+2:  mov $gemel_kernel_stack_top, %rsp
+    call gemel_bad_instruction_pointer
+    jmp gemel_leave
+
+// Interrupts are open nowhere else in the kernel. The one that ends the halt drops what it pushed and
+// returns to our caller, with interrupts off.
+gemel_wait_for_interrupt:
+    sti
+    hlt
+
+trap:
+    testb $3, 24(%rsp)
+    jz trap_in_kernel
+    push %r11
+    push %rcx
+    push_registers
+    cld
+    mov $gemel_kernel_stack_top, %rsp
+    push $gemel_leave
+    jmp gemel_trap
+
+trap_in_kernel:
+    cmpl $interrupt_marker, (%rsp)
+    jne panic
+    mov 40(%rsp), %rsp
+    ret
+
+// The processor pushes an error code for some exceptions; the others get 0.
+.macro exception number, has_error=0
+exception_\number:
+    .if !\has_error
+    push $0
+    .endif
+    push $\number
+    jmp trap
+.endm
+
+    exception 0
+    exception 1
+    exception 3
+    exception 4
+    exception 5
+    exception 6
+    exception 7
+    exception 10, 1
+    exception 11, 1
+    exception 12, 1
+    exception 13, 1
+    exception 14, 1
+    exception 16
+    exception 17, 1
+    exception 19
+    exception 21, 1
+    exception 31 // set_thread_pointer's (user.hpp)
+    exception 32 // every line: the APIC knows which
+
+// On their own stack, because they may come at any instruction.
+exception_2:
+    push $0
+    push $2
+    jmp panic
+exception_18:
+    push $0
+    push $18
+    jmp panic
+exception_8:
+    push $8
+panic:
+    mov %rsp, %rdi
+    cld
+    call gemel_panic
+
+// What boot code makes the interrupt descriptor table from: 0 for none.
+.section .init.rodata, "a"
+.globl gemel_exception_entries
+.balign 8
+.macro entry number
+    .quad exception_\number
+.endm
+gemel_exception_entries:
+    entry 0
+    entry 1
+    entry 2
+    entry 3
+    entry 4
+    entry 5
+    entry 6
+    entry 7
+    entry 8
+    .quad 0
+    entry 10
+    entry 11
+    entry 12
+    entry 13
+    entry 14
+    .quad 0
+    entry 16
+    entry 17
+    entry 18
+    entry 19
+    .quad 0
+    entry 21
+    .rept 9
+    .quad 0
+    .endr
+    entry 31
+    entry 32
+
+.section .bss
+.balign 16
+user_stack:
+    .skip 16
+.skip 2048
+.globl gemel_panic_stack_top
+gemel_panic_stack_top:
+.skip 16384
+.globl gemel_kernel_stack_top
+gemel_kernel_stack_top:
+
+.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,195 @@
+// What of the machine is too long to be inline. Chapter numbers are those of the Intel SDM,
+// volume 3.
+#include <gemel/arch/machine.hpp>
+
+namespace gemel::arch {
+
+extern "C" void gemel_wait_for_interrupt(); // src/entry.S
+
+namespace {
+
+// Local APIC registers (11.4.1), as offsets of the memory window.
+constexpr u32 apic_end_of_interrupt = 0xB0;
+constexpr u32 apic_in_service = 0x100;
+constexpr u32 apic_timer_count = 0x380;
+
+// I/O APIC redirection entry, lower word (82093AA data sheet, 3.2.4).
+constexpr u32 redirection_first = 0x10;
+constexpr u32 redirection_level = 1 << 15;
+constexpr u32 redirection_masked = 1 << 16;
+
+constexpr u16 com1 = 0x3F8;
+constexpr u16 com1_line_status = com1 + 5;
+constexpr u8 transmitter_empty = 0x20;
+constexpr u32 transmitter_polls_max = 100'000;
+
+constexpr u16 debug_exit_port = 0xF4; // QEMU's isa-debug-exit, when it is there
+
+constexpr u64 msi_address = 0xFEE0'0000; // 11.11.1
+
+} // namespace
+
+void Machine::leaf_emptied(void* leaf) noexcept
+{
+    for (auto* entry = static_cast<u64*>(leaf); entry != static_cast<u64*>(leaf) + 512; ++entry)
+        *entry &= ~page::present;
+    write_cr3(read_cr3());
+}
+
+u32 Machine::apic_read(u32 offset) noexcept
+{
+    if (apic_ == nullptr)
+        return static_cast<u32>(read_msr(static_cast<u32>(Msr::x2apic) + offset / 16));
+    return apic_[offset / sizeof(u32)];
+}
+
+void Machine::apic_write(u32 offset, u32 value) noexcept
+{
+    if (apic_ == nullptr)
+        write_msr(static_cast<u32>(Msr::x2apic) + offset / 16, value);
+    else
+        apic_[offset / sizeof(u32)] = value;
+}
+
+// One shot. A deadline beyond the counter's range comes early; the kernel then asks again.
+void Machine::wake_at(u64 deadline_ns) noexcept
+{
+    u64 count = 0; // stops the timer
+    if (deadline_ns != ~0ull) {
+        auto const now = now_ns();
+        count = scale(deadline_ns > now ? deadline_ns - now : 0, timer_per_ns_) + 1;
+        if (count > ~0u)
+            count = ~0u;
+    }
+    apic_write(apic_timer_count, static_cast<u32>(count));
+}
+
+u32 Machine::wait_for_interrupt() noexcept
+{
+    gemel_wait_for_interrupt();
+    return interrupt_taken();
+}
+
+// Interrupts are off in the kernel, so at most one is in service.
+u32 Machine::interrupt_taken() noexcept
+{
+    for (u32 vector = first_vector; vector < spurious_vector; vector += 32) {
+        auto const bits = apic_read(apic_in_service + vector / 2);
+        if (bits == 0)
+            continue;
+        auto const line = vector - first_vector + static_cast<u32>(__builtin_ctz(bits));
+        // An edge that comes while its input is masked is lost: edge lines stay open.
+        if (auto* const entry = redirection(line); entry != nullptr && *entry & redirection_level)
+            *entry = *entry | redirection_masked;
+        apic_write(apic_end_of_interrupt, 0);
+        return line;
+    }
+    return interrupt_lines_max;
+}
+
+void Machine::interrupt_unmask(u32 line) noexcept
+{
+    if (auto* const entry = redirection(line))
+        *entry = *entry & ~redirection_masked;
+}
+
+u32 volatile* Machine::redirection(u32 line) noexcept
+{
+    if (line == tick_line || line >= io_lines_)
+        return nullptr;
+    auto const* io_apic = io_apics_;
+    for (u32 index = 1; index < io_apic_count_; ++index) {
+        if (io_apics_[index].first_line <= line)
+            io_apic = &io_apics_[index];
+    }
+    io_apic->window[0] = redirection_first + 2 * (line - io_apic->first_line);
+    return &io_apic->window[4];
+}
+
+MsiTarget Machine::msi_target(u32 first) noexcept
+{
+    auto const line = first < io_lines_ ? io_lines_ : first;
+    if (line >= lines_max)
+        return {};
+    return { msi_address | apic_id_ << 12, first_vector + line, line };
+}
+
+void Machine::console_write(char character) noexcept
+{
+    if (character == '\n')
+        console_write('\r');
+    for (u32 poll = 0; poll < transmitter_polls_max; ++poll) {
+        if (in8(com1_line_status) & transmitter_empty)
+            break;
+    }
+    out8(com1, static_cast<u8>(character));
+}
+
+// RDRAND may fail for a moment; the time stamp is what is left where it is not.
+u64 Machine::entropy() noexcept
+{
+    u64 value = read_tsc() * 0x9E37'79B9'7F4A'7C15;
+    if (rdrand_) {
+        u64 drawn;
+        asm volatile("rdrand %0" : "=r"(drawn)::"cc");
+        value ^= drawn;
+    }
+    return value;
+}
+
+void Machine::print(char const* text) noexcept
+{
+    while (*text != 0)
+        console_write(*text++);
+}
+
+void Machine::power_off(u8 status) noexcept
+{
+    char digits[] = "000\n";
+    digits[0] = static_cast<char>('0' + status / 100);
+    digits[1] = static_cast<char>('0' + status / 10 % 10);
+    digits[2] = static_cast<char>('0' + status % 10);
+    print("\ngemel: power off, status ");
+    print(status >= 100 ? digits : status >= 10 ? digits + 1 : digits + 2);
+    out32(debug_exit_port, status);
+    if (power_control_ != 0)
+        out16(power_control_, power_off_value_);
+    for (;;)
+        asm volatile("cli; hlt");
+}
+
+u32 Machine::pio_read(u32 port, u32 bytes) noexcept
+{
+    auto const number = static_cast<u16>(port);
+    return bytes == 1 ? in8(number) : bytes == 2 ? in16(number) : in32(number);
+}
+
+void Machine::pio_write(u32 port, u32 bytes, u32 value) noexcept
+{
+    auto const number = static_cast<u16>(port);
+    if (bytes == 1)
+        out8(number, static_cast<u8>(value));
+    else if (bytes == 2)
+        out16(number, static_cast<u16>(value));
+    else
+        out32(number, value);
+}
+
+// FS and GS are the thread's and change without a trap. The thread that ran last may be gone: then
+// its page is on the free list, and nothing was allocated since.
+void Machine::will_run(Frame& frame) noexcept
+{
+    auto& last = *reinterpret_cast<Frame*>(gemel_task_state.rsp0 - FrameLayout::pushed_end);
+    if (fsgsbase_) {
+        asm volatile("rdfsbase %0" : "=r"(last.fs_base_));
+        asm volatile("rdgsbase %0" : "=r"(last.gs_base_));
+        asm volatile("wrfsbase %0" ::"r"(frame.fs_base_));
+        asm volatile("wrgsbase %0" ::"r"(frame.gs_base_));
+    } else {
+        write_msr(Msr::fs_base, frame.fs_base_);
+        write_msr(Msr::gs_base, frame.gs_base_);
+    }
+    gemel_task_state.rsp0 = reinterpret_cast<u64>(&frame) + FrameLayout::pushed_end;
+}
+
+} // namespace gemel::arch

@@ -1,0 +1,142 @@
+// From the processor's traps to the kernel's three entries.
+#include "core/kernel.hpp"
+
+#include "arch/x86_64/src/state.hpp"
+
+namespace gemel::arch {
+
+constinit Machine machine;
+constinit KernelStorage storage;
+
+extern "C" {
+TaskState gemel_task_state;
+u64 gemel_gates[512]; // the interrupt descriptor table
+alignas(page_bytes) u64 gemel_image_table[512]; // the leaf table that maps the image
+extern u8 gemel_init_begin[];
+
+[[noreturn]] void gemel_started(u32 init_pages);
+void gemel_system_call();
+void gemel_trap();
+void gemel_bad_instruction_pointer();
+[[noreturn]] void gemel_panic(u64 const* stack);
+}
+
+struct Traps {
+    static constexpr u64 breakpoint = 3;
+    static constexpr u64 page_fault = 14;
+    static constexpr u64 thread_pointer = 31;
+
+    static Frame& frame()
+    {
+        return *reinterpret_cast<Frame*>(gemel_task_state.rsp0 - FrameLayout::pushed_end);
+    }
+
+    static FaultKind kind_of(u64 vector)
+    {
+        // One hexadecimal digit for each of the vectors 0 to 19.
+        constexpr auto digit = [](FaultKind kind, u32 number) {
+            return static_cast<unsigned __int128>(kind) << (number * 4);
+        };
+        constexpr auto kinds = digit(FaultKind::arithmetic, 0) | digit(FaultKind::breakpoint, 1)
+            | digit(FaultKind::breakpoint, 3) | digit(FaultKind::illegal_instruction, 6)
+            | digit(FaultKind::page, 14) | digit(FaultKind::arithmetic, 16)
+            | digit(FaultKind::alignment, 17) | digit(FaultKind::arithmetic, 19);
+        auto const kind = static_cast<u8>(vector < 20 ? kinds >> (vector * 4) & 0xF : 0);
+        return kind == 0 ? FaultKind::other : static_cast<FaultKind>(kind);
+    }
+
+    static void trap()
+    {
+        auto& thread = frame();
+        if (thread.vector_ >= first_vector) {
+            auto const line = machine.interrupt_taken();
+            if (line < lines_max)
+                storage.kernel.on_interrupt(line);
+            return;
+        }
+        if (thread.vector_ == thread_pointer) {
+            thread.fs_base_ = thread.words_[0];
+            write_msr(Msr::fs_base, thread.fs_base_);
+            return;
+        }
+        FaultReport report { kind_of(thread.vector_), 0, thread.error_ };
+        if (thread.vector_ == page_fault)
+            report.address = read_cr2();
+        storage.kernel.on_fault(report);
+    }
+
+    static void bad_instruction_pointer()
+    {
+        storage.kernel.on_fault({ FaultKind::page, frame().rip_, 0 });
+    }
+};
+
+// The first code that is not boot code: gives boot code's memory to the kernel, no longer
+// executable.
+void gemel_started(u32 init_pages)
+{
+    auto const begin = reinterpret_cast<u64>(gemel_init_begin) - image_base;
+    auto* const entries = &gemel_image_table[begin / page_bytes % 512];
+    for (u32 index = 0; index < init_pages; ++index)
+        entries[index] |= page::write | page::no_execute;
+    flush_global();
+    storage.kernel.give_back({ begin, begin + u64 { init_pages } * page_bytes });
+    asm volatile("jmp gemel_leave");
+    __builtin_unreachable();
+}
+
+void gemel_system_call()
+{
+    storage.kernel.on_system_call();
+}
+
+void gemel_trap()
+{
+    Traps::trap();
+}
+
+void gemel_bad_instruction_pointer()
+{
+    Traps::bad_instruction_pointer();
+}
+
+namespace {
+
+void print_number(u64 value)
+{
+    for (int shift = 60; shift >= 0; shift -= 4)
+        machine.console_write("0123456789abcdef"[value >> shift & 0xF]);
+    machine.console_write(' ');
+}
+
+constexpr u8 status_of_panic = 125;
+
+} // namespace
+
+// `stack`: vector, error code, rip.
+void gemel_panic(u64 const* stack)
+{
+    machine.print("\ngemel: kernel panic: vector, error, rip, cr2: ");
+    for (u32 index = 0; index < 3; ++index)
+        print_number(stack[index]);
+    print_number(read_cr2());
+    machine.power_off(status_of_panic);
+    __builtin_unreachable();
+}
+
+} // namespace gemel::arch
+
+namespace gemel {
+
+void assertion_failed(char const* expression, char const* file, int line)
+{
+    arch::machine.print("\ngemel: kernel panic: ");
+    arch::machine.print(file);
+    arch::machine.print(" line (hex) ");
+    arch::print_number(static_cast<u64>(line));
+    arch::machine.print(expression);
+    arch::machine.power_off(arch::status_of_panic);
+    __builtin_unreachable();
+}
+
+} // namespace gemel
