@@ -1,0 +1,94 @@
+// From the first instruction at the kernel's addresses to the first thread. All of it is given
+// back.
+#include "src/main.hpp"
+
+#include "boot/image.hpp"
+#include "boot/platform.hpp"
+#include "core/base/assert.hpp"
+
+#include <new>
+#include <utility>
+
+namespace gemel::arch {
+
+extern "C" [[noreturn]] void boot_finished(u64* first_page, u64 pages);
+
+namespace {
+
+constinit Platform platform;
+
+// What the direct map holds: all RAM but what is reserved and the resident image.
+RangeList usable_memory(u64 image)
+{
+    auto ram = platform.memory;
+    ram.shrink_to_pages();
+    for (u32 i = 0; i < platform.reserved.count; ++i)
+        ram.remove(platform.reserved.items[i].begin, platform.reserved.items[i].end);
+    ram.remove(image + image_offset(init_end), image + image_offset(image_end));
+    return ram;
+}
+
+// Puts the largest range of the image's gigabyte, which the early tables map, first.
+void put_reachable_first(RangeList& ranges, u64 image)
+{
+    auto const bytes = [image](MemoryRange const& range) {
+        return range.begin >> 30 == image >> 30 && (range.end - 1) >> 30 == image >> 30
+            ? range.end - range.begin
+            : 0;
+    };
+    for (u32 i = 1; i < ranges.count; ++i)
+        if (bytes(ranges.items[i]) > bytes(ranges.items[0]))
+            std::swap(ranges.items[i], ranges.items[0]);
+}
+
+// The kernel numbers its pages between its lowest and highest range.
+void give_back(Kernel& kernel, MemoryRange range, std::span<MemoryRange const> memory)
+{
+    bool below = false;
+    bool above = false;
+    for (auto const& other : memory) {
+        below |= other.end <= range.begin;
+        above |= other.begin >= range.end;
+    }
+    if (below && above)
+        kernel.give_back(range);
+}
+
+[[noreturn]] void stop()
+{
+    while (true)
+        asm volatile("wfi");
+}
+
+} // namespace
+
+// `device_tree` and `image` are physical addresses.
+extern "C" [[noreturn]] void boot_main(u64 device_tree, u64 image)
+{
+    if (!read_device_tree(device_tree, platform))
+        stop(); // nothing to say it on
+    auto const ram = usable_memory(image);
+    auto free = ram;
+    free.remove(platform.device_tree.begin, platform.device_tree.end);
+    free.remove(platform.bundle.begin, platform.bundle.end);
+    free.remove(image, image + image_offset(init_end));
+    put_reachable_first(free, image);
+    auto* const init_entries = map_kernel(platform, image, ram, free);
+    the_machine.start(platform);
+
+    BootInfo const info {
+        .memory = { free.items.data(), free.count },
+        .bundle = platform.bundle,
+        .bundle_bytes = platform.bundle.end - platform.bundle.begin,
+        .device_tree = platform.device_tree,
+        .device_tree_bytes = platform.device_tree.end - platform.device_tree.begin,
+        .command_line = platform.command_line,
+    };
+    auto* const kernel = ::new (&the_kernel()) Kernel(the_machine);
+    if (!kernel->boot(info))
+        the_machine.power_off(125);
+    give_back(*kernel, { image, image + image_offset(init_end) }, info.memory);
+    boot_finished(init_entries, image_offset(init_end) / page_bytes);
+}
+
+} // namespace gemel::arch

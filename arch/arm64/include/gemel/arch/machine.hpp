@@ -1,0 +1,94 @@
+// The arm64 machine at EL1, one processor. Boot code (boot/main.cpp) fills it in from the device
+// tree before the kernel sees it.
+#pragma once
+
+#include "core/arch/types.hpp"
+
+#include <gemel/arch/frame.hpp>
+#include <gemel/arch/page_entry.hpp>
+
+namespace gemel::arch {
+
+// All of RAM, and the kernel's device windows, stand here.
+inline constexpr u64 direct_map = 0xFFFF'0000'0000'0000;
+
+// How the firmware is called (PSCI).
+enum class Conduit : u8 { none, hvc, smc };
+
+struct Platform; // boot/platform.hpp
+
+class Machine {
+public:
+    void* at_physical(u64 physical) noexcept
+    {
+        return reinterpret_cast<void*>(direct_map | physical);
+    }
+    u64 physical_of(void const* pointer) noexcept
+    {
+        return reinterpret_cast<u64>(pointer) & ~direct_map;
+    }
+    void zero_page(void* page) noexcept;
+
+    u64 user_begin(u32) noexcept { return region_bytes_max; } // null stays unmapped
+    u64 user_end(u32) noexcept { return 1ull << 47; }
+
+    u64 table_entry(u64 physical) noexcept { return entry::to_table(physical); }
+    u64 link_entry(u64 physical, u16 flags) noexcept { return entry::to_leaf(physical, flags); }
+    u64 page_entry(u64 physical, PageKind kind) noexcept { return entry::to_page(physical, kind); }
+    u64 narrowed_entry(u64 page, u16 flags) noexcept { return entry::narrowed(page, flags); }
+    u64 entry_target(u64 any) noexcept { return any & entry::address_mask; }
+
+    void root_created(void* root) noexcept;
+    void leaf_linked(u64 root, u64 address, void* leaf, u16 flags) noexcept;
+    void leaf_unlinked(u64 root, u64 address, void* leaf) noexcept;
+    void leaf_changed(void* leaf, u32 first, u32 pages) noexcept;
+    void leaf_emptied(void* leaf) noexcept;
+
+    u64 now_ns() noexcept;
+    void wake_at(u64 deadline_ns) noexcept;
+    u32 wait_for_interrupt() noexcept;
+    // The line that interrupted, masked and acknowledged; interrupt_lines_max: none.
+    u32 interrupt_acknowledge() noexcept;
+    void interrupt_unmask(u32 line) noexcept;
+    MsiTarget msi_target(u32) noexcept { return {}; } // no controller that takes messages
+    void console_write(char character) noexcept;
+    u64 entropy() noexcept;
+    void power_off(u8 status) noexcept;
+    u32 pio_read(u32, u32) noexcept { return ~0u; } // arm64 has no ports
+    void pio_write(u32, u32, u32) noexcept { }
+    void save_fpu(FpuState& state) noexcept;
+    void load_fpu(FpuState& state) noexcept;
+    void prepare_fpu(FpuState& state) noexcept;
+    void activate(u64 root) noexcept;
+    void will_run(Frame& frame) noexcept { frame_ = &frame; }
+
+    // Boot only (boot/start_machine.cpp): takes the hardware that the device tree describes.
+    void start(Platform const& platform) noexcept;
+
+    void print(char const* text) noexcept;
+    void print_hexadecimal(u64 value) noexcept;
+
+private:
+    static constexpr u32 asid_count = 256; // every arm64 processor has eight bits of it
+
+    void synchronize_instructions(u64 const* leaf, u32 first, u32 pages) noexcept;
+    void start_clock() noexcept;
+    void start_gic_v2(Platform const& platform) noexcept;
+    void start_gic_v3(Platform const& platform) noexcept;
+
+    Frame* frame_ = nullptr; // entry.S leaves into it: stays first
+    u64 counter_start_ = 0;
+    u64 nanoseconds_per_tick_ = 0; // both 32.32 fixed point
+    u64 ticks_per_nanosecond_ = 0;
+    u32 volatile* uart_ = nullptr; // PL011
+    u32 volatile* distributor_ = nullptr; // GIC
+    u32 volatile* private_lines_
+        = nullptr; // enable bits of lines 0..31: v2 distributor, v3 redistributor
+    u32 volatile* cpu_interface_ = nullptr; // v2; v3 has system registers
+    u64 entropy_ = 0;
+    bool random_instruction_ = false;
+    Conduit conduit_ = Conduit::none;
+    u64 asid_roots_[asid_count] = {}; // whose translations an ASID's TLB entries are
+};
+
+} // namespace gemel::arch

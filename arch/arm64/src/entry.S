@@ -1,0 +1,172 @@
+// Where the processor enters the kernel from a thread, and leaves into one. SP_EL1 always stands at
+// the frame of the thread that runs (arch/frame.hpp), so the registers go straight into it.
+
+// Offsets of Frame.
+.set frame_ip, 80
+.set frame_x10, 96
+.set frame_x30, 256
+.set frame_thread_pointer, 272
+
+.section .text.vectors, "ax"
+.balign 2048
+.global exception_vectors
+exception_vectors:
+.macro vector target
+    .balign 128
+    b \target
+.endm
+    // From the kernel: always a bug of ours.
+    vector kernel_bug
+    vector kernel_bug
+    vector kernel_bug
+    vector kernel_bug
+    vector kernel_bug
+    vector kernel_bug
+    vector kernel_bug
+    vector kernel_bug
+    // From a thread: synchronous, interrupt, fast interrupt, system error.
+    vector from_thread
+    vector interrupted
+    vector kernel_bug
+    vector kernel_bug
+    // From 32-bit code: no frame asks for it.
+    vector kernel_bug
+    vector kernel_bug
+    vector kernel_bug
+    vector kernel_bug
+
+from_thread:
+    str x30, [sp, #frame_x30]
+    bl save_registers
+    mrs x0, esr_el1
+    lsr w1, w0, #26
+    cmp w1, #0x15                       // SVC from AArch64
+    b.eq 1f
+    mrs x1, far_el1
+    bl thread_faulted
+    b leave_kernel
+1:  bl system_called
+    b leave_kernel
+
+interrupted:
+    str x30, [sp, #frame_x30]
+    bl save_registers
+    bl machine_interrupted
+
+.global leave_kernel
+leave_kernel:
+    adrp x30, the_machine
+    ldr x30, [x30, :lo12:the_machine]   // Machine::frame_
+    mov sp, x30
+    ldp x2, x3, [sp, #frame_ip]
+    msr elr_el1, x2
+    msr sp_el0, x3
+    ldp x2, x3, [sp, #frame_x30 + 8]    // flags, thread pointer
+    and x2, x2, #0xF0000000             // the condition flags alone: EL0, interrupts on
+    msr spsr_el1, x2
+    msr tpidr_el0, x3
+    ldp x0, x1, [sp]
+    ldp x2, x3, [sp, #16]
+    ldp x4, x5, [sp, #32]
+    ldp x6, x7, [sp, #48]
+    ldp x8, x9, [sp, #64]
+    ldp x10, x11, [sp, #frame_x10]
+    ldp x12, x13, [sp, #frame_x10 + 16]
+    ldp x14, x15, [sp, #frame_x10 + 32]
+    ldp x16, x17, [sp, #frame_x10 + 48]
+    ldp x18, x19, [sp, #frame_x10 + 64]
+    ldp x20, x21, [sp, #frame_x10 + 80]
+    ldp x22, x23, [sp, #frame_x10 + 96]
+    ldp x24, x25, [sp, #frame_x10 + 112]
+    ldp x26, x27, [sp, #frame_x10 + 128]
+    ldp x28, x29, [sp, #frame_x10 + 144]
+    ldr x30, [sp, #frame_x30]
+    eret
+
+// Everything but x30 into the frame; then onto the kernel's stack.
+save_registers:
+    stp x0, x1, [sp]
+    stp x2, x3, [sp, #16]
+    stp x4, x5, [sp, #32]
+    stp x6, x7, [sp, #48]
+    stp x8, x9, [sp, #64]
+    stp x10, x11, [sp, #frame_x10]
+    stp x12, x13, [sp, #frame_x10 + 16]
+    stp x14, x15, [sp, #frame_x10 + 32]
+    stp x16, x17, [sp, #frame_x10 + 48]
+    stp x18, x19, [sp, #frame_x10 + 64]
+    stp x20, x21, [sp, #frame_x10 + 80]
+    stp x22, x23, [sp, #frame_x10 + 96]
+    stp x24, x25, [sp, #frame_x10 + 112]
+    stp x26, x27, [sp, #frame_x10 + 128]
+    stp x28, x29, [sp, #frame_x10 + 144]
+    mrs x0, elr_el1
+    mrs x1, sp_el0
+    stp x0, x1, [sp, #frame_ip]
+    mrs x0, spsr_el1
+    mrs x1, tpidr_el0
+    stp x0, x1, [sp, #frame_x30 + 8]
+    adrp x0, kernel_stack_top
+    add sp, x0, :lo12:kernel_stack_top
+    ret
+
+// The stack may be what is broken: begin at its top again.
+kernel_bug:
+    adrp x0, kernel_stack_top
+    add sp, x0, :lo12:kernel_stack_top
+    mrs x0, esr_el1
+    mrs x1, elr_el1
+    mrs x2, far_el1
+    b kernel_faulted
+
+// Machine::save_fpu(FpuState&) and load_fpu. The compiler may not use these registers in the kernel.
+.section .text.fpu, "ax"
+.arch_extension fp
+.arch_extension simd
+.global _ZN5gemel4arch7Machine8save_fpuERNS0_8FpuStateE
+_ZN5gemel4arch7Machine8save_fpuERNS0_8FpuStateE:
+    stp q0, q1, [x1, #0]
+    stp q2, q3, [x1, #32]
+    stp q4, q5, [x1, #64]
+    stp q6, q7, [x1, #96]
+    stp q8, q9, [x1, #128]
+    stp q10, q11, [x1, #160]
+    stp q12, q13, [x1, #192]
+    stp q14, q15, [x1, #224]
+    stp q16, q17, [x1, #256]
+    stp q18, q19, [x1, #288]
+    stp q20, q21, [x1, #320]
+    stp q22, q23, [x1, #352]
+    stp q24, q25, [x1, #384]
+    stp q26, q27, [x1, #416]
+    stp q28, q29, [x1, #448]
+    stp q30, q31, [x1, #480]
+    mrs x2, fpcr
+    mrs x3, fpsr
+    add x1, x1, #512
+    stp x2, x3, [x1]
+    ret
+
+.global _ZN5gemel4arch7Machine8load_fpuERNS0_8FpuStateE
+_ZN5gemel4arch7Machine8load_fpuERNS0_8FpuStateE:
+    ldp q0, q1, [x1, #0]
+    ldp q2, q3, [x1, #32]
+    ldp q4, q5, [x1, #64]
+    ldp q6, q7, [x1, #96]
+    ldp q8, q9, [x1, #128]
+    ldp q10, q11, [x1, #160]
+    ldp q12, q13, [x1, #192]
+    ldp q14, q15, [x1, #224]
+    ldp q16, q17, [x1, #256]
+    ldp q18, q19, [x1, #288]
+    ldp q20, q21, [x1, #320]
+    ldp q22, q23, [x1, #352]
+    ldp q24, q25, [x1, #384]
+    ldp q26, q27, [x1, #416]
+    ldp q28, q29, [x1, #448]
+    ldp q30, q31, [x1, #480]
+    add x1, x1, #512
+    ldp x2, x3, [x1]
+    msr fpcr, x2
+    msr fpsr, x3
+    ret

@@ -1,0 +1,194 @@
+// What the portable kernel asks of the machine and is not one instruction: time, interrupts,
+// translation and cache maintenance, serial output. Runs with interrupts masked.
+#include <gemel/arch/machine.hpp>
+
+#include "src/registers.hpp"
+
+namespace gemel::arch {
+
+namespace {
+
+using u128 = unsigned __int128;
+
+constexpr u32 timer_interrupt = 27; // the virtual timer's private line
+constexpr u64 power_off_function = 0x8400'0008; // PSCI SYSTEM_OFF
+
+void flush_all_translations()
+{
+    asm volatile("dsb ishst; tlbi vmalle1is; dsb ish; isb" : : : "memory");
+}
+
+u64 product_32_32(u64 value, u64 factor)
+{
+    return static_cast<u64>((u128 { value } * factor) >> 32);
+}
+
+} // namespace
+
+void Machine::zero_page(void* page) noexcept
+{
+    auto* at = static_cast<u64*>(page);
+    auto* const end = at + page_bytes / sizeof(u64);
+    do {
+        asm volatile("stp xzr, xzr, [%0], #16" : "+r"(at) : : "memory");
+    } while (at != end);
+}
+
+// The page may have been another root under the same ASID: none of its translations may survive.
+void Machine::root_created(void* root) noexcept
+{
+    asid_roots_[physical_of(root) / page_bytes % asid_count] = 0;
+}
+
+// An ASID is the root's page number modulo 256; whoever takes one over flushes what it left.
+void Machine::activate(u64 root) noexcept
+{
+    auto const asid = root / page_bytes % asid_count;
+    if (asid_roots_[asid] != root) {
+        asid_roots_[asid] = root;
+        asm volatile("dsb ishst; tlbi aside1is, %0; dsb ish" : : "r"(asid << 48) : "memory");
+    }
+    asm volatile("msr ttbr0_el1, %0; isb" : : "r"(root | asid << 48) : "memory");
+}
+
+// Entries that were invalid are never cached, so a new link needs no flush.
+void Machine::leaf_linked(u64, u64, void* leaf, u16 flags) noexcept
+{
+    if (entry::allows(flags, VmFlag::execute))
+        synchronize_instructions(static_cast<u64 const*>(leaf), 0, region_pages_max);
+    else
+        asm volatile("dsb ishst; isb" : : : "memory");
+}
+
+void Machine::leaf_unlinked(u64, u64, void*) noexcept
+{
+    flush_all_translations();
+}
+
+// The leaf may be linked executable somewhere: what now stands in it must be seen by fetches.
+void Machine::leaf_changed(void* leaf, u32 first, u32 pages) noexcept
+{
+    flush_all_translations();
+    synchronize_instructions(static_cast<u64 const*>(leaf), first, pages);
+}
+
+void Machine::leaf_emptied(void*) noexcept
+{
+    flush_all_translations();
+}
+
+void Machine::synchronize_instructions(u64 const* leaf, u32 first, u32 pages) noexcept
+{
+    auto const line_bytes = u64 { 4 } << (READ_REGISTER(ctr_el0) >> 16 & 15);
+    for (auto i = first; i < first + pages; ++i) {
+        // Device windows are not cached; cleaning one would be an access to the device.
+        if ((leaf[i] & entry::normal_memory) == 0)
+            continue;
+        auto at = direct_map | (leaf[i] & entry::address_mask);
+        for (auto const end = at + page_bytes; at != end; at += line_bytes)
+            asm volatile("dc cvau, %0" : : "r"(at) : "memory");
+    }
+    asm volatile("dsb ish; ic ialluis; dsb ish; isb" : : : "memory");
+}
+
+u64 Machine::now_ns() noexcept
+{
+    asm volatile("isb");
+    return product_32_32(READ_REGISTER(cntvct_el0) - counter_start_, nanoseconds_per_tick_);
+}
+
+// The last instant, ~0, comes out centuries away: never.
+void Machine::wake_at(u64 deadline_ns) noexcept
+{
+    auto const ticks = product_32_32(deadline_ns, ticks_per_nanosecond_) + 1;
+    WRITE_REGISTER(cntv_cval_el0, counter_start_ + ticks);
+}
+
+u32 Machine::wait_for_interrupt() noexcept
+{
+    asm volatile("dsb sy; wfi" : : : "memory");
+    return interrupt_acknowledge();
+}
+
+u32 Machine::interrupt_acknowledge() noexcept
+{
+    auto const acknowledged = cpu_interface_ ? cpu_interface_[gic::acknowledge / 4]
+                                             : static_cast<u32>(READ_REGISTER(ICC_IAR1_EL1));
+    auto line = acknowledged & gic::line_mask;
+    if (line >= interrupt_lines_max)
+        return interrupt_lines_max;
+    if (line == timer_interrupt) {
+        WRITE_REGISTER(cntv_cval_el0, ~0ull);
+        line = tick_line;
+    } else {
+        auto* const enables = line < gic::private_lines ? private_lines_ : distributor_;
+        enables[gic::disable / 4 + line / 32] = 1u << line % 32;
+    }
+    asm volatile("dsb sy; isb" : : : "memory"); // the line is quiet before its end is told
+    if (cpu_interface_)
+        cpu_interface_[gic::end / 4] = acknowledged;
+    else
+        WRITE_REGISTER(ICC_EOIR1_EL1, u64 { acknowledged });
+    return line;
+}
+
+void Machine::interrupt_unmask(u32 line) noexcept
+{
+    auto* const enables = line < gic::private_lines ? private_lines_ : distributor_;
+    enables[gic::enable / 4 + line / 32] = 1u << line % 32;
+}
+
+void Machine::console_write(char character) noexcept
+{
+    while (uart_[pl011::flags / 4] & pl011::transmit_full) { }
+    uart_[pl011::data / 4] = static_cast<u8>(character);
+}
+
+// SplitMix64 over the boot seed, the counter and, where there is one, the processor's own source.
+u64 Machine::entropy() noexcept
+{
+    u64 fresh = 0;
+    if (random_instruction_)
+        fresh = READ_REGISTER(S3_3_C2_C4_0); // RNDR; 0 when it has none to give
+    entropy_ += (fresh ^ READ_REGISTER(cntvct_el0)) + 0x9E37'79B9'7F4A'7C15;
+    auto mixed = entropy_;
+    mixed = (mixed ^ mixed >> 30) * 0xBF58'476D'1CE4'E5B9;
+    mixed = (mixed ^ mixed >> 27) * 0x94D0'49BB'1331'11EB;
+    return mixed ^ mixed >> 31;
+}
+
+void Machine::prepare_fpu(FpuState& state) noexcept
+{
+    state = {};
+}
+
+void Machine::print(char const* text) noexcept
+{
+    while (*text)
+        console_write(*text++);
+}
+
+void Machine::print_hexadecimal(u64 value) noexcept
+{
+    print(" 0x");
+    for (int shift = 60; shift >= 0; shift -= 4)
+        console_write("0123456789abcdef"[value >> shift & 15]);
+}
+
+void Machine::power_off(u8 status) noexcept
+{
+    print("\ngemel: power off, status ");
+    for (u32 unit = 100; unit != 0; unit /= 10)
+        if (status >= unit || unit == 1)
+            console_write(static_cast<char>('0' + status / unit % 10));
+    print("\n");
+    register u64 function asm("x0") = power_off_function;
+    if (conduit_ == Conduit::hvc)
+        asm volatile("hvc #0" : "+r"(function) : : "memory");
+    else if (conduit_ == Conduit::smc)
+        asm volatile("smc #0" : "+r"(function) : : "memory");
+    while (true)
+        asm volatile("wfi");
+}
+
+} // namespace gemel::arch
