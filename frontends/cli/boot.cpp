@@ -32,7 +32,7 @@ Words const arm64_machine { "-machine", "virt", "-cpu", "max", "-accel", "tcg", 
 Machine machine_of(std::string const& arch)
 {
     if (arch == "arm64") {
-        return { arch, "qemu-system-aarch64", arm64_machine, "gemel.img",
+        return { arch, "qemu-system-aarch64", arm64_machine, "gemel-arm64.img",
             "virtio-blk-device,drive=disk" };
     }
     return { arch, "qemu-system-x86_64", x86_64_machine, "gemel.elf",

@@ -1,7 +1,7 @@
 // Reads the device tree by libfdt (Devicetree Specification v0.4; bindings of the Linux kernel for
 // the GIC, the PL011 and PSCI). The tree is the firmware's word: what is malformed counts as
 // absent.
-#include "boot/platform.hpp"
+#include "arch/arm64/boot/platform.hpp"
 
 #include <libfdt.h>
 

@@ -1,9 +1,9 @@
 // From the first instruction at the kernel's addresses to the first thread. All of it is given
 // back.
-#include "src/main.hpp"
+#include "arch/arm64/src/main.hpp"
 
-#include "boot/image.hpp"
-#include "boot/platform.hpp"
+#include "arch/arm64/boot/image.hpp"
+#include "arch/arm64/boot/platform.hpp"
 #include "core/base/assert.hpp"
 
 #include <new>

@@ -1,9 +1,9 @@
 // The kernel's translation tables. Nothing is writable and executable; the image's read-only part
 // is not in the direct map, so there is no writable alias of it.
-#include "boot/image.hpp"
-#include "boot/platform.hpp"
+#include "arch/arm64/boot/image.hpp"
+#include "arch/arm64/boot/platform.hpp"
+#include "arch/arm64/src/main.hpp"
 #include "core/base/assert.hpp"
-#include "src/main.hpp"
 
 namespace gemel::arch {
 

@@ -1,4 +1,4 @@
-#include "boot/platform.hpp"
+#include "arch/arm64/boot/platform.hpp"
 
 namespace gemel::arch {
 

@@ -1,6 +1,6 @@
 // Machine::start: the counter, the interrupt controller and the sources of entropy, once.
-#include "boot/platform.hpp"
-#include "src/registers.hpp"
+#include "arch/arm64/boot/platform.hpp"
+#include "arch/arm64/src/registers.hpp"
 
 namespace gemel::arch {
 
@@ -120,7 +120,7 @@ void Machine::start_gic_v3(Platform const& platform) noexcept
     distributor_[gic::control / 4] = affinity_routing | group_1;
 
     auto* const redistributor = redistributor_of(platform.gic);
-    redistributor[waker] &= ~sleep;
+    redistributor[waker] = redistributor[waker] & ~sleep;
     while (redistributor[waker] & asleep) { }
     private_lines_ = redistributor + private_frame;
     quieten(private_lines_, 0, gic::private_lines, ~0u);

@@ -170,3 +170,9 @@ _ZN5gemel4arch7Machine8load_fpuERNS0_8FpuStateE:
     msr fpcr, x2
     msr fpsr, x3
     ret
+
+.section .data.stack, "aw"
+.balign 4096
+    .fill 16384
+.global kernel_stack_top
+kernel_stack_top:

@@ -1,8 +1,8 @@
 // The two objects of the native machine, and the entries that src/entry.S calls.
-#include "src/main.hpp"
+#include "arch/arm64/src/main.hpp"
 
+#include "arch/arm64/src/registers.hpp"
 #include "core/base/assert.hpp"
-#include "src/registers.hpp"
 
 #include <new>
 

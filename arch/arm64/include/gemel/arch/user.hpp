@@ -33,14 +33,13 @@ inline void system_call(Registers& registers)
 }
 
 // The running thread's own word; the C++ library finds its thread-local storage through it.
-inline u64 thread_pointer()
+inline void* thread_pointer()
 {
-    u64 value;
+    void* value;
     asm volatile("mrs %0, tpidr_el0" : "=r"(value));
     return value;
 }
-
-inline void set_thread_pointer(u64 value)
+inline void set_thread_pointer(void* value)
 {
     asm volatile("msr tpidr_el0, %0" : : "r"(value));
 }
