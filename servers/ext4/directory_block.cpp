@@ -1,0 +1,128 @@
+// Layout: ext4 documentation, "Linear (Classic) Directories".
+#include "servers/ext4/directory_block.hpp"
+
+#include "servers/ext4/checksum.hpp"
+#include "servers/ext4/index_block.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace gemel::ext4 {
+
+namespace {
+
+constexpr usize head_bytes = 8;
+constexpr usize entry_bytes_min = 12;
+constexpr usize tail_bytes = 12;
+constexpr u8 tail_type = 0xDE;
+
+FileType type_of(u8 code)
+{
+    constexpr std::array types { FileType::unknown, FileType::regular, FileType::directory,
+        FileType::character_device, FileType::block_device, FileType::fifo, FileType::socket,
+        FileType::symbolic_link };
+    return code < types.size() ? types[code] : FileType::unknown;
+}
+
+// 16 bits hold the length of a 64 KiB block only by a detour.
+u32 entry_bytes(Superblock const& super, u16 stored)
+{
+    if (super.block_bytes < 65536)
+        return stored;
+    if (stored == 0xFFFF || stored == 0)
+        return super.block_bytes;
+    return (stored & 0xFFFCu) | (stored & 3u) << 16;
+}
+
+// What is wrong with the entry at `offset`; empty when nothing is.
+std::string_view fault_at(Superblock const& super, Bytes chain, usize offset)
+{
+    if (chain.size() - offset < entry_bytes_min)
+        return "is cut off";
+    auto const entry = entry_at(super, chain, offset);
+    if (entry.bytes < entry_bytes_min || entry.bytes % 4 != 0)
+        return "has an impossible length";
+    if (entry.bytes > chain.size() - offset)
+        return "runs past the end";
+    if (entry.inode == 0)
+        return {};
+    if (entry.bytes < head_bytes + load8(chain, offset + 6))
+        return "has a name longer than itself";
+    if (entry.inode > super.inodes)
+        return "names an inode that does not exist";
+    constexpr std::string_view forbidden("/\0", 2);
+    if (entry.name.empty() || entry.name.find_first_of(forbidden) != std::string_view::npos)
+        return "has an impossible name";
+    return {};
+}
+
+Result<void> check_tail(Disk& disk, Inode const& directory, Bytes bytes, std::string_view where)
+{
+    if (!disk.super().has(ReadOnlyCompatible::metadata_csum))
+        return {};
+    auto const tail = bytes.last(tail_bytes);
+    if (load32(tail, 0) != 0 || load16(tail, 4) != tail_bytes || load8(tail, 7) != tail_type) {
+        return disk.corrupt("inode ", directory.number, ": directory ", where, " has no checksum");
+    }
+    auto const stored = load32(tail, 8);
+    auto const computed = crc32c(directory.checksum_seed, bytes.first(bytes.size() - tail_bytes));
+    if (stored == computed)
+        return {};
+    return disk.corrupt("inode ", directory.number, ": directory ", where, " has checksum ",
+        Hex { stored }, " and should have ", Hex { computed });
+}
+
+} // namespace
+
+RawEntry entry_at(Superblock const& super, Bytes chain, usize offset)
+{
+    bool const typed = super.has(Incompatible::filetype);
+    auto const bytes = entry_bytes(super, load16(chain, offset + 4));
+    auto const name_bytes
+        = std::min<usize>(load8(chain, offset + 6), chain.size() - offset - head_bytes);
+    auto const name = chain.subspan(offset + head_bytes, name_bytes);
+    return { load32(chain, offset), bytes,
+        typed ? type_of(load8(chain, offset + 7)) : FileType::unknown,
+        { reinterpret_cast<char const*>(name.data()), name.size() } };
+}
+
+Result<void> check_entries(Disk& disk, Inode const& directory, Bytes chain, std::string_view where)
+{
+    auto const& super = disk.super();
+    for (usize offset = 0; offset < chain.size();) {
+        auto const fault = fault_at(super, chain, offset);
+        if (!fault.empty()) {
+            return disk.corrupt("inode ", directory.number, ": directory ", where,
+                ": the entry at byte ", offset, " ", fault);
+        }
+        offset += entry_at(super, chain, offset).bytes;
+    }
+    return {};
+}
+
+bool is_indexed(Superblock const& super, Inode const& directory)
+{
+    return super.has(Compatible::dir_index) && directory.has(InodeFlag::indexed)
+        && !directory.has(InodeFlag::inline_data);
+}
+
+Result<BlockRef> load_directory_block(Disk& disk, Inode const& directory, u64 file_block)
+{
+    bool const indexed = is_indexed(disk.super(), directory);
+    if (indexed && file_block == 0)
+        return load_index_block(disk, directory, file_block, IndexLevel::root);
+    auto const run = TRY(find_run(disk, directory, file_block));
+    if (run.kind == Run::Kind::zeros)
+        return BlockRef {};
+    Purpose const purpose { Purpose::Kind::directory_block, 0, directory.number };
+    return disk.metadata(run.disk_block, purpose, [&](Bytes bytes) -> Result<void> {
+        auto const where = sentence("block ", run.disk_block);
+        if (indexed && looks_like_index_node(bytes))
+            TRY(check_index_checksum(disk, directory, bytes, IndexLevel::node, where));
+        else
+            TRY(check_tail(disk, directory, bytes, where));
+        return check_entries(disk, directory, bytes, where);
+    });
+}
+
+} // namespace gemel::ext4

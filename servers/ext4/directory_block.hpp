@@ -1,0 +1,32 @@
+// One block of a directory: its chain of entries, checked as a whole before anything is read.
+#pragma once
+
+#include "servers/ext4/block_map.hpp"
+
+#include <string_view>
+
+namespace gemel::ext4 {
+
+// An entry as it lies in a chain. `inode` 0: a free place.
+struct RawEntry {
+    u32 inode;
+    u32 bytes; // to the next entry
+    FileType type; // unknown without the filetype feature
+    std::string_view name; // points into the chain
+};
+
+// The entry at `offset` of a chain that check_entries has accepted, where an entry must start.
+RawEntry entry_at(Superblock const& super, Bytes chain, usize offset);
+
+// Accepts `chain` when its entries follow each other exactly to its end, with possible names and
+// inode numbers. `where` goes into the message.
+Result<void> check_entries(Disk& disk, Inode const& directory, Bytes chain, std::string_view where);
+
+// Whether names are found through a hash tree, whose root is then block 0.
+bool is_indexed(Superblock const& super, Inode const& directory);
+
+// The directory's block `file_block`, verified; inner blocks of the hash tree come as one free
+// place. Null for a hole.
+Result<BlockRef> load_directory_block(Disk& disk, Inode const& directory, u64 file_block);
+
+} // namespace gemel::ext4

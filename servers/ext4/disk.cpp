@@ -1,0 +1,64 @@
+#include "servers/ext4/disk.hpp"
+
+#include <algorithm>
+
+namespace gemel::ext4 {
+
+Disk::Disk(BlockReader& device, ErrorSink& errors, Superblock super)
+    : device_(device)
+    , errors_(errors)
+    , super_(std::move(super))
+    , cache_(super_.block_bytes, cache_bytes_max)
+{
+}
+
+// The one place that touches the device: nothing outside the volume gets past it.
+Result<void> Disk::read(u64 block, u64 offset, std::span<u8> target, u32 inode)
+{
+    auto const bytes_after = (super_.blocks - std::min(block, super_.blocks)) * super_.block_bytes;
+    if (!super_.holds_block(block) || offset > bytes_after
+        || target.size() > bytes_after - offset) {
+        return corrupt("inode ", inode, ": block ", block, " lies outside the volume of ",
+            super_.blocks, " blocks");
+    }
+    auto const done = device_.read(block * super_.block_bytes + offset, target);
+    if (!done) {
+        errors_.report(
+            sentence("inode ", inode, ": cannot read block ", block, ": ", name_of(done.error())));
+        return done.error();
+    }
+    return {};
+}
+
+Result<BlockCache::Slot*> Disk::fetch(u64 block, Purpose purpose, u32 read_ahead)
+{
+    if (auto* const slot = cache_.find(block))
+        return slot;
+    u64 const blocks_after = super_.blocks - std::min(block, super_.blocks - 1) - 1;
+    auto count = 1 + std::min<u64>(read_ahead, blocks_after);
+    std::vector<u8> run(count * super_.block_bytes);
+    // A block that nobody asked for may be unreadable without harm.
+    if (!super_.holds_block(block) || !device_.read(block * super_.block_bytes, run)) {
+        count = 1;
+        run.resize(super_.block_bytes);
+        TRY(read(block, 0, run, purpose.inode));
+    }
+    // Backwards, so that the block asked for is the last inserted and cannot have been evicted.
+    for (u64 index = count; index-- > 1;) {
+        if (cache_.find(block + index))
+            continue;
+        auto const start = run.begin() + static_cast<std::ptrdiff_t>(index * super_.block_bytes);
+        cache_.insert(block + index,
+            std::make_shared<std::vector<u8> const>(start, start + super_.block_bytes));
+    }
+    run.resize(super_.block_bytes);
+    run.shrink_to_fit();
+    return &cache_.insert(block, std::make_shared<std::vector<u8> const>(std::move(run)));
+}
+
+Result<void> Disk::contents(u64 block, u64 offset, std::span<u8> target, u32 inode)
+{
+    return read(block, offset, target, inode);
+}
+
+} // namespace gemel::ext4

@@ -1,0 +1,74 @@
+// One inode as read from its table: attributes, and where its contents are described.
+#pragma once
+
+#include "servers/ext4/disk.hpp"
+
+#include <array>
+#include <optional>
+#include <vector>
+
+namespace gemel::ext4 {
+
+enum class FileType : u8 {
+    unknown,
+    regular,
+    directory,
+    character_device,
+    block_device,
+    fifo,
+    socket,
+    symbolic_link,
+};
+
+// Since 1970; seconds may be negative.
+struct Timestamp {
+    i64 seconds;
+    u32 nanoseconds;
+};
+
+struct DeviceNumber {
+    u32 major;
+    u32 minor;
+};
+
+enum class InodeFlag : u32 {
+    encrypted = 0x800,
+    indexed = 0x1000, // a directory with a hash tree
+    huge_file = 0x4'0000,
+    extents = 0x8'0000,
+    inline_data = 0x1000'0000,
+};
+
+inline constexpr usize inode_map_bytes = 60;
+inline constexpr u32 root_inode = 2;
+
+struct Inode {
+    u32 number;
+    u32 generation;
+    u16 mode; // type and permissions, as POSIX has them
+    u32 user;
+    u32 group;
+    u32 links; // 1 for a directory means "too many to count" (dir_nlink)
+    u64 size_bytes;
+    u64 allocated_bytes;
+    Timestamp accessed;
+    Timestamp modified;
+    Timestamp changed;
+    std::optional<Timestamp> created;
+    u32 flags;
+    u32 checksum_seed; // of the checksums of its own extent nodes and directory blocks
+    std::array<u8, inode_map_bytes> map; // extent root, block pointers, fast symlink or inline data
+    std::vector<u8> inline_rest; // what inline data does not fit `map`
+
+    bool has(InodeFlag flag) const { return (flags & static_cast<u32>(flag)) != 0; }
+    FileType type() const;
+    bool is_directory() const { return type() == FileType::directory; }
+    // Of a character or block device; zeros else.
+    DeviceNumber device() const;
+};
+
+// Reads inode `number`, checksum verified. Error::corrupt for a number outside the volume, for an
+// inode that is not in use, and for damage; the device's errors pass through.
+Result<Inode> read_inode(Disk& disk, u32 number);
+
+} // namespace gemel::ext4

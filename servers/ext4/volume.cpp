@@ -1,0 +1,126 @@
+#include "servers/ext4/volume.hpp"
+
+#include "servers/ext4/contents.hpp"
+#include "servers/ext4/foreign.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace gemel::ext4 {
+
+namespace {
+
+using SuperblockBytes = std::array<u8, superblock_bytes>;
+
+Error refuse_foreign(BlockReader& device, MountReport& report)
+{
+    auto const name = recognise_foreign(device);
+    if (name && !name->empty()) {
+        report.refusal = sentence("not an ext2, ext3 or ext4 image: it looks like ", *name);
+        return Error::unsupported;
+    }
+    report.refusal = "not an ext2, ext3 or ext4 image: no superblock at byte 1024";
+    return name ? Error::corrupt : name.error();
+}
+
+Result<SuperblockBytes> read_superblock(BlockReader& device, MountReport& report)
+{
+    SuperblockBytes bytes {};
+    if (device.size_bytes() < superblock_offset + superblock_bytes) {
+        report.refusal = sentence("not an ext2, ext3 or ext4 image: ", device.size_bytes(),
+            " bytes are too few to hold a superblock");
+        return Error::corrupt;
+    }
+    auto const done = device.read(superblock_offset, bytes);
+    if (!done) {
+        report.refusal = sentence("cannot read the superblock: ", name_of(done.error()));
+        return done.error();
+    }
+    return bytes;
+}
+
+// Takes the first component off `path`.
+std::string_view take_component(std::string_view& path)
+{
+    path.remove_prefix(std::min(path.find_first_not_of('/'), path.size()));
+    auto const name = path.substr(0, path.find('/'));
+    path.remove_prefix(name.size());
+    return name;
+}
+
+} // namespace
+
+Result<Volume> Volume::mount(BlockReader& device, ErrorSink& errors, MountReport& report)
+{
+    auto const bytes = TRY(read_superblock(device, report));
+    if (!has_superblock_magic(bytes))
+        return refuse_foreign(device, report);
+    auto super = TRY(parse_superblock(bytes, device.size_bytes(), report));
+    Volume volume(std::make_unique<Disk>(device, errors, std::move(super)));
+    auto const root = volume.inode(root_inode);
+    if (!root || !root->is_directory()) {
+        report.refusal
+            = sentence("corrupt: the root directory, inode ", root_inode, ", is unreadable");
+        return root ? Error::corrupt : root.error();
+    }
+    return volume;
+}
+
+Statistics Volume::statistics() const
+{
+    auto const& from = super();
+    auto const free = std::min(from.free_blocks, from.blocks);
+    return { from.kind(), from.label, from.uuid, from.block_bytes, from.blocks, free,
+        free - std::min(free, from.reserved_blocks), from.inodes,
+        std::min(from.free_inodes, from.inodes) };
+}
+
+Result<Inode> Volume::inode(u32 number)
+{
+    return read_inode(*disk_, number);
+}
+
+Result<usize> Volume::read(Inode const& inode, u64 offset, std::span<u8> target)
+{
+    if (inode.is_directory())
+        return Error::is_directory;
+    if (inode.type() != FileType::regular)
+        return Error::invalid;
+    return read_contents(*disk_, inode, offset, target);
+}
+
+Result<std::string> Volume::read_link(Inode const& inode)
+{
+    return read_link_target(*disk_, inode);
+}
+
+Result<DirectoryCursor> Volume::list(Inode const& directory, u64 cookie)
+{
+    if (!directory.is_directory())
+        return Error::not_directory;
+    return DirectoryCursor(*disk_, directory, cookie);
+}
+
+Result<Found> Volume::lookup(Inode const& directory, std::string_view name)
+{
+    return find_name(*disk_, directory, name);
+}
+
+Result<WalkEnd> Volume::walk(Inode const& directory, std::string_view path)
+{
+    if (path.size() > path_bytes_max)
+        return Error::too_big;
+    WalkEnd end { directory, directory.number, path };
+    while (true) {
+        auto rest = end.rest;
+        auto const name = take_component(rest);
+        if (name.empty())
+            return WalkEnd { std::move(end.inode), end.parent, {} };
+        auto const found = TRY(find_name(*disk_, end.inode, name));
+        end = { TRY(read_inode(*disk_, found.inode)), end.inode.number, rest };
+        if (end.inode.type() == FileType::symbolic_link)
+            return end;
+    }
+}
+
+} // namespace gemel::ext4

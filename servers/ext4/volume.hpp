@@ -1,0 +1,83 @@
+// A mounted volume, read-only: the whole interface of this folder.
+//
+// All state is inside; two calls may not run at the same time (the server holds it in a Guarded).
+// A damaged structure is told to the ErrorSink and answered Error::corrupt; everything else stays
+// readable.
+#pragma once
+
+#include "servers/ext4/block_map.hpp"
+#include "servers/ext4/block_reader.hpp"
+#include "servers/ext4/directory.hpp"
+#include "servers/ext4/error_sink.hpp"
+#include "servers/ext4/inode.hpp"
+#include "servers/ext4/mount_report.hpp"
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace gemel::ext4 {
+
+struct Statistics {
+    std::string_view kind; // "ext2", "ext3" or "ext4"
+    std::string label;
+    std::array<u8, 16> uuid;
+    u32 block_bytes;
+    u64 blocks;
+    u64 free_blocks;
+    u64 available_blocks; // free ones that are not reserved
+    u32 inodes;
+    u32 free_inodes;
+};
+
+// Where a walk came to: `rest` is what is left of the path, empty or behind a symbolic link.
+struct WalkEnd {
+    Inode inode;
+    u32 parent; // the directory that holds it
+    std::string_view rest; // points into the walked path
+};
+
+class Volume {
+public:
+    // Borrows `device` and `errors`, which outlive the volume. A refusal is explained in `report`:
+    // Error::unsupported for what can be named and is not offered (another file system, a feature,
+    // a journal to replay), Error::corrupt for damage, else the device's error.
+    static Result<Volume> mount(BlockReader& device, ErrorSink& errors, MountReport& report);
+
+    Superblock const& super() const { return disk_->super(); }
+    Statistics statistics() const;
+
+    // `number` from 1; root_inode is the root directory.
+    Result<Inode> inode(u32 number);
+
+    // Fills `target` from byte `offset`; fewer bytes mean the end of the file. Error::is_directory
+    // for directories, Error::invalid for what has no contents.
+    Result<usize> read(Inode const& inode, u64 offset, std::span<u8> target);
+
+    // The target of a symbolic link, at most 4096 bytes. Error::invalid for anything else.
+    Result<std::string> read_link(Inode const& inode);
+
+    // A cursor over `directory` from `cookie` (0: the start), to be used while the volume lives.
+    // Error::not_directory.
+    Result<DirectoryCursor> list(Inode const& directory, u64 cookie);
+
+    // One name in a directory. Errors: see find_name.
+    Result<Found> lookup(Inode const& directory, std::string_view name);
+
+    // Follows the components of `path` (separated by '/', relative) from `directory` to its end, or
+    // to the first symbolic link, which is not followed. Error::too_big over path_bytes_max; else
+    // as lookup.
+    Result<WalkEnd> walk(Inode const& directory, std::string_view path);
+
+    static constexpr usize path_bytes_max = 4096;
+
+private:
+    explicit Volume(std::unique_ptr<Disk> disk)
+        : disk_(std::move(disk))
+    {
+    }
+
+    std::unique_ptr<Disk> disk_; // a unique place, because cursors borrow it
+};
+
+} // namespace gemel::ext4
