@@ -101,6 +101,7 @@ private:
     // object/page.cpp
     void* page_new(Task* payer, PageUse use, ObjectType type = ObjectType::none);
     void page_free(void* page);
+    void add_free(MemoryRange range);
     PageInfo& info_of(void const* page) { return pages_[number_of(page)]; }
     // Pages are numbered from the lowest one the machine has.
     u32 number_of(void const* page)
@@ -231,7 +232,6 @@ private:
     bool fill_startup(Task& init, Startup& startup, BootInfo const& info);
     bool load_elf(Task& task, std::span<u8 const> file, u64& entry);
     bool load_window(Task& task, std::span<u8 const> file, u64 segment_at, u64 window);
-    void add_free(MemoryRange range);
     void say(char const* text);
 
     [[gnu::cold, gnu::noinline]] std::nullptr_t fail(Error error)
