@@ -56,7 +56,7 @@ void SerialFilter::take_byte(char byte)
     if (again)
         held_.pop_back();
     show(held_);
-    held_ = again ? "g" : "";
+    held_.assign(again ? 1 : 0, marker_first);
 }
 
 bool SerialFilter::held_is_ours() const

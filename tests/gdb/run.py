@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""Scripted runs of gdb on the hosted system: what a person types, and what must appear. The last line counts."""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+KERNEL_TEST = f"{TOP}/build/hosted/tests/kernel_test"
+FILTER = "--gtest_filter=Message.ACallIsAnswered"
+TIMEOUT_S = 120
+
+
+def debug(commands, arguments):
+    """What gdb prints when it is given these commands."""
+    words = ["gdb", "-q", "-nx", "-batch", "-iex", "set debuginfod enabled off", "-iex", f"directory {TOP}"]
+    for command in ("set pagination off", "set confirm off", f"source {TOP}/frontends/gdb/gemel_gdb.py", *commands):
+        words += ["-ex", command]
+    run = subprocess.run(
+        words + arguments, cwd=TOP, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT_S
+    )
+    return run.stdout + run.stderr
+
+
+def missing(text, patterns):
+    """The first of these that does not follow the one before it."""
+    at = 0
+    for pattern in patterns:
+        found = re.compile(pattern, re.M | re.S).search(text, at)
+        if not found:
+            return pattern
+        at = found.end()
+    return None
+
+
+# Goal: a thread that waits in a call is listed, and its stack shows the program's own frames.
+# Method: stop a server before its first receive; its caller is queued by then.
+def test_waiting_caller():
+    text = debug(
+        ["break plus_one_server", "run", "info tasks", "task apply all bt", "task 1", "up 4"],
+        ["--args", KERNEL_TEST, FILTER],
+    )
+    return text, [
+        r"^ +1 init +init +calling ",
+        r"^\* +2 init +running +.*?plus_one_server at core/syscall/message_test.cpp:",
+        r'^Task 1 "init"', r"in gemel::test::call .*?core/syscall/message_test.cpp", r'^Task 2 "init"',
+        r"^#0 .*?plus_one_server",
+    ]
+
+
+# Goal: step-ipc goes from a call to the server that received it, and from its reply back.
+def test_step_ipc():
+    text = debug(
+        ["break gemel::test::call", "run", "ignore 1 6", "continue", "delete", "step-ipc", "bt", "step-ipc", "bt"],
+        ["--args", KERNEL_TEST, FILTER],
+    )
+    return text, [
+        r"^thread 1 \(init\) -> thread 2 \(init\)", r"plus_one_server.*?fiber_main",
+        r"^thread 2 \(init\) -> thread 1 \(init\)", r"message_test.cpp.*?fiber_main",
+    ]
+
+
+# Goal: the same views on a core file.
+def test_core_file():
+    with tempfile.TemporaryDirectory(prefix="gemel-gdb-") as folder:
+        core = f"{folder}/core"
+        debug(["break plus_one_server", "run", f"generate-core-file {core}"], ["--args", KERNEL_TEST, FILTER])
+        text = debug(["info tasks", "task apply 1 bt"], [KERNEL_TEST, core])
+    return text, [r"^ +1 init +init +calling ", r"in gemel::test::call ", r"init_entry", r"fiber_main"]
+
+
+def main():
+    tests = {name: test for name, test in globals().items() if name.startswith("test_")}
+    passed = failed = 0
+    for name, test in tests.items():
+        try:
+            text, patterns = test()
+            lost = missing(text, patterns)
+        except subprocess.TimeoutExpired:
+            text, lost = "", f"an end within {TIMEOUT_S} s"
+        passed, failed = passed + (lost is None), failed + (lost is not None)
+        print(f"{'ok  ' if lost is None else 'FAIL'} {name}")
+        if lost is not None:
+            print(f"expected: {lost}\n{text}")
+    print(f"{passed} passed, {failed} failed, 0 skipped")
+    sys.exit(2 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
