@@ -8,7 +8,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 
 disk=${1:?usage: scripts/default-disk.sh IMAGE}
 made=$disk.made # its modification time and size when it was made
-services=$root/servers/init/services.toml
+services=$root/servers/init/bundle/etc/services.toml
 
 [ -f "$services" ] || services=
 if [ -f "$disk" ]; then

@@ -35,7 +35,7 @@ Machine machine_of(std::string const& arch)
         return { arch, "qemu-system-aarch64", arm64_machine, "gemel-arm64.img",
             "virtio-blk-device,drive=disk" };
     }
-    return { arch, "qemu-system-x86_64", x86_64_machine, "gemel.elf",
+    return { arch, "qemu-system-x86_64", x86_64_machine, "gemel-x86_64.elf",
         "virtio-blk-pci,drive=disk,disable-legacy=on" };
 }
 
@@ -141,7 +141,7 @@ int boot_native(BootOptions options)
         std::fprintf(stderr, "gemel: QEMU is starting; leave it with Ctrl-A X (or `shutdown`).\n");
     auto const quiet = scripted && options.run.verbosity == Verbosity::quiet;
     SerialFilter filter { quiet ? BootText::hide : BootText::show,
-        scripted ? LineEnd::newline : LineEnd::as_is, show };
+        scripted ? Use::script : Use::prompt, show };
     auto const status = run_through(filter, command_for(machine, options, *image));
     return outcome(filter, options, status);
 }

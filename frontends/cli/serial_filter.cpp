@@ -8,12 +8,8 @@ namespace gemel::cli {
 namespace {
 
 constexpr std::string_view up_marker = "gemel: up in ";
-constexpr std::string_view off_marker = "gemel: power off, status ";
+constexpr std::string_view off_marker = "\ngemel: power off, status ";
 constexpr std::size_t held_bytes_max = 64;
-
-// Only `g` can begin a marker, and a marker has no second one: after a mismatch nothing but a last
-// `g` needs to be looked at again.
-constexpr char marker_first = 'g';
 
 bool could_become(std::string_view text, std::string_view marker)
 {
@@ -23,8 +19,9 @@ bool could_become(std::string_view text, std::string_view marker)
 
 } // namespace
 
-SerialFilter::SerialFilter(BootText boot_text, LineEnd line_end, Output output)
-    : line_end_(line_end)
+SerialFilter::SerialFilter(BootText boot_text, Use use, Output output)
+    : use_(use)
+    , off_marker_(off_marker.substr(use == Use::script ? 0 : 1))
     , output_(std::move(output))
     , hiding_(boot_text == BootText::hide)
 {
@@ -40,47 +37,46 @@ void SerialFilter::take_byte(char byte)
 {
     if (carriage_return_) {
         carriage_return_ = false;
-        if (byte != '\n' || line_end_ == LineEnd::as_is)
-            held_ += '\r';
+        if (byte != '\n' || use_ == Use::prompt)
+            take_text('\r');
     }
-    if (byte == '\r') {
+    if (byte == '\r')
         carriage_return_ = true;
-        return;
-    }
+    else
+        take_text(byte);
+}
+
+// Holds back the longest end of the text that could still become one of our lines.
+void SerialFilter::take_text(char byte)
+{
     held_ += byte;
-    if (byte == '\n')
-        return end_held_line();
-    if (held_is_ours())
-        return;
-    auto const again = byte == marker_first;
-    if (again)
-        held_.pop_back();
-    show(held_);
-    held_.assign(again ? 1 : 0, marker_first);
+    if (byte == '\n' && (held_.starts_with(up_marker) || held_.starts_with(off_marker_)))
+        return take_our_line();
+    std::size_t ended = 0;
+    while (ended < held_.size() && !could_be_ours(std::string_view { held_ }.substr(ended)))
+        ++ended;
+    show(std::string_view { held_ }.substr(0, ended));
+    held_.erase(0, ended);
 }
 
-bool SerialFilter::held_is_ours() const
+bool SerialFilter::could_be_ours(std::string_view text) const
 {
-    return held_.size() <= held_bytes_max
-        && (could_become(held_, up_marker) || could_become(held_, off_marker));
+    return text.size() <= held_bytes_max
+        && (could_become(text, up_marker) || could_become(text, off_marker_));
 }
 
-void SerialFilter::end_held_line()
+void SerialFilter::take_our_line()
 {
-    auto const said_up = held_.starts_with(up_marker);
-    auto const said_off = held_.starts_with(off_marker);
-    if (said_off) {
+    if (held_.starts_with(off_marker_)) {
         int status = 0;
-        std::from_chars(held_.data() + off_marker.size(), held_.data() + held_.size(), status);
+        std::from_chars(held_.data() + off_marker_.size(), held_.data() + held_.size(), status);
         status_ = status;
     } else {
         show(held_);
-    }
-    held_.clear();
-    if (said_up) {
         up_ = true;
         hiding_ = false;
     }
+    held_.clear();
 }
 
 void SerialFilter::finish()

@@ -13,14 +13,17 @@
 
 namespace gemel::cli {
 
+// prompt: bytes pass as they are. script: the serial line's "\r\n" becomes "\n", and a newline
+// right before the last line belongs to that line: a script's output keeps exactly its own bytes.
+enum class Use { prompt, script };
+
 enum class BootText { show, hide }; // what stands before "gemel: up"
-enum class LineEnd { as_is, newline }; // newline: the serial line's "\r\n" becomes "\n"
 
 class SerialFilter {
 public:
     using Output = std::function<void(std::string_view)>;
 
-    SerialFilter(BootText boot_text, LineEnd line_end, Output output);
+    SerialFilter(BootText boot_text, Use use, Output output);
 
     // Takes the next bytes of the console.
     void take(std::string_view bytes);
@@ -35,11 +38,13 @@ public:
 
 private:
     void take_byte(char byte);
-    bool held_is_ours() const;
-    void end_held_line();
+    void take_text(char byte);
+    bool could_be_ours(std::string_view text) const;
+    void take_our_line();
     void show(std::string_view text);
 
-    LineEnd line_end_;
+    Use use_;
+    std::string_view off_marker_;
     Output output_;
     bool up_ = false;
     bool hiding_;
