@@ -14,31 +14,36 @@ alignas(Kernel) constinit u8 kernel_storage[sizeof(Kernel)] = {};
 
 constexpr u8 status_kernel_failed = 125;
 
+struct ExceptionClass {
+    u8 number; // ESR_EL1.EC
+    FaultKind kind;
+};
+
+constexpr ExceptionClass exception_classes[] = {
+    { 0x20, FaultKind::page }, // instruction abort
+    { 0x24, FaultKind::page }, // data abort
+    { 0x22, FaultKind::alignment }, // program counter
+    { 0x26, FaultKind::alignment }, // stack pointer
+    { 0x00, FaultKind::illegal_instruction }, // unknown
+    { 0x01, FaultKind::illegal_instruction }, // WFI
+    { 0x07, FaultKind::illegal_instruction }, // SVE and FPU
+    { 0x0E, FaultKind::illegal_instruction }, // illegal state
+    { 0x18, FaultKind::illegal_instruction }, // system register
+    { 0x2C, FaultKind::arithmetic }, { 0x30, FaultKind::breakpoint }, // hardware breakpoint
+    { 0x32, FaultKind::breakpoint }, // single step
+    { 0x34, FaultKind::breakpoint }, // watchpoint
+    { 0x3C, FaultKind::breakpoint }, // BRK
+};
+
 FaultKind kind_of(u64 syndrome)
 {
-    constexpr u64 alignment_fault = 0x21;
-    switch (syndrome >> 26) { // ESR_EL1.EC
-    case 0x20: // instruction abort
-        return FaultKind::page;
-    case 0x24: // data abort
-        return (syndrome & 0x3F) == alignment_fault ? FaultKind::alignment : FaultKind::page;
-    case 0x22: // program counter
-    case 0x26: // stack pointer
+    constexpr u64 data_alignment = 0x21;
+    auto const number = syndrome >> 26;
+    if (number == 0x24 && (syndrome & 0x3F) == data_alignment)
         return FaultKind::alignment;
-    case 0x00: // unknown
-    case 0x01: // WFI
-    case 0x07: // SVE, FPU
-    case 0x0E: // illegal state
-    case 0x18: // system register
-        return FaultKind::illegal_instruction;
-    case 0x2C:
-        return FaultKind::arithmetic;
-    case 0x30: // hardware breakpoint
-    case 0x32: // single step
-    case 0x34: // watchpoint
-    case 0x3C: // BRK
-        return FaultKind::breakpoint;
-    }
+    for (auto const& known : exception_classes)
+        if (known.number == number)
+            return known.kind;
     return FaultKind::other;
 }
 
