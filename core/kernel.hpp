@@ -128,6 +128,8 @@ private:
     u64 row_move(Row& row, Task& to);
     u64 handle_of(Row const& row) { return u64 { row.generation } << 32 | index_of(row); }
     u32 index_of(Row const& row) { return static_cast<u32>(&row - rows_); }
+    void receiver_is(Row& row);
+    void receiver_left(Row& row);
     void object_abandoned(Row& row);
     void object_destroy(Row& row);
 

@@ -134,6 +134,7 @@ void Kernel::row_close(Row& row)
     } else if (pages_[row.object].generation == row.object_generation) {
         object_abandoned(row);
     }
+    receiver_left(row);
     if (auto* owner = tasks_[row.owner])
         ++owner->rows;
     row.generation = (row.generation + 1) & handle_generation_mask;
@@ -162,9 +163,27 @@ u64 Kernel::row_move(Row& row, Task& to)
     row.generation = (row.generation + 1) & handle_generation_mask;
     if (row.generation == 0)
         row.generation = 1;
-    if (has(row.rights, Right::receive) && type_of(row) == ObjectType::port)
-        object_of<Port>(row)->owner = to.index;
+    receiver_is(row);
     return handle_of(row);
+}
+
+// Capabilities in messages go to the task that was last given the receive right; when it gives that
+// up, to the one that paid for the port and dies with it.
+void Kernel::receiver_is(Row& row)
+{
+    if (has(row.rights, Right::receive) && type_of(row) == ObjectType::port)
+        object_of<Port>(row)->owner = row.owner;
+}
+
+void Kernel::receiver_left(Row& row)
+{
+    auto const& info = pages_[row.object];
+    if (!has(row.rights, Right::receive) || info.type != ObjectType::port
+        || info.generation != row.object_generation)
+        return;
+    auto& port = *object_of<Port>(row);
+    if (port.owner == row.owner)
+        port.owner = info.owner;
 }
 
 // The root capability of an object is gone: nobody can name it any more.

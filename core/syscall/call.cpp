@@ -249,6 +249,7 @@ void Kernel::cap_derive(Row& source, Task& to, CapOperation operation, u64* word
     if (!row)
         return;
     row->badge = badge;
+    receiver_is(*row);
     words[2] = handle_of(*row);
 }
 

@@ -45,6 +45,10 @@ bool Kernel::capabilities_move(u64* words, Task& to)
                 return false;
             }
     }
+    if (to.dead) {
+        fail(Error::dead);
+        return false;
+    }
     if (to.index != cpu_.current->task->index && to.rows < count) {
         fail(Error::quota);
         return false;

@@ -83,7 +83,7 @@ u64 Machine::raw_now() const
 
 u64 Machine::now_ns() noexcept
 {
-    return raw_now() - started_ns_;
+    return virtual_time_ ? *virtual_time_ : raw_now() - started_ns_;
 }
 
 // --- memory ---
@@ -181,7 +181,7 @@ u32 Machine::take_interrupt() noexcept
 void Machine::wake_at(u64 nanoseconds) noexcept
 {
     wake_ns_ = nanoseconds;
-    if (timer_armed_ || nanoseconds == ~0ull)
+    if (timer_armed_ || virtual_time_ || nanoseconds == ~0ull)
         return;
     itimerspec const every { { 0, static_cast<long>(tick_ns) }, { 0, static_cast<long>(tick_ns) } };
     timer_settime(timer_, 0, &every, nullptr);

@@ -95,6 +95,9 @@ public:
     void on_idle(std::function<void()> idle) { idle_ = std::move(idle); }
     void flush_console();
 
+    // Time is what `nanoseconds` says, and nothing ticks by itself: for tests and the simulator.
+    void use_virtual_time(u64 const& nanoseconds) { virtual_time_ = &nanoseconds; }
+
     u64 memory_bytes() const { return memory_bytes_; }
     bool interrupt_pending() const { return (pending_ & ~masked_) != 0 || tick_pending_; }
     u32 take_interrupt() noexcept; // masks it; interrupt_lines_max: none
@@ -137,6 +140,7 @@ private:
     int memory_descriptor_ = -1;
     int poll_descriptor_ = -1;
     u64 started_ns_ = 0;
+    u64 const* virtual_time_ = nullptr;
     void* timer_ = nullptr;
     bool timer_armed_ = false;
     u64 wake_ns_ = ~0ull;
