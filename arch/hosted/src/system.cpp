@@ -415,14 +415,3 @@ int System::run()
 }
 
 } // namespace gemel::hosted
-
-namespace gemel {
-
-// An assertion of the kernel or of a device model; a task's own goes to its run-time first.
-void assertion_failed(char const* expression, char const* file, int line)
-{
-    std::fprintf(stderr, "gemel: assertion failed: %s (%s:%d)\n", expression, file, line);
-    std::abort();
-}
-
-} // namespace gemel
