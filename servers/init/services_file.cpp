@@ -38,7 +38,8 @@ bool name_is_good(std::string_view name)
            });
 }
 
-// Reads one table's keys; what is wrong becomes a problem at its place, and the entry is not usable.
+// Reads one table's keys; what is wrong becomes a problem at its place, and the entry is not
+// usable.
 class Entry {
 public:
     Entry(toml::table const& table, std::vector<FileProblem>& problems)

@@ -69,7 +69,8 @@ struct ServicesFile {
 // Never fails: what cannot be understood is a problem.
 ServicesFile parse_services(std::string_view text);
 
-// `more` (the disk's) over `base` (the bundle's): an entry of the same name replaces, others are added.
+// `more` (the disk's) over `base` (the bundle's): an entry of the same name replaces, others are
+// added.
 std::vector<Service> merge_services(std::vector<Service> base, std::vector<Service> more);
 
 } // namespace gemel::init

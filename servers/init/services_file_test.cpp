@@ -100,8 +100,9 @@ binary = "/e"
 // Method: one such port.
 TEST(ServicesFile, RefusesAnUnknownRight)
 {
-    auto const file = parse_services("[[services]]\nname = \"a\"\nbinary = \"/a\"\n"
-                                     "[[services.ports]]\nname = \"b\"\ncapabilities = [\"fly\"]\n");
+    auto const file
+        = parse_services("[[services]]\nname = \"a\"\nbinary = \"/a\"\n"
+                         "[[services.ports]]\nname = \"b\"\ncapabilities = [\"fly\"]\n");
     EXPECT_TRUE(file.services.empty());
     ASSERT_FALSE(file.problems.empty());
     EXPECT_NE(file.problems[0].message.find("fly"), std::string::npos);
@@ -123,9 +124,9 @@ TEST(ServicesFile, StopsAtTheBound)
 // Method: one of each.
 TEST(ServicesFile, DiskEntriesReplaceAndAdd)
 {
-    auto merged = merge_services(
-        { { .name = "a", .binary = "/1" }, { .name = "b", .binary = "/2" } },
-        { { .name = "b", .binary = "/3" }, { .name = "c", .binary = "/4" } });
+    auto merged
+        = merge_services({ { .name = "a", .binary = "/1" }, { .name = "b", .binary = "/2" } },
+            { { .name = "b", .binary = "/3" }, { .name = "c", .binary = "/4" } });
     ASSERT_EQ(merged.size(), 3u);
     EXPECT_EQ(merged[0].binary, "/1");
     EXPECT_EQ(merged[1].binary, "/3");

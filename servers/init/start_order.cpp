@@ -14,8 +14,8 @@ usize index_of(std::vector<Service> const& services, std::string_view name)
 }
 
 // The first dependency that is not among `placed`; null: it may start.
-std::string const* missing(std::vector<Service> const& services, Service const& service,
-    std::vector<bool> const& placed)
+std::string const* missing(
+    std::vector<Service> const& services, Service const& service, std::vector<bool> const& placed)
 {
     for (auto const& name : service.dependencies) {
         auto const at = index_of(services, name);

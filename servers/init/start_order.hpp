@@ -7,7 +7,8 @@ namespace gemel::init {
 
 struct StartOrder {
     std::vector<usize> order; // indices into the services
-    std::vector<std::string> problems; // services left out: a cycle, or a dependency nobody declares
+    std::vector<std::string>
+        problems; // services left out: a cycle, or a dependency nobody declares
 };
 
 StartOrder start_order(std::vector<Service> const& services);

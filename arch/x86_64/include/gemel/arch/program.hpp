@@ -7,6 +7,9 @@
 
 namespace gemel::arch {
 
+// e_machine of programs' ELF files.
+inline constexpr u16 elf_machine = 62;
+
 // The entry of a program that is linked into this image, or 0. Natively every program is a file.
 inline u64 linked_program(std::string_view)
 {

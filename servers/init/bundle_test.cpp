@@ -1,0 +1,81 @@
+#include "servers/init/bundle.hpp"
+
+#include <cstdio>
+#include <gtest/gtest.h>
+#include <string>
+
+namespace gemel::init {
+
+namespace {
+
+constexpr unsigned regular = 0100644;
+constexpr unsigned link = 0120777;
+constexpr unsigned directory = 0040755;
+
+void add(std::string& archive, std::string_view name, unsigned mode, std::string_view data)
+{
+    char header[111];
+    std::snprintf(header, sizeof header,
+        "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", 1u, mode, 0u, 0u, 1u, 0u,
+        static_cast<unsigned>(data.size()), 0u, 0u, 0u, 0u, static_cast<unsigned>(name.size() + 1),
+        0u);
+    archive += header;
+    archive += name;
+    archive.resize(align_up<usize>(archive.size() + 1, 4));
+    archive += data;
+    archive.resize(align_up<usize>(archive.size(), 4));
+}
+
+std::string archive()
+{
+    std::string bytes;
+    add(bytes, "gemel", directory, "");
+    add(bytes, "gemel/bin/tools", regular, "many tools");
+    add(bytes, "gemel/bin/ls", link, "tools");
+    add(bytes, "gemel/bin/far", link, "/gemel/etc/motd");
+    add(bytes, "gemel/bin/self", link, "self");
+    add(bytes, "gemel/etc/motd", regular, "hello");
+    add(bytes, "TRAILER!!!", 0, "");
+    return bytes;
+}
+
+Result<std::string> read(std::string const& bytes, std::string_view path)
+{
+    Bundle const bundle(std::as_bytes(std::span(bytes)));
+    auto const data = TRY(bundle.file(path));
+    return std::string(reinterpret_cast<char const*>(data.data()), data.size());
+}
+
+// Goal: files are found by path, through links beside them and absolute ones.
+// Method: an archive with each.
+TEST(Bundle, FindsFilesAndFollowsLinks)
+{
+    auto const bytes = archive();
+    EXPECT_EQ(*read(bytes, "/gemel/etc/motd"), "hello");
+    EXPECT_EQ(*read(bytes, "/gemel/bin/ls"), "many tools");
+    EXPECT_EQ(*read(bytes, "/gemel/bin/far"), "hello");
+    EXPECT_EQ(read(bytes, "/gemel/bin/self").error(), Error::symlink_loop);
+    EXPECT_EQ(read(bytes, "/gemel").error(), Error::is_directory);
+    EXPECT_EQ(read(bytes, "/gemel/none").error(), Error::not_found);
+    EXPECT_EQ(read(bytes, "gemel/etc/motd").error(), Error::invalid);
+}
+
+// Goal: a cut or damaged archive ends in an error or a file, never outside its bytes.
+// Method: every length, and every byte of the headers replaced (run under AddressSanitizer in CI).
+TEST(Bundle, SurvivesDamage)
+{
+    auto const bytes = archive();
+    for (usize length = 0; length < bytes.size(); ++length) {
+        auto result = read(bytes.substr(0, length), "/gemel/etc/motd");
+        EXPECT_EQ(std::move(result).value_or("hello"), "hello");
+    }
+    for (usize at = 0; at < bytes.size(); ++at) {
+        auto damaged = bytes;
+        damaged[at] = 'F';
+        EXPECT_LE(read(damaged, "/gemel/none").value_or("").size(), bytes.size());
+    }
+}
+
+} // namespace
+
+} // namespace gemel::init
