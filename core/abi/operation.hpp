@@ -23,7 +23,8 @@ enum class ObjectType : u8 { none, task, thread, port, region, broker };
 enum class Operation : u8 {
     // TASK
     task_new
-    = 0x10, // w2 pages, w3 rows, w4 threads, w5..w6 name -> w2 task. Quotas come from the caller's
+    = 0x10, // w2 pages, w3 rows, w4 threads, w5..w6 name -> w2 task, w3 its id, w4 and w5 begin and
+    // end of its addresses. Quotas come from the caller's
     thread_new = 0x11, // w2 task, w3 entry, w4 stack top, w5 argument, w6 priority, w7 fault port
     // or 0 -> w2 thread
     thread_run = 0x12, // w2 thread: a stopped thread goes on
