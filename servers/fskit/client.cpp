@@ -1,0 +1,300 @@
+// What a program uses to reach files by name (see client.hpp).
+#include "servers/fskit/client.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace gemel::fskit {
+
+using protocol::File;
+using protocol::Vfs;
+
+namespace {
+
+constexpr Span answer_span { .offset = answer_area_offset, .length = answer_area_bytes };
+
+Span io_span(usize bytes)
+{
+    return { .offset = io_area_offset,
+        .length = static_cast<u32>(std::min<usize>(bytes, io_area_bytes)) };
+}
+
+} // namespace
+
+Result<std::span<std::byte const>> OpenFile::read_piece(usize bytes_max)
+{
+    auto const span = io_span(bytes_max);
+    auto const reply = TRY(file_.call(File::Read { .offset = position_, .span = span }));
+    if (reply.bytes > span.length)
+        return Error::invalid_request;
+    position_ += reply.bytes;
+    return std::span<std::byte const>((*region_)->span().subspan(span.offset, reply.bytes));
+}
+
+Result<usize> OpenFile::read(std::span<std::byte> into)
+{
+    usize done = 0;
+    while (done < into.size()) {
+        auto const wanted = std::min<usize>(into.size() - done, io_area_bytes);
+        auto const piece = TRY(read_piece(wanted));
+        std::copy(piece.begin(), piece.end(), into.begin() + static_cast<std::ptrdiff_t>(done));
+        done += piece.size();
+        if (piece.size() < wanted)
+            break;
+    }
+    return done;
+}
+
+Result<std::string> OpenFile::read_rest(usize bytes_max)
+{
+    std::string text;
+    for (;;) {
+        auto const piece = TRY(read_piece());
+        if (piece.empty())
+            return text;
+        if (piece.size() > bytes_max - text.size())
+            return Error::too_big;
+        text.append(reinterpret_cast<char const*>(piece.data()), piece.size());
+    }
+}
+
+Result<void> OpenFile::write_area(u32 offset, u32 bytes)
+{
+    while (bytes > 0) {
+        auto const reply
+            = TRY(file_.call(File::Write { .offset = position_, .span = { offset, bytes } }));
+        if (reply.bytes == 0)
+            return Error::no_space;
+        if (reply.bytes > bytes)
+            return Error::invalid_request;
+        position_ += reply.bytes;
+        offset += reply.bytes;
+        bytes -= reply.bytes;
+    }
+    return {};
+}
+
+Result<void> OpenFile::write(std::span<std::byte const> bytes)
+{
+    while (!bytes.empty()) {
+        auto const span = io_span(bytes.size());
+        std::memcpy((*region_)->span().data() + span.offset, bytes.data(), span.length);
+        TRY(write_area(span.offset, span.length));
+        bytes = bytes.subspan(span.length);
+    }
+    return {};
+}
+
+Result<void> OpenFile::write(std::string_view text)
+{
+    return write(std::as_bytes(std::span(text.data(), text.size())));
+}
+
+Result<void> OpenFile::write_piece(std::span<std::byte const> piece)
+{
+    auto const region = (*region_)->span();
+    auto const offset = piece.data() - region.data();
+    if (offset < 0 || static_cast<usize>(offset) + piece.size() > region.size())
+        return Error::invalid;
+    return write_area(static_cast<u32>(offset), static_cast<u32>(piece.size()));
+}
+
+Result<void> OpenFile::sync()
+{
+    TRY(file_.call(File::Sync {}));
+    return {};
+}
+
+Result<void> OpenFile::resize(u64 size)
+{
+    TRY(file_.call(File::Resize { .size = size }));
+    return {};
+}
+
+Result<FileStatus> OpenFile::status()
+{
+    TRY(file_.call(File::Stat { .answer = answer_span }));
+    FileStatus status;
+    std::memcpy(&status, (*region_)->span().data() + answer_area_offset, sizeof(status));
+    return status;
+}
+
+Result<Handle> OpenFile::share() const
+{
+    return file_.handle().derive(Right::call | Right::derive);
+}
+
+Result<std::optional<std::string>> LineReader::next()
+{
+    for (usize searched = begin_;;) {
+        auto const end = buffer_.find('\n', searched);
+        if (end != std::string::npos) {
+            auto line = buffer_.substr(begin_, end - begin_);
+            begin_ = end + 1;
+            return std::optional(std::move(line));
+        }
+        buffer_.erase(0, std::exchange(begin_, 0));
+        if (ended_)
+            break;
+        if (buffer_.size() > line_bytes_max)
+            return Error::too_big;
+        searched = buffer_.size();
+        auto const piece = TRY(file_.read_piece());
+        buffer_.append(reinterpret_cast<char const*>(piece.data()), piece.size());
+        ended_ = piece.empty();
+    }
+    if (buffer_.empty())
+        return std::optional<std::string>();
+    return std::optional(std::exchange(buffer_, {}));
+}
+
+Result<Files> Files::create(Client<Vfs> vfs)
+{
+    auto region = TRY(SharedRegion::create(session_region_bytes));
+    TRY(vfs.call(Vfs::Attach { .region = TRY(region.handle_for_peer()) }));
+    return Files(std::move(vfs), make_ref<SharedRegion>(std::move(region)));
+}
+
+Result<Span> Files::put(std::string_view name, NameArea area)
+{
+    if (name.size() > name_area_bytes)
+        return Error::name_too_long;
+    auto const offset = area == NameArea::first ? 0 : name_area_bytes;
+    std::memcpy(region_->span().data() + offset, name.data(), name.size());
+    return Span { .offset = offset, .length = static_cast<u32>(name.size()) };
+}
+
+std::string_view Files::answer_text(u32 bytes) const
+{
+    auto const* const text = region_->span().data() + answer_area_offset;
+    return { reinterpret_cast<char const*>(text), std::min(bytes, answer_area_bytes) };
+}
+
+template <typename T>
+T Files::answer_struct() const
+{
+    T value;
+    std::memcpy(&value, region_->span().data() + answer_area_offset, sizeof(value));
+    return value;
+}
+
+Result<OpenFile> Files::open(std::string_view path, OpenFlags flags, u16 mode)
+{
+    auto const span = TRY(put(path));
+    auto reply = TRY(vfs_.call(Vfs::Open { .path = span, .flags = flags, .mode = mode }));
+    return OpenFile(Client<File>(std::move(reply.file)), region_);
+}
+
+Result<OpenFile> Files::attach(Client<File> const& file)
+{
+    auto reply = TRY(file.call(File::Attach { .region = TRY(region_->handle_for_peer()) }));
+    return OpenFile(Client<File>(std::move(reply.file)), region_);
+}
+
+Result<FileStatus> Files::status(std::string_view path, LastLink last)
+{
+    auto const span = TRY(put(path));
+    TRY(vfs_.call(Vfs::Stat { .path = span, .last = last, .answer = answer_span }));
+    return answer_struct<FileStatus>();
+}
+
+Result<std::vector<ListedEntry>> Files::list(std::string_view path)
+{
+    std::vector<ListedEntry> entries;
+    u64 cookie = 0;
+    for (;;) {
+        auto const span = TRY(put(path));
+        auto const reply = TRY(
+            vfs_.call(Vfs::Readdir { .path = span, .cookie = cookie, .answer = answer_span }));
+        if (reply.bytes == 0)
+            break;
+        auto const text = answer_text(reply.bytes);
+        EntryReader reader { std::as_bytes(std::span(text.data(), text.size())) };
+        DirectoryEntry entry;
+        std::string_view name;
+        auto const before = entries.size();
+        while (reader.next(entry, name)) {
+            cookie = entry.cookie;
+            entries.push_back({ std::string(name), entry.inode, entry.kind });
+        }
+        if (entries.size() == before) // bytes without an entry would never end
+            return Error::invalid_request;
+    }
+    std::sort(entries.begin(), entries.end(),
+        [](auto const& a, auto const& b) { return a.name < b.name; });
+    return entries;
+}
+
+Result<void> Files::make_directory(std::string_view path, u16 mode)
+{
+    TRY(vfs_.call(Vfs::Mkdir { .path = TRY(put(path)), .mode = mode }));
+    return {};
+}
+
+Result<void> Files::remove(std::string_view path, RemoveKind kind)
+{
+    TRY(vfs_.call(Vfs::Unlink { .path = TRY(put(path)), .kind = kind }));
+    return {};
+}
+
+Result<void> Files::rename(std::string_view from, std::string_view to)
+{
+    auto const from_span = TRY(put(from));
+    auto const to_span = TRY(put(to, NameArea::second));
+    TRY(vfs_.call(Vfs::Rename { .from = from_span, .to = to_span }));
+    return {};
+}
+
+Result<std::string> Files::link_text(std::string_view path)
+{
+    auto const reply
+        = TRY(vfs_.call(Vfs::Readlink { .path = TRY(put(path)), .answer = answer_span }));
+    return std::string(answer_text(reply.bytes));
+}
+
+Result<void> Files::make_symlink(std::string_view path, std::string_view text)
+{
+    auto const path_span = TRY(put(path));
+    auto const text_span = TRY(put(text, NameArea::second));
+    TRY(vfs_.call(Vfs::Symlink { .path = path_span, .text = text_span }));
+    return {};
+}
+
+Result<VolumeStatus> Files::volume(std::string_view path)
+{
+    TRY(vfs_.call(Vfs::Statfs { .path = TRY(put(path)), .answer = answer_span }));
+    return answer_struct<VolumeStatus>();
+}
+
+Result<Files::RealPath> Files::resolve(std::string_view path)
+{
+    auto const reply
+        = TRY(vfs_.call(Vfs::Resolve { .path = TRY(put(path)), .answer = answer_span }));
+    return RealPath { std::string(answer_text(reply.bytes)), reply.kind };
+}
+
+Result<std::string> Files::mounts()
+{
+    auto const reply = TRY(vfs_.call(Vfs::Mounts { .answer = answer_span }));
+    return std::string(answer_text(reply.bytes));
+}
+
+Result<std::string> Files::read_all(std::string_view path, usize bytes_max)
+{
+    auto file = TRY(open(path, static_cast<OpenFlags>(OpenFlag::read)));
+    return file.read_rest(bytes_max);
+}
+
+Result<void> Files::write_all(std::string_view path, std::string_view text)
+{
+    auto file = TRY(open(path, OpenFlag::write | OpenFlag::create | OpenFlag::truncate));
+    return file.write(text);
+}
+
+Result<Handle> Files::session_for_another(u32 files_max)
+{
+    auto reply = TRY(vfs_.call(Vfs::Session { .files_max = files_max }));
+    return std::move(reply.vfs);
+}
+
+} // namespace gemel::fskit
