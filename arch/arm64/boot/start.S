@@ -50,7 +50,10 @@ start:
     msr vmpidr_el2, x0
     mrs x0, id_aa64dfr0_el1
     ubfx x0, x0, #8, #4                 // performance monitors: all counters to EL1
-    cbz x0, 1f
+    sub x1, x0, #1
+    cmp x1, #0xE
+    mov x0, #0
+    b.hs 1f                             // none, or of another kind
     mrs x0, pmcr_el0
     ubfx x0, x0, #11, #5
 1:  msr mdcr_el2, x0
@@ -128,6 +131,14 @@ at_el1:
     mov x5, #2                          // the virtual counter is readable at EL0
     msr cntkctl_el1, x5
     msr mdscr_el1, xzr
+    msr tpidrro_el0, xzr
+    mrs x5, id_aa64dfr0_el1
+    ubfx x5, x5, #8, #4                 // performance monitors: none, or of another kind
+    sub x6, x5, #1
+    cmp x6, #0xE
+    b.hs 6f
+    msr pmuserenr_el0, xzr              // not for EL0
+6:
     isb
     tlbi vmalle1
     ic iallu

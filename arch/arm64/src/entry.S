@@ -24,11 +24,11 @@ exception_vectors:
     vector kernel_bug
     vector kernel_bug
     vector kernel_bug
-    // From a thread: synchronous, interrupt, fast interrupt, system error.
+    // From a thread: synchronous, interrupt, fast interrupt, system error (late news of its access).
     vector from_thread
     vector interrupted
     vector kernel_bug
-    vector kernel_bug
+    vector from_thread
     // From 32-bit code: no frame asks for it.
     vector kernel_bug
     vector kernel_bug

@@ -26,7 +26,7 @@ constexpr ExceptionClass exception_classes[] = {
     { 0x26, FaultKind::alignment }, // stack pointer
     { 0x00, FaultKind::illegal_instruction }, // unknown
     { 0x01, FaultKind::illegal_instruction }, // WFI
-    { 0x07, FaultKind::illegal_instruction }, // SVE and FPU
+    { 0x07, FaultKind::illegal_instruction }, // FPU
     { 0x0E, FaultKind::illegal_instruction }, // illegal state
     { 0x18, FaultKind::illegal_instruction }, // system register
     { 0x2C, FaultKind::arithmetic }, { 0x30, FaultKind::breakpoint }, // hardware breakpoint
