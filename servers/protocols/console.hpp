@@ -39,11 +39,19 @@ struct Console {
         };
     };
 
+    // Up to 40 bytes that a raw reader took too many of: who reads next gets them first. Longer
+    // texts are put back from their end, piece by piece; a piece ends at its first NUL.
+    struct PutBack {
+        Text<40> text;
+        struct Reply { };
+    };
+
     // Numbers are the wire's: add, never change or reuse.
     using Messages = MessageList<Message<1, "open", Open, Fields<"region">, Fields<"file">>,
         Message<16, "set_mode", SetMode, Fields<"mode">, Fields<>>,
         Message<17, "on_interrupt", OnInterrupt, Fields<"bits", "port">, Fields<>>,
-        Message<18, "size", Size, Fields<>, Fields<"columns", "rows">>>;
+        Message<18, "size", Size, Fields<>, Fields<"columns", "rows">>,
+        Message<19, "put_back", PutBack, Fields<"text">, Fields<>>>;
 };
 
 } // namespace gemel::protocol

@@ -1,0 +1,119 @@
+// The terminal: who waits to read, what waits to be sent. One thread works on it.
+#pragma once
+
+#include "servers/console/line_discipline.hpp"
+#include "servers/console/uart.hpp"
+#include "servers/protocols/console.hpp"
+#include "servers/protocols/file.hpp"
+#include "servers/rt/object_server.hpp"
+
+#include <deque>
+#include <string>
+
+namespace gemel::console {
+
+struct TerminalSize {
+    u16 columns = 80;
+    u16 rows = 24;
+};
+
+class Console {
+public:
+    using Read = Deferred<File, File::Read>;
+    using Write = Deferred<File, File::Write>;
+
+    // Writers wait above this.
+    static constexpr usize output_bytes_max = 64 * 1024;
+    static constexpr usize waiters_max = 1024;
+
+    Console(Own<Uart> uart, TerminalSize size)
+        : uart_(std::move(uart))
+        , size_(size)
+    {
+    }
+
+    // The device's interrupt: takes what came in, sends on.
+    void device_interrupt();
+    // Bytes taken from `text` (the terminal's line ends are made here).
+    void write(Ref<SharedRegion> region, Span span, Write deferred);
+    void read(Ref<SharedRegion> region, Span span, Read deferred);
+    void set_mode(protocol::ConsoleMode mode);
+    void put_back(std::string_view bytes);
+    void on_interrupt(Handle port, u64 bits);
+    TerminalSize size() const { return size_; }
+
+private:
+    struct WaitingRead {
+        Ref<SharedRegion> region;
+        Span span;
+        Read deferred;
+    };
+    struct WaitingWrite {
+        Ref<SharedRegion> region;
+        Span span;
+        Write deferred;
+    };
+
+    void receive();
+    void serve_readers();
+    bool serve_reader(WaitingRead& reader);
+    void take(WaitingWrite& writer);
+    void show(std::string_view text);
+    void send();
+
+    Own<Uart> uart_;
+    TerminalSize size_;
+    LineDiscipline discipline_;
+    std::deque<WaitingRead> readers_;
+    std::deque<WaitingWrite> writers_;
+    std::string output_;
+    usize sent_ = 0; // of output_
+    Handle interrupt_port_;
+    u64 interrupt_bits_ = 0;
+};
+
+// What an Open gave out: the same terminal for everybody.
+class ConsoleFile {
+public:
+    ConsoleFile(Console& console, ObjectServer& server, SharedRegion region)
+        : console_(console)
+        , server_(server)
+        , region_(make_ref<SharedRegion>(std::move(region)))
+    {
+    }
+    static Result<Handle> publish(Console& console, ObjectServer& server, Handle region);
+
+    void on(File::Read request, Console::Read deferred);
+    void on(File::Write request, Console::Write deferred);
+    Result<File::Close::Reply> on(File::Close const&) { return File::Close::Reply {}; }
+    Result<File::Sync::Reply> on(File::Sync const&) { return File::Sync::Reply {}; }
+    Result<File::Stat::Reply> on(File::Stat const& request);
+    Result<File::Resize::Reply> on(File::Resize const&) { return Error::unsupported; }
+    Result<File::Attach::Reply> on(File::Attach request);
+
+private:
+    Console& console_;
+    ObjectServer& server_;
+    Ref<SharedRegion> region_;
+};
+
+// The service itself.
+class ConsoleRoot {
+public:
+    ConsoleRoot(Console& console, ObjectServer& server)
+        : console_(console)
+        , server_(server)
+    {
+    }
+    Result<protocol::Console::Open::Reply> on(protocol::Console::Open request);
+    Result<protocol::Console::SetMode::Reply> on(protocol::Console::SetMode const& request);
+    Result<protocol::Console::OnInterrupt::Reply> on(protocol::Console::OnInterrupt request);
+    Result<protocol::Console::Size::Reply> on(protocol::Console::Size const&);
+    Result<protocol::Console::PutBack::Reply> on(protocol::Console::PutBack const& request);
+
+private:
+    Console& console_;
+    ObjectServer& server_;
+};
+
+} // namespace gemel::console
