@@ -5,6 +5,7 @@
 #include "servers/protocols/devices.hpp"
 #include "servers/rt/broker.hpp"
 #include "servers/rt/client.hpp"
+#include "servers/rt/ref.hpp"
 #include "servers/rt/region.hpp"
 
 namespace gemel::console {

@@ -1,0 +1,94 @@
+// One pipe, and its two ends as Files.
+#pragma once
+
+#include "servers/protocols/file.hpp"
+#include "servers/protocols/pipe.hpp"
+#include "servers/rt/object_server.hpp"
+#include "servers/rt/region.hpp"
+
+#include <deque>
+#include <string>
+
+namespace gemel::pipe {
+
+inline constexpr usize pipe_bytes_default = 64 * 1024;
+inline constexpr usize pipe_bytes_max = 16 * 1024 * 1024;
+inline constexpr usize waiters_max = 256; // of each kind, on one pipe
+
+enum class End : u8 { reader, writer };
+
+class Pipe {
+public:
+    using Read = Deferred<File, File::Read>;
+    using Write = Deferred<File, File::Write>;
+
+    Pipe(usize bytes_max, protocol::PipeFull full)
+        : bytes_max_(bytes_max)
+        , full_(full)
+    {
+    }
+
+    void opened(End end) { ++(end == End::reader ? readers_ : writers_); }
+    void closed(End end);
+    void read(Ref<SharedRegion> region, Span span, Read deferred);
+    void write(Ref<SharedRegion> region, Span span, Write deferred);
+    usize buffered() const { return buffer_.size() - taken_; }
+
+private:
+    template <typename Reply>
+    struct Waiting {
+        Ref<SharedRegion> region;
+        Span span;
+        Reply deferred;
+    };
+
+    void settle();
+    bool give(Waiting<Read>& reader);
+    bool take(Waiting<Write>& writer);
+
+    usize bytes_max_;
+    protocol::PipeFull full_;
+    std::string buffer_;
+    usize taken_ = 0; // of buffer_, by readers
+    u32 readers_ = 0; // ends that are open
+    u32 writers_ = 0;
+    std::deque<Waiting<Read>> waiting_readers_;
+    std::deque<Waiting<Write>> waiting_writers_;
+};
+
+class PipeEnd {
+public:
+    PipeEnd(Ref<Pipe> pipe, End end, ObjectServer& server, SharedRegion region);
+    ~PipeEnd() { pipe_->closed(end_); }
+    PipeEnd(PipeEnd const&) = delete;
+
+    static Result<Handle> publish(Ref<Pipe> pipe, End end, ObjectServer& server, Handle region);
+
+    void on(File::Read request, Pipe::Read deferred);
+    void on(File::Write request, Pipe::Write deferred);
+    Result<File::Close::Reply> on(File::Close const&) { return File::Close::Reply {}; }
+    Result<File::Sync::Reply> on(File::Sync const&) { return File::Sync::Reply {}; }
+    Result<File::Stat::Reply> on(File::Stat const& request);
+    Result<File::Resize::Reply> on(File::Resize const&) { return Error::unsupported; }
+    Result<File::Attach::Reply> on(File::Attach request);
+
+private:
+    Ref<Pipe> pipe_;
+    End end_;
+    ObjectServer& server_;
+    Ref<SharedRegion> region_;
+};
+
+class PipeRoot {
+public:
+    explicit PipeRoot(ObjectServer& server)
+        : server_(server)
+    {
+    }
+    Result<protocol::Pipes::Create::Reply> on(protocol::Pipes::Create const& request);
+
+private:
+    ObjectServer& server_;
+};
+
+} // namespace gemel::pipe
