@@ -8,6 +8,7 @@
 #include "servers/protocols/file.hpp"
 #include "servers/protocols/init.hpp"
 #include "servers/protocols/log.hpp"
+#include "servers/protocols/pipe.hpp"
 #include "servers/protocols/process.hpp"
 #include "servers/protocols/scheduler.hpp"
 #include "servers/protocols/vfs.hpp"
@@ -16,7 +17,7 @@
 
 namespace gemel::protocol {
 
-using All = std::tuple<Block, Console, Device, Devices, Directory, File, Init, Log, Process,
+using All = std::tuple<Block, Console, Device, Devices, Directory, File, Init, Log, Pipes, Process,
     Processes, Scheduler, Vfs>;
 
 } // namespace gemel::protocol
