@@ -64,7 +64,7 @@ bool Console::serve_reader(WaitingRead& reader)
     auto const target = reader.region->at(reader.span);
     ASSERT(target);
     std::memcpy(target.value().data(), text->data(), count);
-    if (reader.deferred.reply(File::Read::Reply { static_cast<u32>(count) }))
+    if (reader.deferred.reply(protocol::File::Read::Reply { static_cast<u32>(count) }))
         discipline_.consume(count);
     return true;
 }
@@ -94,7 +94,8 @@ void Console::take(WaitingWrite& writer)
     auto const count = std::min(bytes.value().size(), output_bytes_max);
     // Copied first: the writer may change the region while it is looked at.
     show(std::string(reinterpret_cast<char const*>(bytes.value().data()), count));
-    static_cast<void>(writer.deferred.reply(File::Write::Reply { static_cast<u32>(count) }));
+    static_cast<void>(
+        writer.deferred.reply(protocol::File::Write::Reply { static_cast<u32>(count) }));
 }
 
 // Every \n becomes \r\n, without exception, so that whoever reads the line can undo it exactly.
@@ -147,32 +148,34 @@ Result<Handle> ConsoleFile::publish(Console& console, ObjectServer& server, Hand
     auto shared = SharedRegion {};
     if (region)
         shared = TRY(SharedRegion::map(std::move(region)));
-    return server.publish<File>(make_ref<ConsoleFile>(console, server, std::move(shared)));
+    return server.publish<protocol::File>(
+        make_ref<ConsoleFile>(console, server, std::move(shared)));
 }
 
-void ConsoleFile::on(File::Read request, Console::Read deferred)
+void ConsoleFile::on(protocol::File::Read request, Console::Read deferred)
 {
     console_.read(region_, request.span, std::move(deferred));
 }
 
-void ConsoleFile::on(File::Write request, Console::Write deferred)
+void ConsoleFile::on(protocol::File::Write request, Console::Write deferred)
 {
     console_.write(region_, request.span, std::move(deferred));
 }
 
-Result<File::Stat::Reply> ConsoleFile::on(File::Stat const& request)
+Result<protocol::File::Stat::Reply> ConsoleFile::on(protocol::File::Stat const& request)
 {
     auto const target = TRY(region_->at(request.answer));
     FileStatus const status { .inode = 1, .mode = 0600, .kind = FileKind::character_device };
     if (target.size() < sizeof(status))
         return Error::too_big;
     std::memcpy(target.data(), &status, sizeof(status));
-    return File::Stat::Reply {};
+    return protocol::File::Stat::Reply {};
 }
 
-Result<File::Attach::Reply> ConsoleFile::on(File::Attach request)
+Result<protocol::File::Attach::Reply> ConsoleFile::on(protocol::File::Attach request)
 {
-    return File::Attach::Reply { TRY(publish(console_, server_, std::move(request.region))) };
+    return protocol::File::Attach::Reply { TRY(
+        publish(console_, server_, std::move(request.region))) };
 }
 
 Result<protocol::Console::Open::Reply> ConsoleRoot::on(protocol::Console::Open request)
@@ -206,7 +209,7 @@ Result<protocol::Console::PutBack::Reply> ConsoleRoot::on(protocol::Console::Put
     return protocol::Console::PutBack::Reply {};
 }
 
-static_assert(Serves<ConsoleFile, File>);
+static_assert(Serves<ConsoleFile, protocol::File>);
 static_assert(Serves<ConsoleRoot, protocol::Console>);
 
 } // namespace gemel::console

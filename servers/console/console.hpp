@@ -19,8 +19,8 @@ struct TerminalSize {
 
 class Console {
 public:
-    using Read = Deferred<File, File::Read>;
-    using Write = Deferred<File, File::Write>;
+    using Read = Deferred<protocol::File, protocol::File::Read>;
+    using Write = Deferred<protocol::File, protocol::File::Write>;
 
     // Writers wait above this.
     static constexpr usize output_bytes_max = 64 * 1024;
@@ -83,13 +83,22 @@ public:
     }
     static Result<Handle> publish(Console& console, ObjectServer& server, Handle region);
 
-    void on(File::Read request, Console::Read deferred);
-    void on(File::Write request, Console::Write deferred);
-    Result<File::Close::Reply> on(File::Close const&) { return File::Close::Reply {}; }
-    Result<File::Sync::Reply> on(File::Sync const&) { return File::Sync::Reply {}; }
-    Result<File::Stat::Reply> on(File::Stat const& request);
-    Result<File::Resize::Reply> on(File::Resize const&) { return Error::unsupported; }
-    Result<File::Attach::Reply> on(File::Attach request);
+    void on(protocol::File::Read request, Console::Read deferred);
+    void on(protocol::File::Write request, Console::Write deferred);
+    Result<protocol::File::Close::Reply> on(protocol::File::Close const&)
+    {
+        return protocol::File::Close::Reply {};
+    }
+    Result<protocol::File::Sync::Reply> on(protocol::File::Sync const&)
+    {
+        return protocol::File::Sync::Reply {};
+    }
+    Result<protocol::File::Stat::Reply> on(protocol::File::Stat const& request);
+    Result<protocol::File::Resize::Reply> on(protocol::File::Resize const&)
+    {
+        return Error::unsupported;
+    }
+    Result<protocol::File::Attach::Reply> on(protocol::File::Attach request);
 
 private:
     Console& console_;

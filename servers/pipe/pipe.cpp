@@ -58,7 +58,7 @@ bool Pipe::give(Waiting<Read>& reader)
     auto const target = reader.region->at(reader.span);
     ASSERT(target);
     std::memcpy(target.value().data(), buffer_.data() + taken_, count);
-    if (reader.deferred.reply(File::Read::Reply { static_cast<u32>(count) }))
+    if (reader.deferred.reply(protocol::File::Read::Reply { static_cast<u32>(count) }))
         taken_ += count;
     if (taken_ == buffer_.size() || taken_ >= bytes_max_) {
         buffer_.erase(0, taken_);
@@ -84,7 +84,8 @@ bool Pipe::take(Waiting<Write>& writer)
         return true;
     }
     buffer_.append(reinterpret_cast<char const*>(bytes.value().data()), count);
-    static_cast<void>(writer.deferred.reply(File::Write::Reply { static_cast<u32>(count) }));
+    static_cast<void>(
+        writer.deferred.reply(protocol::File::Write::Reply { static_cast<u32>(count) }));
     return true;
 }
 
@@ -102,10 +103,11 @@ Result<Handle> PipeEnd::publish(Ref<Pipe> pipe, End end, ObjectServer& server, H
     auto shared = SharedRegion {};
     if (region)
         shared = TRY(SharedRegion::map(std::move(region)));
-    return server.publish<File>(make_ref<PipeEnd>(std::move(pipe), end, server, std::move(shared)));
+    return server.publish<protocol::File>(
+        make_ref<PipeEnd>(std::move(pipe), end, server, std::move(shared)));
 }
 
-void PipeEnd::on(File::Read request, Pipe::Read deferred)
+void PipeEnd::on(protocol::File::Read request, Pipe::Read deferred)
 {
     if (end_ == End::reader)
         pipe_->read(region_, request.span, std::move(deferred));
@@ -113,7 +115,7 @@ void PipeEnd::on(File::Read request, Pipe::Read deferred)
         static_cast<void>(deferred.reply(Error::no_rights));
 }
 
-void PipeEnd::on(File::Write request, Pipe::Write deferred)
+void PipeEnd::on(protocol::File::Write request, Pipe::Write deferred)
 {
     if (end_ == End::writer)
         pipe_->write(region_, request.span, std::move(deferred));
@@ -121,7 +123,7 @@ void PipeEnd::on(File::Write request, Pipe::Write deferred)
         static_cast<void>(deferred.reply(Error::no_rights));
 }
 
-Result<File::Stat::Reply> PipeEnd::on(File::Stat const& request)
+Result<protocol::File::Stat::Reply> PipeEnd::on(protocol::File::Stat const& request)
 {
     auto const target = TRY(region_->at(request.answer));
     FileStatus const status {
@@ -130,12 +132,13 @@ Result<File::Stat::Reply> PipeEnd::on(File::Stat const& request)
     if (target.size() < sizeof(status))
         return Error::too_big;
     std::memcpy(target.data(), &status, sizeof(status));
-    return File::Stat::Reply {};
+    return protocol::File::Stat::Reply {};
 }
 
-Result<File::Attach::Reply> PipeEnd::on(File::Attach request)
+Result<protocol::File::Attach::Reply> PipeEnd::on(protocol::File::Attach request)
 {
-    return File::Attach::Reply { TRY(publish(pipe_, end_, server_, std::move(request.region))) };
+    return protocol::File::Attach::Reply { TRY(
+        publish(pipe_, end_, server_, std::move(request.region))) };
 }
 
 Result<protocol::Pipes::Create::Reply> PipeRoot::on(protocol::Pipes::Create const& request)
@@ -149,7 +152,7 @@ Result<protocol::Pipes::Create::Reply> PipeRoot::on(protocol::Pipes::Create cons
     return protocol::Pipes::Create::Reply { std::move(reader), std::move(writer) };
 }
 
-static_assert(Serves<PipeEnd, File>);
+static_assert(Serves<PipeEnd, protocol::File>);
 static_assert(Serves<PipeRoot, protocol::Pipes>);
 
 } // namespace gemel::pipe

@@ -19,8 +19,8 @@ enum class End : u8 { reader, writer };
 
 class Pipe {
 public:
-    using Read = Deferred<File, File::Read>;
-    using Write = Deferred<File, File::Write>;
+    using Read = Deferred<protocol::File, protocol::File::Read>;
+    using Write = Deferred<protocol::File, protocol::File::Write>;
 
     Pipe(usize bytes_max, protocol::PipeFull full)
         : bytes_max_(bytes_max)
@@ -64,13 +64,22 @@ public:
 
     static Result<Handle> publish(Ref<Pipe> pipe, End end, ObjectServer& server, Handle region);
 
-    void on(File::Read request, Pipe::Read deferred);
-    void on(File::Write request, Pipe::Write deferred);
-    Result<File::Close::Reply> on(File::Close const&) { return File::Close::Reply {}; }
-    Result<File::Sync::Reply> on(File::Sync const&) { return File::Sync::Reply {}; }
-    Result<File::Stat::Reply> on(File::Stat const& request);
-    Result<File::Resize::Reply> on(File::Resize const&) { return Error::unsupported; }
-    Result<File::Attach::Reply> on(File::Attach request);
+    void on(protocol::File::Read request, Pipe::Read deferred);
+    void on(protocol::File::Write request, Pipe::Write deferred);
+    Result<protocol::File::Close::Reply> on(protocol::File::Close const&)
+    {
+        return protocol::File::Close::Reply {};
+    }
+    Result<protocol::File::Sync::Reply> on(protocol::File::Sync const&)
+    {
+        return protocol::File::Sync::Reply {};
+    }
+    Result<protocol::File::Stat::Reply> on(protocol::File::Stat const& request);
+    Result<protocol::File::Resize::Reply> on(protocol::File::Resize const&)
+    {
+        return Error::unsupported;
+    }
+    Result<protocol::File::Attach::Reply> on(protocol::File::Attach request);
 
 private:
     Ref<Pipe> pipe_;
