@@ -106,9 +106,16 @@ part_system-asan() {
     counted "system tests under ASan and UBSan" python3 tests/system/run.py --face hosted --preset hosted-asan
 }
 
-part_x86_64() { check "build of x86_64" in_shell build x86_64; }
+part_x86_64() {
+    check "build of x86_64" in_shell build x86_64
+    counted "the kernel on x86_64" python3 tests/native/run.py kernel --face x86_64
+    counted "the kernel on an old x86_64" python3 tests/native/run.py kernel --face x86_64 --cpu qemu64
+}
 part_system-x86_64() { counted "system tests on x86_64" python3 tests/system/run.py --face x86_64; }
-part_arm64() { check "build of arm64" in_shell build arm64; }
+part_arm64() {
+    check "build of arm64" in_shell build arm64
+    counted "the kernel on arm64" python3 tests/native/run.py kernel --face arm64
+}
 part_system-arm64() { counted "system tests on arm64" python3 tests/system/run.py --face arm64; }
 part_iso() { counted "the ISO under BIOS and UEFI" python3 tests/system/iso.py; }
 part_size() { counted "size of the resident kernel" scripts/size.sh --gate; }

@@ -1,0 +1,318 @@
+// What only a real machine can get wrong, seen from user mode: faults and their reports, address
+// spaces, registers across switches, preemption, the clock. Stands in for init; its last line
+// counts.
+#include "tests/native/raw.hpp"
+
+namespace gemel {
+
+using namespace raw;
+
+namespace {
+
+constexpr u64 stack_bytes = 16 * page_bytes;
+constexpr u64 timeout_us = 2'000'000;
+
+struct Checks {
+    Startup const& startup;
+    u64 task_broker = capability(startup, "broker-task");
+    u64 memory_broker = capability(startup, "broker-mm");
+    u64 self = capability(startup, "task-self");
+    u64 passed = 0;
+    u64 failed = 0;
+
+    void expect(bool held, std::string_view what)
+    {
+        ++(held ? passed : failed);
+        print(held ? "ok      " : "FAILED  ");
+        print(what);
+        print("\n");
+    }
+};
+
+// A thread of our own task whose faults come to `port`.
+struct Subject {
+    Checks& checks;
+    u64 port = port_new();
+    u64 thread = 0;
+
+    Subject(Checks& with, void (*entry)(u64), u64 argument = 0, u64 priority = 4)
+        : checks(with)
+        , thread(thread_new(with.task_broker,
+              { .task = with.self,
+                  .entry = entry,
+                  .stack_top = memory_new(stack_bytes).address + stack_bytes,
+                  .argument = argument,
+                  .priority = priority,
+                  .fault_port = port }))
+    {
+    }
+
+    void run() { thread_run(checks.task_broker, thread); }
+    void set(u64 index, u64 value)
+    {
+        Registers registers {};
+        registers.words[2] = thread;
+        registers.words[3] = index;
+        registers.words[4] = value;
+        operate(registers, checks.task_broker, Operation::thread_set);
+    }
+    // The next message of its fault port; words are zero when none comes in time.
+    Registers next()
+    {
+        Registers registers {};
+        registers.port = port;
+        if (call(registers, Call::port_receive, 0, now_ns() / 1000 + timeout_us) != status_ok)
+            return {};
+        return registers;
+    }
+    void end() { cap(thread, CapOperation::destroy); }
+};
+
+bool is_fault(Registers const& message, FaultKind kind)
+{
+    return (message.words[1] & 0xFFFF) == static_cast<u64>(KernelTag::fault)
+        && (message.words[1] >> 16 & 0xFF) == static_cast<u64>(kind);
+}
+
+bool is_exit(Registers const& message, u64 value)
+{
+    return (message.words[1] & 0xFFFF) == static_cast<u64>(KernelTag::exit)
+        && message.words[2] == value;
+}
+
+[[noreturn]] void leave(u64 value)
+{
+    for (;;) {
+        Registers registers {};
+        registers.words[0] = own_fault_port;
+        registers.words[2] = value;
+        call(registers, Call::port_receive, static_cast<u64>(ReceiveFlag::call));
+    }
+}
+
+// --- faults
+// -----------------------------------------------------------------------------------------
+
+void read_at(u64 address)
+{
+    leave(*reinterpret_cast<u8 volatile*>(address));
+}
+void write_at(u64 address)
+{
+    *reinterpret_cast<u8 volatile*>(address) = 1;
+    leave(0);
+}
+void jump_to(u64 address)
+{
+    reinterpret_cast<void (*)()>(address)();
+}
+
+void expect_page_fault(Checks& checks, void (*entry)(u64), u64 address, std::string_view what)
+{
+    Subject subject(checks, entry, address);
+    subject.run();
+    auto const message = subject.next();
+    checks.expect(is_fault(message, FaultKind::page) && message.words[3] == address, what);
+    subject.end();
+}
+
+void expect_some_fault(Checks& checks, void (*entry)(u64), u64 address, std::string_view what)
+{
+    Subject subject(checks, entry, address);
+    subject.run();
+    auto const message = subject.next();
+    checks.expect((message.words[1] & 0xFFFF) == static_cast<u64>(KernelTag::fault), what);
+    subject.end();
+}
+
+void faults(Checks& checks)
+{
+    constexpr u64 kernel_half = 0xFFFF'8000'0020'0000;
+    constexpr u64 kernel_image = 0xFFFF'FFFF'8020'C000;
+    constexpr u64 hole = 0x0123'4567'89AB'C000;
+    auto const data = memory_new(page_bytes).address;
+    expect_page_fault(checks, read_at, 8, "reading address 8 is a page fault at 8");
+    expect_page_fault(checks, jump_to, data, "data is not executable");
+    expect_page_fault(checks, write_at, reinterpret_cast<u64>(&read_at), "code is not writable");
+    expect_page_fault(checks, write_at, reinterpret_cast<u64>(&checks.startup),
+        "the startup page is not writable");
+    expect_page_fault(checks, read_at, data + page_bytes, "a region ends where it ends");
+    expect_page_fault(checks, read_at, kernel_half, "the direct map cannot be read");
+    expect_page_fault(checks, jump_to, kernel_image, "the kernel cannot be jumped into");
+    expect_some_fault(checks, read_at, hole, "an address that is none is a fault");
+    expect_some_fault(checks, jump_to, hole, "jumping to an address that is none is a fault");
+}
+
+void trap_forever(u64)
+{
+    __builtin_trap();
+}
+
+void fault_is_resumed(Checks& checks)
+{
+    auto const memory = memory_new(page_bytes);
+    Registers registers {};
+    registers.words[0] = memory.address;
+    registers.words[1] = page_bytes;
+    call(registers, Call::vm_deallocate);
+    Subject subject(checks, write_at, memory.address);
+    subject.run();
+    auto message = subject.next();
+    checks.expect(
+        is_fault(message, FaultKind::page), "unmapped memory is gone when vm_deallocate returns");
+    Registers map {};
+    map.words[0] = memory.address;
+    map.words[1] = memory.region;
+    map.words[2] = static_cast<u64>(VmFlag::read) | static_cast<u64>(VmFlag::write)
+        | static_cast<u64>(VmFlag::region);
+    call(map, Call::vm_allocate);
+    message.words[0] = message.port;
+    message.words[1] = static_cast<u64>(FaultReply::resume);
+    call(message, Call::port_send);
+    checks.expect(
+        is_exit(subject.next(), 0), "a thread goes on where it faulted once its page is there");
+    subject.end();
+    Subject trap(checks, trap_forever);
+    trap.run();
+    checks.expect((trap.next().words[1] & 0xFFFF) == static_cast<u64>(KernelTag::fault),
+        "an undefined instruction is a fault");
+    trap.end();
+}
+
+// --- registers
+// --------------------------------------------------------------------------------------
+
+void yield_now()
+{
+    Registers registers {};
+    call(registers, Call::sched_yield);
+}
+
+// Two of these at a time: each must find its own sum.
+void add_up(u64 step)
+{
+    auto sum = 0.5;
+    for (u64 round = 0; round < 1000; ++round) {
+        sum += static_cast<double>(step);
+        asm volatile("" : "+m"(sum));
+        if (round % 10 == 0)
+            yield_now();
+    }
+    leave(static_cast<u64>(sum * 2));
+}
+
+void keep_thread_pointer(u64 own)
+{
+    u64 block[2] = { reinterpret_cast<u64>(block), own };
+    arch::set_thread_pointer(block);
+    for (u64 round = 0; round < 100; ++round) {
+        yield_now();
+        if (arch::thread_pointer() != block)
+            leave(0);
+    }
+    leave(own);
+}
+
+void own_registers(Checks& checks)
+{
+    Subject first(checks, add_up, 3);
+    Subject second(checks, add_up, 5);
+    first.run();
+    second.run();
+    checks.expect(is_exit(first.next(), 6001), "floating point registers survive switches (first)");
+    checks.expect(
+        is_exit(second.next(), 10001), "floating point registers survive switches (second)");
+    first.end();
+    second.end();
+    Subject left(checks, keep_thread_pointer, 1);
+    Subject right(checks, keep_thread_pointer, 2);
+    left.run();
+    right.run();
+    checks.expect(is_exit(left.next(), 1), "the thread pointer is the thread's own (first)");
+    checks.expect(is_exit(right.next(), 2), "the thread pointer is the thread's own (second)");
+    left.end();
+    right.end();
+}
+
+void leave_at_once(u64 value)
+{
+    leave(value);
+}
+
+// A thread started with any value in any register may fault, but the kernel goes on.
+void wild_registers(Checks& checks)
+{
+    constexpr u64 values[] = { 0x8000'0000'0000, 0xFFFF'FFFF'FFFF'FFFF, 0xDEAD'0000'0000'0000,
+        0xFFFF'FFFF'8020'C000, 0x7FFF'FFFF'FFFF, 0x3FFFFF };
+    constexpr u64 registers_probed = 64;
+    u64 answered = 0;
+    u64 started = 0;
+    for (u64 index = 8; index < registers_probed; ++index) {
+        for (auto const value : values) {
+            Subject subject(checks, leave_at_once, 7, 6);
+            subject.set(index, value);
+            subject.run();
+            ++started;
+            auto const tag = subject.next().words[1] & 0xFFFF;
+            answered += tag == static_cast<u64>(KernelTag::fault)
+                || tag == static_cast<u64>(KernelTag::exit);
+            subject.end();
+            cap(subject.port, CapOperation::destroy);
+        }
+    }
+    checks.expect(
+        answered == started, "a thread with wild registers faults or ends, and the kernel goes on");
+}
+
+// --- time
+// -------------------------------------------------------------------------------------------
+
+void spin(u64 flag)
+{
+    while (*reinterpret_cast<u64 volatile*>(flag) == 0) { }
+    leave(1);
+}
+
+void time_passes(Checks& checks)
+{
+    auto const flag = memory_new(page_bytes).address;
+    Subject spinner(checks, spin, flag);
+    spinner.run();
+    yield_now();
+    checks.expect(true, "a thread that loops is preempted");
+    *reinterpret_cast<u64 volatile*>(flag) = 1;
+    checks.expect(is_exit(spinner.next(), 1), "the loop ends");
+    spinner.end();
+
+    constexpr u64 wait_ns = 30'000'000;
+    constexpr u64 late_ns = 1'000'000'000;
+    auto const begin = now_ns();
+    Registers registers {};
+    registers.port = port_new();
+    auto const status = call(registers, Call::port_receive, 0, (begin + wait_ns) / 1000);
+    auto const passed = now_ns() - begin;
+    checks.expect(status == status_of(Error::timed_out), "a receive ends at its deadline");
+    checks.expect(
+        passed + 1000 >= wait_ns && passed < late_ns, "not before it, and not long after");
+}
+
+} // namespace
+
+} // namespace gemel
+
+void gemel_program_start(gemel::Startup const* startup)
+{
+    using namespace gemel;
+    Checks checks { *startup };
+    checks.expect(startup->magic == startup_magic, "the startup page is there");
+    faults(checks);
+    fault_is_resumed(checks);
+    own_registers(checks);
+    time_passes(checks);
+    wild_registers(checks);
+    print(checks.passed);
+    print(" passed, ");
+    print(checks.failed);
+    print(" failed, 0 skipped\n");
+    power_off(*startup, checks.failed == 0 ? 0 : 2);
+}

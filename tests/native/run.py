@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+"""tests/native/run.py kernel|bench --face x86_64|arm64: builds a boot bundle with that program as init
+and boots the native kernel on it. `kernel` ends with `N passed, M failed, 0 skipped` and fails like the
+program; `bench` prints one figure a line, counted with QEMU's instruction clock."""
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SECONDS_MAX = 120
+
+MACHINES = {
+    "x86_64": ["qemu-system-x86_64", "-machine", "q35", "-kernel", "gemel-x86_64.elf"],
+    "arm64": ["qemu-system-aarch64", "-machine", "virt", "-kernel", "gemel-arm64.img"],
+}
+
+
+def bundle(face, program, folder):
+    servers = folder / "root" / "gemel" / "servers"
+    servers.mkdir(parents=True)
+    shutil.copy(ROOT / "build" / face / "native" / f"native_{program}", servers / "init")
+    subprocess.run([ROOT / "scripts" / "make-bundle.sh", folder / "bundle.cpio", folder / "root"], check=True)
+    return folder / "bundle.cpio"
+
+
+def boot(face, program, more):
+    with tempfile.TemporaryDirectory() as folder:
+        archive = bundle(face, program, pathlib.Path(folder))
+        command = MACHINES[face][:-1] + [str(ROOT / "build" / face / MACHINES[face][-1])]
+        command += ["-accel", "tcg", "-m", "64", "-display", "none", "-serial", "stdio", "-no-reboot",
+                    "-nodefaults", "-initrd", str(archive)] + more
+        if "-cpu" not in more:
+            command += ["-cpu", "max"]
+        try:
+            result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                    stderr=subprocess.STDOUT, timeout=SECONDS_MAX, text=True)
+        except subprocess.TimeoutExpired as late:
+            return (late.stdout or b"").decode(errors="replace") + "\n(the machine did not end)\n"
+    return result.stdout.replace("\r", "")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("program", choices=["kernel", "bench"])
+    parser.add_argument("--face", choices=sorted(MACHINES), default="x86_64")
+    parser.add_argument("--cpu", help="QEMU's name of the processor (default max)")
+    options = parser.parse_args()
+    more = ["-cpu", options.cpu] if options.cpu else []
+    if options.program == "bench":
+        more += ["-icount", "shift=0"]
+    output = boot(options.face, options.program, more)
+    ended = re.search(r"^gemel: power off, status (\d+)$", output, re.M)
+    print(re.sub(r"\n*gemel: power off, status \d+\n*", "\n", output), end="")
+    if not ended:
+        print("0 passed, 1 failed, 0 skipped")
+        return 2
+    return 0 if ended.group(1) == "0" else 2
+
+
+if __name__ == "__main__":
+    os.chdir(ROOT)
+    sys.exit(main())
