@@ -10,8 +10,8 @@ namespace gemel {
 
 class Log {
 public:
-    // Without a client lines go to the debug output.
-    explicit Log(Client<protocol::Log> client = {}, std::string_view name = {});
+    // Without a client lines go to the debug output, after `name`, which must outlive this.
+    void connect(Client<protocol::Log> client, std::string_view name);
 
     // The pieces are put together as concatenate does. Lost, without an error, when the log is
     // dead.

@@ -44,6 +44,7 @@ public:
     Incoming(Incoming const&) = delete;
     ~Incoming();
 
+    u64 tag() const { return message_.tag; }
     u16 operation() const { return static_cast<u16>(message_.tag); }
     unsigned capabilities() const { return message_.tag >> tag_capabilities_shift & 3; }
     system::Words const& words() const { return message_.words; }

@@ -126,7 +126,7 @@ Result<Mapping> allocate(u64 address, u64 bytes_or_region, u16 flags)
     arch::system_call(registers);
     if (registers.number != status_ok)
         return error_of(registers.number);
-    return Mapping { registers.words[2], registers.words[3] };
+    return Mapping { registers.words[2], registers.words[3], registers.words[4] };
 }
 
 } // namespace
@@ -139,7 +139,7 @@ Result<Mapping> vm_allocate(u64 address, u64 bytes, u16 flags)
 Result<Mapping> vm_map(u64 address, u64 region, u16 flags)
 {
     auto const mapping = TRY(allocate(address, region, flags | static_cast<u16>(VmFlag::region)));
-    return Mapping { mapping.address, 0 };
+    return Mapping { mapping.address, 0, mapping.bytes };
 }
 
 Result<void> vm_deallocate(u64 address, u64 bytes)

@@ -10,6 +10,15 @@
 #include <array>
 #include <string_view>
 
+namespace gemel {
+
+constexpr u16 operator|(VmFlag a, VmFlag b)
+{
+    return static_cast<u16>(static_cast<u16>(a) | static_cast<u16>(b));
+}
+
+} // namespace gemel
+
 namespace gemel::system {
 
 using Words = std::array<u64, message_words>;
@@ -29,6 +38,7 @@ struct Received {
 struct Mapping {
     u64 address = 0;
     u64 region = 0; // handle; 0 when the caller's own handle was mapped
+    u64 bytes = 0; // of the region
 };
 
 // All rights but send_once.

@@ -90,4 +90,7 @@ inline constexpr usize thread_stack_bytes_max = region_bytes_max - page_bytes;
 Result<Handle> spawn_thread(
     void (*entry)(void*), void* argument, usize stack_bytes, std::string_view name);
 
+// Blocks the calling thread until `deadline`, which the kernel checks at each tick (10 ms).
+void sleep_until(Deadline deadline);
+
 } // namespace gemel

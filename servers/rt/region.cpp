@@ -1,0 +1,85 @@
+#include "servers/rt/region.hpp"
+
+#include "servers/rt/system.hpp"
+
+namespace gemel {
+
+SharedRegion::SharedRegion(SharedRegion&& other) noexcept
+    : handle_(std::move(other.handle_))
+    , address_(std::exchange(other.address_, 0))
+    , bytes_(std::exchange(other.bytes_, 0))
+    , created_(other.created_)
+{
+}
+
+SharedRegion& SharedRegion::operator=(SharedRegion&& other) noexcept
+{
+    if (this != &other) {
+        unmap();
+        handle_ = std::move(other.handle_);
+        address_ = std::exchange(other.address_, 0);
+        bytes_ = std::exchange(other.bytes_, 0);
+        created_ = other.created_;
+    }
+    return *this;
+}
+
+SharedRegion::~SharedRegion()
+{
+    unmap();
+}
+
+void SharedRegion::unmap()
+{
+    if (!bytes_)
+        return;
+    (void)system::vm_deallocate(address_, bytes_);
+    if (created_)
+        (void)handle_.destroy();
+    bytes_ = 0;
+}
+
+Result<SharedRegion> SharedRegion::create(usize bytes)
+{
+    if (bytes == 0)
+        return Error::invalid;
+    if (bytes > region_bytes_max)
+        return Error::too_big;
+    bytes = align_up(bytes, page_bytes);
+    auto const mapping = TRY(system::vm_allocate(0, bytes, VmFlag::read | VmFlag::write));
+    SharedRegion region;
+    region.handle_ = Handle(mapping.region);
+    region.address_ = mapping.address;
+    region.bytes_ = bytes;
+    region.created_ = true;
+    return region;
+}
+
+Result<SharedRegion> SharedRegion::map(Handle handle, RegionAccess access)
+{
+    auto const flags = access == RegionAccess::read ? static_cast<u16>(VmFlag::read)
+                                                    : VmFlag::read | VmFlag::write;
+    auto const mapping = TRY(system::vm_map(0, handle.value(), flags));
+    SharedRegion region;
+    region.handle_ = std::move(handle);
+    region.address_ = mapping.address;
+    region.bytes_ = mapping.bytes;
+    return region;
+}
+
+Result<std::span<std::byte>> SharedRegion::at(Span span) const
+{
+    if (span.offset > bytes_ || span.length > bytes_ - span.offset)
+        return Error::invalid;
+    return this->span().subspan(span.offset, span.length);
+}
+
+Result<Handle> SharedRegion::handle_for_peer(RegionAccess access) const
+{
+    auto rights = Right::read | Right::derive;
+    if (access == RegionAccess::read_write)
+        rights = rights | Right::write;
+    return handle_.derive(rights);
+}
+
+} // namespace gemel

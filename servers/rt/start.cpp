@@ -1,0 +1,80 @@
+#include "servers/rt/start.hpp"
+
+namespace gemel {
+namespace {
+
+Result<void> run_main(Env& env, ServerMain main)
+{
+    try {
+        return main(env);
+    } catch (std::bad_alloc const&) {
+        return Error::no_memory;
+    } catch (std::length_error const&) {
+        return Error::no_memory;
+    }
+}
+
+void trace_from_start(Env const& env, TaskState& task)
+{
+    auto const wanted = env.variable("GEMEL_TRACE");
+    if (wanted && *wanted != "0")
+        task.trace.store(&task.debug_trace);
+}
+
+[[noreturn]] void run_program(TaskState& task, ServerMain main, std::string_view name)
+{
+    Env env { task.startup };
+    trace_from_start(env, task);
+    auto const result = run_main(env, main);
+    if (result)
+        system::exit(env.exit_status().value_or(0));
+    env.log().error(name, " ended: ", result.error());
+    system::exit(env.exit_status().value_or(1), static_cast<u64>(result.error()));
+}
+
+} // namespace
+
+void start_program(Startup const& startup, ServerMain main, std::string_view name, ThreadArea area)
+{
+    TaskState task { startup, area };
+    ThreadBlock block { .task = &task };
+    alignas(64) std::byte own_area[64];
+    auto* control = static_cast<ThreadControl*>(arch::thread_pointer());
+    if (!control) {
+        ASSERT(area.bytes <= sizeof(own_area));
+        control = static_cast<ThreadControl*>(area.prepare(own_area));
+        control->self = control;
+        arch::set_thread_pointer(control);
+    }
+    control->block = &block;
+    run_program(task, main, name);
+}
+
+void assertion_failed_in_task(char const* expression, char const* file, int line)
+{
+    // No memory is asked for: the heap may be what failed.
+    char digits[12];
+    auto* at = digits + sizeof(digits);
+    for (auto left = static_cast<unsigned>(line); at == digits + sizeof(digits) || left; left /= 10)
+        *--at = static_cast<char>('0' + left % 10);
+    system::debug_print("assertion failed: ");
+    system::debug_print(expression);
+    system::debug_print(" at ");
+    system::debug_print(file);
+    system::debug_print(":");
+    system::debug_print({ at, static_cast<usize>(digits + sizeof(digits) - at) });
+    system::debug_print("\n");
+    system::exit(exit_assertion);
+}
+
+void* heap_allocate(usize bytes, usize align)
+{
+    return self()->task->heap.allocate(bytes, align);
+}
+
+void heap_free(void* block)
+{
+    self()->task->heap.free(block);
+}
+
+} // namespace gemel

@@ -1,0 +1,137 @@
+#include "servers/rt/thread.hpp"
+
+#include "servers/rt/system.hpp"
+
+namespace gemel {
+
+Result<RegionSource::Region> KernelRegions::allocate(u64 address, usize bytes)
+{
+    auto const mapping = TRY(system::vm_allocate(address, bytes, VmFlag::read | VmFlag::write));
+    return Region { mapping.address, mapping.region };
+}
+
+void KernelRegions::release(Region const& region, usize bytes)
+{
+    (void)system::vm_deallocate(region.address, bytes);
+    Handle handle { region.handle };
+    (void)handle.destroy();
+}
+
+void KernelRegions::forget(usize index)
+{
+    free_[index] = free_[--free_count_];
+}
+
+// First fit in what was given back, else the next lower addresses.
+u64 KernelRegions::reserve(usize bytes)
+{
+    for (usize i = 0; i < free_count_; ++i) {
+        auto& range = free_[i];
+        if (range.bytes < bytes)
+            continue;
+        range.bytes -= bytes;
+        auto const address = range.address + range.bytes;
+        if (range.bytes == 0)
+            forget(i);
+        return address;
+    }
+    if (low_ < begin_ + bytes)
+        return 0;
+    low_ -= bytes;
+    return low_;
+}
+
+// With every place taken the range is lost: addresses only, of which there are plenty.
+void KernelRegions::unreserve(u64 address, usize bytes)
+{
+    for (usize i = 0; i < free_count_;) {
+        auto const range = free_[i];
+        if (range.address + range.bytes != address && address + bytes != range.address) {
+            ++i;
+            continue;
+        }
+        address = std::min(address, range.address);
+        bytes += range.bytes;
+        forget(i);
+        i = 0;
+    }
+    if (address == low_)
+        low_ += bytes;
+    else if (free_count_ < ranges_max)
+        free_[free_count_++] = { address, bytes };
+}
+
+namespace {
+
+// At the top of a new thread's stack.
+struct ThreadStart {
+    ThreadBlock block;
+    void (*entry)(void*) = nullptr;
+    void* argument = nullptr;
+    void* area = nullptr;
+};
+
+[[noreturn]] void wait_for_the_end()
+{
+    for (;;)
+        sleep_until(Deadline::none());
+}
+
+void thread_main(ThreadStart* start)
+{
+    auto* const control
+        = static_cast<ThreadControl*>(start->block.task->thread_area.prepare(start->area));
+    control->self = control;
+    control->block = &start->block;
+    arch::set_thread_pointer(control);
+    start->entry(start->argument);
+    wait_for_the_end();
+}
+
+} // namespace
+
+Result<Handle> spawn_thread(
+    void (*entry)(void*), void* argument, usize stack_bytes, std::string_view name)
+{
+    auto& task = *self()->task;
+    auto const area_bytes = align_up(task.thread_area.bytes, usize { 64 });
+    auto const bytes = align_up(stack_bytes + area_bytes + sizeof(ThreadStart), page_bytes);
+    if (bytes > thread_stack_bytes_max)
+        return Error::too_big;
+    // Two slots of addresses: the lower one stays empty.
+    auto const slots = task.regions.reserve(2 * region_bytes_max);
+    if (!slots)
+        return Error::no_memory;
+    auto const region = task.regions.allocate(slots + region_bytes_max, bytes);
+    if (!region) {
+        task.regions.unreserve(slots, 2 * region_bytes_max);
+        return region.error();
+    }
+    auto const top = region->address + bytes;
+    auto const area = top - area_bytes;
+    auto const start_address = align_down<u64>(area - sizeof(ThreadStart), 16);
+    auto* const start = ::new (reinterpret_cast<void*>(start_address)) ThreadStart;
+    start->block.task = &task;
+    start->entry = entry;
+    start->argument = argument;
+    start->area = reinterpret_cast<void*>(area);
+    auto const thread = system::sched_spawn(
+        reinterpret_cast<u64>(&thread_main), start_address, start_address, name);
+    if (!thread) {
+        task.regions.release(*region, bytes);
+        task.regions.unreserve(slots, 2 * region_bytes_max);
+        return thread.error();
+    }
+    return Handle(*thread);
+}
+
+void sleep_until(Deadline deadline)
+{
+    auto const port = system::port_allocate();
+    if (!port)
+        return system::sched_yield();
+    Handle const own { *port };
+    (void)system::port_receive(own.value(), deadline);
+}
+
+} // namespace gemel
