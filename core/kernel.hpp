@@ -163,6 +163,7 @@ private:
     void region_destroy(u64* leaf);
     u64* slot(Task& task, u64 address, bool make);
     bool region_map(Task& task, u64 address, Row& region, u16 flags);
+    u64 region_bytes(u64 const* leaf);
     bool region_unmap(Task& task, u64 address);
     void region_unlink(u64 root, u64 address, u64& entry);
     bool region_protect(u64* leaf, u64 first, u64 pages, u16 flags);

@@ -25,8 +25,8 @@ enum class Call : u8 {
     port_send = 2, // w0 port or reply token, w1 tag, w2..w7 words; never blocks
     port_receive
     = 3, // port: receive from; flags below; w0..w7 the send half of call and send_first
-    vm_allocate
-    = 4, // w0 address or 0, w1 bytes or region handle, w2 VmFlag -> w2 address, w3 region
+    vm_allocate = 4, // w0 address or 0, w1 bytes or region handle, w2 VmFlag -> w2 address, w3
+                     // region, w4 its bytes
     vm_deallocate = 5, // w0 address, w1 bytes: unmaps; the region lives on until it is destroyed
     cap_move = 6, // w0 source, w1 destination task or 0, w2 rights | CapOperation << 16, w3 operand
     sched_spawn = 7, // w0 entry, w1 stack top, w2 argument, w3..w4 name -> w2 thread handle
@@ -52,7 +52,7 @@ inline constexpr std::array calls {
     CallInfo { Call::port_send, "port_send", "port tag word0 word1 word2 word3 word4 word5", "" },
     CallInfo { Call::port_receive, "port_receive", "port tag word0 word1 word2 word3 word4 word5",
         "word0 word1 word2 word3 word4 word5" },
-    CallInfo { Call::vm_allocate, "vm_allocate", "address bytes flags", "address region" },
+    CallInfo { Call::vm_allocate, "vm_allocate", "address bytes flags", "address region bytes" },
     CallInfo { Call::vm_deallocate, "vm_deallocate", "address bytes", "" },
     CallInfo { Call::cap_move, "cap_move", "source task operation operand operand2", "handle" },
     CallInfo { Call::sched_spawn, "sched_spawn", "entry stack argument name0 name1", "thread" },

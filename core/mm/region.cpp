@@ -106,6 +106,15 @@ void Kernel::region_destroy(u64* leaf)
     info.owner = 0;
 }
 
+// Up to the first page that is not there.
+u64 Kernel::region_bytes(u64 const* leaf)
+{
+    u32 pages = 0;
+    while (pages < region_pages_max && leaf[pages] != 0)
+        ++pages;
+    return pages * page_bytes;
+}
+
 // The table entry for an address; null: invalid, or (make) quota and no_memory.
 u64* Kernel::slot(Task& task, u64 address, bool make)
 {

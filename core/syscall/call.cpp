@@ -130,6 +130,7 @@ void Kernel::vm_allocate(Task& task, u64* words)
     }
     words[2] = address;
     words[3] = handle_of(*region);
+    words[4] = region_bytes(object_of<u64>(*region));
 }
 
 // Every region in the range is unmapped, or (not_found) none.
