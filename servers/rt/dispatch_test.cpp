@@ -77,8 +77,8 @@ TEST(Dispatch, FailuresAreErrorNumbers)
     EXPECT_EQ(outcome({ .tag = 2, .words = { 0, 0, 256 } }, gardener), u16(Error::invalid_request));
 }
 
-// Goal: one server's trace is what it answered, in the order of the answers.
-TEST(Dispatch, IsTraced)
+// Goal: the sink is the task's own, found through the thread; outside a task there is none.
+TEST(Dispatch, TheTraceSinkIsTheTasks)
 {
     TraceBuffer buffer;
     Startup startup;
@@ -86,10 +86,7 @@ TEST(Dispatch, IsTraced)
     task.trace = &buffer;
     ThreadBlock block { .task = &task };
     ThreadControl control { &control, &block };
-    Gardener gardener;
     auto* const before = arch::thread_pointer();
-    KernelRegions no_memory { 0, 0 };
-    // Text of the trace comes from the host's memory here: the sink is asked for by hand.
     EXPECT_EQ(trace_sink(), nullptr);
     arch::set_thread_pointer(&control);
     auto* const sink = trace_sink();

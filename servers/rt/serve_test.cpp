@@ -106,6 +106,7 @@ TEST(Serve, CapabilitiesTravelBothWays)
         auto const totals = [&, audit = AuditBroker(std::move(*env.take_handle("broker-audit")))] {
             return audit.totals()->rows_free;
         };
+        EXPECT_TRUE(served.client.call(Garden::Empty {})); // the pool is there now
         auto const free_before = totals();
         for (int i = 0; i < 50; ++i) {
             Handle const original { *system::port_allocate() };

@@ -383,6 +383,11 @@ System* running()
     return arch::host.system;
 }
 
+bool in_task()
+{
+    return arch::host.in_task.load(std::memory_order_relaxed);
+}
+
 int System::run()
 {
     auto const bundle_bytes = align_up<u64>(options_.bundle.size(), page_bytes);

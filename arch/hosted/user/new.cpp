@@ -16,6 +16,11 @@ using gemel::usize;
 constexpr u64 windows_begin = 0x2000'0000'0000;
 constexpr u64 windows_end = 0x3000'0000'0000;
 
+bool task_code()
+{
+    return gemel::hosted::in_task() && gemel::self();
+}
+
 bool in_task_window(void const* block)
 {
     auto const address = reinterpret_cast<u64>(block);
@@ -25,7 +30,7 @@ bool in_task_window(void const* block)
 void* allocate(usize bytes, usize alignment)
 {
     void* block = nullptr;
-    if (gemel::self())
+    if (task_code())
         block = gemel::heap_allocate(bytes, alignment);
     else if (alignment <= gemel::Heap::alignment)
         block = std::malloc(bytes ? bytes : 1);
@@ -41,7 +46,7 @@ void release(void* block)
 {
     if (!in_task_window(block))
         std::free(block);
-    else if (gemel::self())
+    else if (task_code())
         gemel::heap_free(block);
 }
 

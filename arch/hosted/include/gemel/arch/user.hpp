@@ -7,6 +7,9 @@ namespace gemel::hosted {
 
 extern void* current_thread_pointer; // swapped at every switch
 
+// Task code is running: false in the kernel and in device models, although they run on a task's stack.
+bool in_task();
+
 } // namespace gemel::hosted
 
 namespace gemel::arch {
