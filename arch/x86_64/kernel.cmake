@@ -1,9 +1,11 @@
-# How kernel code is compiled: no C++ runtime, no vector registers, in the last 2 GiB.
-add_library(gemel_kernel_flags INTERFACE)
-target_compile_options(gemel_kernel_flags INTERFACE -Wall -Wextra -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=
-  -Os -ffreestanding -mgeneral-regs-only -mno-red-zone -mcmodel=kernel -fno-pic -fno-pie
+# How kernel code is compiled: no C++ runtime, no vector registers, in the last 2 GiB. Optimised as a whole
+# at link time, but for boot code: the linker script knows that by its object files.
+set(x86_64_kernel_options -Os -flto -ffreestanding -mgeneral-regs-only -mno-red-zone -mcmodel=kernel -fno-pic
   -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fomit-frame-pointer
-  -ffunction-sections -fdata-sections
+  -ffunction-sections -fdata-sections -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
+add_library(gemel_kernel_flags INTERFACE)
+target_compile_options(gemel_kernel_flags INTERFACE -Wall -Wextra ${x86_64_kernel_options} -fno-pie
   $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions;-fno-rtti;-fno-threadsafe-statics;-Wno-missing-field-initializers>)
 target_include_directories(gemel_kernel_flags INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/arch/x86_64/include)
 target_link_libraries(gemel_kernel PUBLIC gemel_kernel_flags)
+set_source_files_properties(boot/boot.cpp boot/bundle.cpp boot/elf.cpp PROPERTIES COMPILE_OPTIONS -fno-lto)
