@@ -5,15 +5,29 @@
 
 namespace gemel::cli {
 
+namespace {
+
+// This program is <repository>/build/<preset>/frontends/cli/gemel.
+std::string folder_above_program(int levels)
+{
+    auto path = std::filesystem::read_symlink("/proc/self/exe");
+    for (int level = 0; level < levels; ++level)
+        path = path.parent_path();
+    return path.string();
+}
+
+} // namespace
+
 std::string repository()
 {
     if (auto const* top = ::getenv("GEMEL_ROOT"); top != nullptr && *top != '\0')
         return top;
-    // <top>/build/<preset>/frontends/cli/gemel
-    auto path = std::filesystem::read_symlink("/proc/self/exe");
-    for (int level = 0; level < 5; ++level)
-        path = path.parent_path();
-    return path.string();
+    return folder_above_program(5);
+}
+
+std::string build_tree()
+{
+    return folder_above_program(3);
 }
 
 } // namespace gemel::cli

@@ -9,4 +9,7 @@ namespace gemel::cli {
 // by hand finds it from its own place in build/.
 std::string repository();
 
+// The build tree that this program stands in.
+std::string build_tree();
+
 } // namespace gemel::cli

@@ -1,0 +1,122 @@
+#include "frontends/cli/host_console.hpp"
+
+#include "sim/devices/map.hpp"
+
+#include <cerrno>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace gemel::cli {
+
+namespace {
+
+constexpr std::size_t output_bytes_max = 4096;
+constexpr std::size_t untaken_max = 65536; // input is left where it is while more than this waits
+constexpr std::size_t file_bytes_max = 64u << 20; // of a file as standard input
+constexpr char end_of_input = '\x04'; // Ctrl-D
+constexpr char leave_key = '\x1D'; // Ctrl-]
+constexpr int left_status = 130;
+
+// A file or /dev/null cannot be waited for; it is always ready.
+bool can_be_watched(int descriptor)
+{
+    struct stat status { };
+    return ::fstat(descriptor, &status) == 0
+        && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode) || ::isatty(descriptor) != 0);
+}
+
+} // namespace
+
+HostConsole::HostConsole(arch::Machine& machine, SerialFilter& filter, Input input)
+    : machine_(machine)
+    , filter_(filter)
+    , input_(input)
+    , uart_(machine, sim::uart_line, [this](char byte) {
+        filter_.take({ &byte, 1 });
+    })
+{
+    machine_.on_console([this](std::string_view text) { filter_.take(text); });
+    machine_.on_idle([this] { idle(); });
+    start_input();
+}
+
+void HostConsole::start_input()
+{
+    if (can_be_watched(STDIN_FILENO)) {
+        machine_.watch(STDIN_FILENO, [this] { take_input(); });
+        return;
+    }
+    char bytes[4096];
+    for (std::size_t all = 0; all < file_bytes_max;) {
+        auto const got = ::read(STDIN_FILENO, bytes, sizeof bytes);
+        if (got <= 0)
+            break;
+        all += static_cast<std::size_t>(got);
+        typed({ bytes, static_cast<std::size_t>(got) });
+    }
+    ended();
+}
+
+void HostConsole::take_input()
+{
+    char bytes[4096];
+    auto const got = ::read(STDIN_FILENO, bytes, sizeof bytes);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN))
+        return;
+    if (got <= 0) {
+        machine_.unwatch(STDIN_FILENO);
+        return ended();
+    }
+    typed({ bytes, static_cast<std::size_t>(got) });
+    if (uart_.untaken() > untaken_max) {
+        machine_.unwatch(STDIN_FILENO);
+        paused_ = true;
+    }
+}
+
+void HostConsole::typed(std::string_view bytes)
+{
+    if (input_ == Input::terminal && bytes.find(leave_key) != std::string_view::npos)
+        machine_.power_off(left_status);
+    last_typed_ = bytes.back();
+    uart_.type(bytes);
+}
+
+// A last line without its newline is still a line.
+void HostConsole::ended()
+{
+    if (last_typed_ != '\n')
+        uart_.type("\n");
+    uart_.type({ &end_of_input, 1 });
+}
+
+void HostConsole::idle()
+{
+    flush();
+    if (paused_ && uart_.untaken() == 0) {
+        paused_ = false;
+        machine_.watch(STDIN_FILENO, [this] { take_input(); });
+    }
+}
+
+void HostConsole::show(std::string_view text)
+{
+    output_ += text;
+    if (output_.size() >= output_bytes_max || text.find('\n') != std::string_view::npos)
+        flush();
+}
+
+void HostConsole::flush()
+{
+    std::string_view left = output_;
+    while (!left.empty()) {
+        auto const written = ::write(STDOUT_FILENO, left.data(), left.size());
+        if (written < 0 && errno != EINTR)
+            break; // nobody reads any more: the machine goes on
+        if (written > 0)
+            left.remove_prefix(static_cast<std::size_t>(written));
+    }
+    output_.clear();
+}
+
+} // namespace gemel::cli

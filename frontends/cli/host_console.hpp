@@ -1,0 +1,43 @@
+// The host's side of the machine's serial line: what the system sends goes through the filter to
+// standard output, what arrives on standard input is typed.
+#pragma once
+
+#include "frontends/cli/serial_filter.hpp"
+#include "sim/devices/uart_16550.hpp"
+
+#include <string>
+
+namespace gemel::cli {
+
+// What standard input is. A terminal is raw: every key is the system's. Anything else is typed as
+// it comes, and its end is a Ctrl-D.
+enum class Input { terminal, stream };
+
+class HostConsole {
+public:
+    // The machine outlives it; nobody else watches standard input.
+    HostConsole(arch::Machine& machine, SerialFilter& filter, Input input);
+
+    sim::Uart16550& uart() { return uart_; }
+    // Writes out what is buffered.
+    void flush();
+    // Where the filter's output goes.
+    void show(std::string_view text);
+
+private:
+    void start_input();
+    void take_input();
+    void typed(std::string_view bytes);
+    void ended();
+    void idle();
+
+    arch::Machine& machine_;
+    SerialFilter& filter_;
+    Input input_;
+    sim::Uart16550 uart_;
+    std::string output_;
+    bool paused_ = false; // input waits until the driver has taken what is typed
+    char last_typed_ = '\n';
+};
+
+} // namespace gemel::cli

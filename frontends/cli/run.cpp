@@ -1,0 +1,121 @@
+// `gemel run`: the hosted machine with its devices, in this terminal.
+#include "frontends/cli/host_console.hpp"
+#include "frontends/cli/options.hpp"
+#include "frontends/cli/paths.hpp"
+#include "frontends/cli/script_word.hpp"
+#include "frontends/cli/terminal.hpp"
+#include "sim/devices/map.hpp"
+#include "sim/devices/virtio_block.hpp"
+
+#include <gemel/arch/program.hpp>
+#include <gemel/hosted/system.hpp>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fcntl.h>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <system_error>
+#include <unistd.h>
+
+namespace gemel::cli {
+
+namespace {
+
+constexpr u64 memory_step = 2 << 20; // the machine's memory is a multiple of it
+
+int fail(RunOptions const& options, std::string const& what)
+{
+    std::fprintf(stderr, "gemel: %s\n", what.c_str());
+    return options.script ? exit_gemel_failed : exit_failed;
+}
+
+std::vector<u8> boot_bundle()
+{
+    std::ifstream file { build_tree() + "/bundle.cpio", std::ios::binary };
+    return { std::istreambuf_iterator<char> { file }, {} };
+}
+
+// Init's variables (docs/booting.md).
+std::string command_line(RunOptions const& options, Input input)
+{
+    std::string words;
+    if (options.script)
+        words += "GEMEL_COMMAND=" + script_word(*options.script) + " ";
+    if (input == Input::stream)
+        words += "GEMEL_INTERACTIVE=0 ";
+    if (options.verbosity == Verbosity::verbose)
+        words += "GEMEL_VERBOSE=1 ";
+    if (options.tracing == Tracing::on)
+        words += "GEMEL_TRACE=1 ";
+    return words;
+}
+
+// The machine, its devices and the console, from boot to power off.
+int run_machine(RunOptions const& options, int image, Input input)
+{
+    auto const bundle = boot_bundle();
+    hosted::Options machine_options;
+    machine_options.memory_bytes = align_up<u64>(u64 { options.memory_mib } << 20, memory_step);
+    machine_options.bundle = bundle;
+    machine_options.init_entry = arch::linked_program("init");
+    machine_options.command_line = command_line(options, input);
+    hosted::System system { machine_options };
+
+    auto const scripted = options.script.has_value();
+    auto const hidden = scripted && options.verbosity == Verbosity::quiet;
+    HostConsole* shown = nullptr;
+    SerialFilter filter { hidden ? BootText::hide : BootText::show,
+        input == Input::terminal ? Use::prompt : Use::script,
+        [&shown](std::string_view text) { shown->show(text); } };
+    HostConsole console { system.machine(), filter, input };
+    shown = &console;
+    sim::VirtioBlock disk { system.machine(), sim::virtio_line, image,
+        static_cast<u64>(::lseek(image, 0, SEEK_END)),
+        options.access == Access::read_write ? sim::ImageAccess::read_write
+                                             : sim::ImageAccess::read_only };
+    system.machine().attach(sim::uart_port, sim::uart_ports, console.uart());
+    system.machine().attach(sim::virtio_port, sim::virtio_ports, disk);
+
+    auto const status = system.run();
+    filter.finish();
+    console.flush();
+    if (scripted && !filter.up())
+        std::fprintf(stderr, "%s", filter.hidden().c_str());
+    return status;
+}
+
+std::optional<RawTerminal> enter_terminal()
+{
+    std::fprintf(
+        stderr, "gemel: leave with `shutdown` or Ctrl-D; Ctrl-] ends the machine at once.\n");
+    return RawTerminal::enter();
+}
+
+} // namespace
+
+int run_hosted(RunOptions options)
+{
+    if (options.script && script_word(*options.script).size() > script_word_bytes_max)
+        return fail(
+            options, "the script is too long. Put it in a file of the image, -c 'gsh FILE'.");
+    auto const image = image_for(options);
+    if (!image)
+        return options.script ? exit_gemel_failed : exit_failed;
+    auto const descriptor = ::open(
+        image->c_str(), (options.access == Access::read_write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+    if (descriptor < 0)
+        return fail(options, *image + " cannot be opened: " + std::strerror(errno));
+    auto const interactive
+        = !options.script && ::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0;
+    try {
+        auto const terminal = interactive ? enter_terminal() : std::nullopt;
+        return run_machine(options, descriptor, terminal ? Input::terminal : Input::stream);
+    } catch (std::system_error const& error) {
+        return fail(options, std::string { "the machine cannot start: " } + error.what());
+    }
+}
+
+} // namespace gemel::cli
