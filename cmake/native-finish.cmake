@@ -16,7 +16,7 @@ foreach(program ${programs})
     -Wl,--eh-frame-hdr -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--build-id=none
     -Wl,--no-warn-rwx-segments -Wl,-T,${script})
   target_link_libraries(${program}.elf PRIVATE -Wl,--whole-archive gemel_libc -Wl,--no-whole-archive
-    -Wl,--start-group program_${program} gemel_rt ${libstdcxx} -lgcc -lgcc_eh -Wl,--end-group)
+    program_${program} gemel_rt ${libstdcxx} -lgcc -lgcc_eh)
   add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/programs/${program}
     COMMAND ${CMAKE_OBJCOPY} --strip-all $<TARGET_FILE:${program}.elf> ${CMAKE_BINARY_DIR}/programs/${program}
     DEPENDS ${program}.elf VERBATIM)

@@ -5,3 +5,6 @@ target_compile_options(gemel_user_options INTERFACE -Os -fno-pie -ffunction-sect
 file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/include)
 file(CREATE_LINK /usr/include/toml++ ${CMAKE_BINARY_DIR}/include/toml++ SYMBOLIC)
 target_include_directories(gemel_user_options SYSTEM INTERFACE ${CMAKE_BINARY_DIR}/include)
+# The run-time, the C and the C++ library ask for each other, and CMake puts what a library needs last.
+set(CMAKE_CXX_LINK_EXECUTABLE "<CMAKE_CXX_COMPILER> <FLAGS> <CMAKE_CXX_LINK_FLAGS> <LINK_FLAGS> <OBJECTS> \
+-o <TARGET> -Wl,--start-group <LINK_LIBRARIES> -Wl,--end-group")

@@ -1,5 +1,6 @@
 // The end of a program, and what it may ask about its machine.
 #include "core/base/assert.hpp"
+#include "servers/rt/start.hpp"
 #include "servers/rt/system.hpp"
 
 #include <cstdlib>
@@ -7,6 +8,12 @@
 #include <exception>
 #include <string_view>
 #include <typeinfo>
+
+// Natively every assertion is the task's own; hosted, the kernel's stand in the same executable.
+void gemel::assertion_failed(char const* expression, char const* file, int line)
+{
+    assertion_failed_in_task(expression, file, line);
+}
 
 // libstdc++'s own handler prints the demangled type and drags in stdio for it.
 namespace __cxxabiv1 {
