@@ -1,90 +1,59 @@
 #!/usr/bin/env bash
-# scripts/size.sh [--gate] [--table] [FACE...]: how many bytes of kernel stay after boot: what is executable
-# or read-only in the supervisor's half (boot code is given back; arm64's vector padding is not counted).
-# --table lists them by function; --gate holds each face against scripts/size-gate.txt, which only falls.
+# scripts/size.sh [--gate | --functions] [FACE...]: the resident bytes of the native kernels that are built.
+# --gate holds them to tests/size/limits.txt and counts like a test; --functions adds the largest functions.
 set -u
-export LC_ALL=C
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/scripts/common.sh"
 
-gate=no table=no faces=()
-while [ $# -gt 0 ]; do
-    case $1 in
-    --gate) gate=yes ;;
-    --table) table=yes ;;
-    --help) sed -n '2,4s/^# //p' "$0" && exit 0 ;;
-    x86_64 | arm64) faces+=("$1") ;;
-    *) die "unknown word $1 (try --help)" ;;
-    esac
-    shift
-done
-[ ${#faces[@]} -gt 0 ] || faces=(x86_64 arm64)
+mode=
+case ${1-} in --gate | --functions) mode=$1 && shift ;; esac
+[ $# -gt 0 ] || set -- x86_64 arm64
 
-# With symbols; where each face leaves it.
 kernel_of() {
-    case $1 in
-    x86_64) printf '%s/build/x86_64/gemel-x86_64.elf' "$root" ;;
-    arm64) printf '%s/build/arm64/arch/arm64/gemel-arm64.elf' "$root" ;;
-    esac
-}
-
-# The sections that stay: loaded, not writable, not boot code. Name and size in bytes.
-sections() {
-    readelf -SW "$1" | sed -n 's/^ *\[ *[0-9]*\] *//p' | while read -r name type _ _ size _ flags _; do
-        case $name in .init* | .note*) continue ;; esac
-        case $flags in *W*) continue ;; esac
-        case $type,$flags in PROGBITS,*A*) printf '%s %d\n' "$name" "0x$size" ;; esac
+    local file
+    for file in "$root/build/$1/gemel-$1.elf" "$root/build/$1/arch/$1/gemel-$1.elf"; do
+        [ -e "$file" ] && printf '%s\n' "$file" && return
     done
+    return 1
 }
 
-# Where the vectors stand 128 bytes apart, only what is in the slots counts: runs of zeros are padding.
-vector_padding() {
-    [ "$2" = arm64 ] || { echo 0 && return; }
-    local work
-    work=$(mktemp)
-    aarch64-linux-gnu-objcopy -O binary -j .text "$1" "$work"
-    head -c 2048 "$work" | od -An -v -tx4 -w4 | awk '$1 == "00000000" || $1 == "d503201f" { n += 4 } END { print n + 0 }'
-    rm -f "$work"
+symbol() { readelf -sW "$1" | awk -v name="$2" '$8 == name { print $2; exit }'; }
+
+# Loaded, not writable, and behind the boot code.
+resident_bytes() {
+    local face=$1 file=$2 end sum=0 address bytes
+    end=$(symbol "$file" init_end)
+    [ -n "$end" ] || end=$(symbol "$file" gemel_init_end)
+    [ -n "$end" ] || die "$file has no symbol that says where boot code ends"
+    while read -r address bytes; do
+        ((address >= 0x$end)) && sum=$((sum + bytes))
+    done < <(readelf -lW "$file" | awk '$1 == "LOAD" && !/W/ { print $3, $6 }')
+    # Sixteen vectors of 128 bytes hold one instruction each.
+    [ "$face" != arm64 ] || sum=$((sum - 16 * (128 - 4)))
+    printf '%d\n' "$sum"
 }
 
-resident() {
-    sections "$1" | awk -v padding="$(vector_padding "$1" "$2")" '{ n += $2 } END { print n - padding }'
-}
-
-# Symbols of those sections, largest first; what no symbol covers (alignment, strings) is the rest.
-functions() {
-    readelf -sW "$1" | c++filt | awk -v indexes="$(
-        readelf -SW "$1" | sed -nE 's/^ *\[ *([0-9]+)\] (\.text|\.rodata) .*/\1/p' | tr '\n' ' ')" '
-        BEGIN { split(indexes, list, " "); for (i in list) wanted[list[i]] = 1 }
-        ($4 == "FUNC" || $4 == "OBJECT" || $4 == "NOTYPE") && ($7 in wanted) && $3 > 0 {
-            name = $8; for (i = 9; i <= NF; ++i) name = name " " $i
-            printf "%6d  %s\n", $3, name
-        }' | sort -k1,1nr -k2
-}
-
-report() {
-    local face=$1 file=$2
-    printf '%s: %d bytes resident (%s)\n' "$face" "$(resident "$file" "$face")" \
-        "$(sections "$file" | awk '{ printf "%s%s %d", (NR > 1 ? ", " : ""), $1, $2 }')"
-    [ "$table" = no ] || functions "$file"
-}
-
-gate_of() { awk -v face="$1" '$1 == face { print $2 }' "$root/scripts/size-gate.txt"; }
-
-passed=0 failed=0
-for face in "${faces[@]}"; do
-    file=$(kernel_of "$face")
-    [ -r "$file" ] || (build "$face" "gemel-$face.elf") || exit 2
-    report "$face" "$file"
-    [ "$gate" = yes ] || continue
-    bytes=$(resident "$file" "$face") most=$(gate_of "$face")
-    if [ -n "$most" ] && [ "$bytes" -le "$most" ]; then
-        passed=$((passed + 1))
-        [ "$bytes" -eq "$most" ] || echo "$face is below its gate of $most bytes: set it to $bytes in scripts/size-gate.txt"
-    else
-        failed=$((failed + 1))
-        echo "FAILED: $face has $bytes bytes, its gate is ${most:-not set}"
+passed=0 failed=0 skipped=0
+for face; do
+    if ! file=$(kernel_of "$face"); then
+        say "$face is not built (scripts/build.sh $face): skipped"
+        skipped=$((skipped + 1))
+        continue
     fi
+    bytes=$(resident_bytes "$face" "$file") || exit 2
+    limit=$(awk -v face="$face" '$1 == face { print $2 }' "$root/tests/size/limits.txt")
+    printf '%-7s %6d bytes resident, limit %s\n' "$face" "$bytes" "${limit:-none}"
+    if [ -z "$limit" ]; then
+        skipped=$((skipped + 1))
+    elif [ "$bytes" -gt "$limit" ]; then
+        say "the $face kernel has grown by $((bytes - limit)) bytes (tests/size/limits.txt)"
+        failed=$((failed + 1))
+    else
+        [ "$bytes" = "$limit" ] || say "the $face limit in tests/size/limits.txt can fall to $bytes"
+        passed=$((passed + 1))
+    fi
+    [ "$mode" != --functions ] || nm -CS --size-sort --radix=d "$file" |
+        awk '$3 ~ /[tTrRwW]/ { sub(/^0+/, "", $2); $1 = ""; print }' | tail -n 40
 done
-[ "$gate" = no ] || echo "$passed passed, $failed failed, 0 skipped"
-[ "$failed" = 0 ] || exit 2
+[ "$mode" != --gate ] || printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+[ "$failed" = 0 ] || [ "$mode" != --gate ] || exit 2
