@@ -1,0 +1,65 @@
+// The block device behind the volume, through a small cache of large pieces. The driver moves bytes
+// straight into the cache's memory; a reader copies them once.
+#pragma once
+
+#include "servers/ext4/block_reader.hpp"
+#include "servers/protocols/block.hpp"
+#include "servers/rt/client.hpp"
+#include "servers/rt/ref.hpp"
+#include "servers/rt/region.hpp"
+
+#include <vector>
+
+namespace gemel::ext4 {
+
+// Used by one thread at a time.
+class DeviceCache final : public BlockReader {
+public:
+    static constexpr usize regions_max = 2;
+    static constexpr u32 chunk_bytes_max = 64 * 1024;
+
+    // Attaches its memory to the device: regions_max regions, or at least one if the quota allows
+    // no more. Errors: the device's, or no_memory and quota.
+    static Result<Own<DeviceCache>> create(Client<protocol::Block> device);
+
+    Result<void> read(u64 byte_offset, std::span<u8> target) override;
+    u64 size_bytes() const override { return sectors_ * protocol::sector_bytes; }
+    // The driver is gone; only what is cached can be read.
+    bool lost() const { return lost_; }
+
+private:
+    struct Session {
+        SharedRegion memory;
+        Client<protocol::Block> device;
+    };
+    // A piece of a session's memory, and which piece of the device it holds.
+    struct Chunk {
+        static constexpr u64 none = ~0ull;
+
+        u64 number = none;
+        u64 last_use = 0;
+    };
+
+    DeviceCache(Client<protocol::Block> device, u64 sectors, u32 chunk_sectors)
+        : device_(std::move(device))
+        , sectors_(sectors)
+        , chunk_sectors_(chunk_sectors)
+    {
+    }
+    u32 chunk_bytes() const { return chunk_sectors_ * protocol::sector_bytes; }
+    usize chunks_per_region() const;
+    Result<void> add_session();
+    // The chunk's bytes, read from the device if need be.
+    Result<std::span<u8 const>> chunk(u64 number);
+    Result<void> load(usize index, u64 number);
+
+    Client<protocol::Block> device_;
+    u64 sectors_;
+    u32 chunk_sectors_;
+    u64 uses_ = 0;
+    bool lost_ = false;
+    std::vector<Session> sessions_;
+    std::vector<Chunk> chunks_;
+};
+
+} // namespace gemel::ext4

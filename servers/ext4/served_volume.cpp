@@ -1,0 +1,82 @@
+#include "servers/ext4/served_volume.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace gemel::ext4 {
+
+namespace {
+
+constexpr i64 ns_per_second = 1'000'000'000;
+constexpr u16 permission_bits = 07777;
+
+i64 nanoseconds_of(Timestamp time)
+{
+    constexpr auto limit = std::numeric_limits<i64>::max() / ns_per_second - 1;
+    return std::clamp(time.seconds, -limit, limit) * ns_per_second + time.nanoseconds;
+}
+
+// Cut to fit, with a NUL.
+template <usize bytes>
+void put_text(char (&target)[bytes], std::string_view text)
+{
+    std::copy_n(text.begin(), std::min(text.size(), bytes - 1), target);
+}
+
+} // namespace
+
+FileKind kind_of(FileType type)
+{
+    switch (type) {
+    case FileType::unknown:
+    case FileType::regular:
+        return FileKind::regular;
+    case FileType::directory:
+        return FileKind::directory;
+    case FileType::character_device:
+        return FileKind::character_device;
+    case FileType::block_device:
+        return FileKind::block_device;
+    case FileType::fifo:
+        return FileKind::pipe;
+    case FileType::socket:
+        return FileKind::socket;
+    case FileType::symbolic_link:
+        return FileKind::symlink;
+    }
+    return FileKind::regular;
+}
+
+FileStatus status_of(Inode const& inode)
+{
+    return {
+        .inode = inode.number,
+        .size = inode.size_bytes,
+        .blocks = inode.allocated_bytes / 512,
+        .accessed_ns = nanoseconds_of(inode.accessed),
+        .modified_ns = nanoseconds_of(inode.modified),
+        .changed_ns = nanoseconds_of(inode.changed),
+        .uid = inode.user,
+        .gid = inode.group,
+        .links = inode.links,
+        .mode = static_cast<u16>(inode.mode & permission_bits),
+        .kind = kind_of(inode.type()),
+    };
+}
+
+VolumeStatus status_of(Statistics const& statistics)
+{
+    VolumeStatus status {
+        .bytes_total = statistics.blocks * statistics.block_bytes,
+        .bytes_free = statistics.free_blocks * statistics.block_bytes,
+        .files_total = statistics.inodes,
+        .files_free = statistics.free_inodes,
+        .block_bytes = statistics.block_bytes,
+        .read_only = 1,
+    };
+    put_text(status.type, statistics.kind);
+    put_text(status.label, statistics.label);
+    return status;
+}
+
+} // namespace gemel::ext4

@@ -1,0 +1,28 @@
+// What the server's objects share, and how the volume's words become the protocols'.
+#pragma once
+
+#include "servers/ext4/volume.hpp"
+#include "servers/protocols/file_status.hpp"
+#include "servers/rt/lock.hpp"
+#include "servers/rt/object_server.hpp"
+
+namespace gemel::ext4 {
+
+struct ServedVolume {
+    ServedVolume(Volume mounted, ObjectServer& server)
+        : volume(std::move(mounted))
+        , objects(server)
+    {
+    }
+
+    Guarded<Volume> volume;
+    ObjectServer& objects;
+};
+
+// FileType::unknown becomes a regular file.
+FileKind kind_of(FileType type);
+// Times beyond what nanoseconds in 64 bits can say (year 2262) become the last one.
+FileStatus status_of(Inode const& inode);
+VolumeStatus status_of(Statistics const& statistics);
+
+} // namespace gemel::ext4
