@@ -1,0 +1,118 @@
+// Fuzz target: any bytes as an image. Whatever they are, each call ends with a result or an error
+// and reads nothing outside the image.
+#include "servers/ext4/volume.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <span>
+#include <string>
+
+namespace gemel::ext4 {
+
+namespace {
+
+constexpr usize entries_max = 300; // visited in one run
+constexpr usize depth_max = 8;
+constexpr usize read_bytes = 20000;
+
+class MemoryBlockReader final : public BlockReader {
+public:
+    explicit MemoryBlockReader(std::span<u8 const> image)
+        : image_(image)
+    {
+    }
+    Result<void> read(u64 byte_offset, std::span<u8> target) override
+    {
+        if (byte_offset > image_.size() || target.size() > image_.size() - byte_offset) {
+            std::fprintf(stderr, "read outside the image\n");
+            std::abort();
+        }
+        std::memcpy(target.data(), image_.data() + byte_offset, target.size());
+        return {};
+    }
+    u64 size_bytes() const override { return image_.size(); }
+
+private:
+    std::span<u8 const> image_;
+};
+
+class IgnoredErrors final : public ErrorSink {
+public:
+    void report(std::string_view) override { }
+};
+
+// Everything a client could ask for, within bounds.
+class Walk {
+public:
+    explicit Walk(Volume& volume)
+        : volume_(volume)
+    {
+    }
+
+    void visit(u32 number, usize depth)
+    {
+        auto const inode = volume_.inode(number);
+        if (!inode)
+            return;
+        if (inode->is_directory() && depth < depth_max)
+            list(*inode, depth);
+        else if (auto const link = volume_.read_link(*inode))
+            (void)volume_.walk(*inode, *link);
+        else
+            read(*inode);
+    }
+
+private:
+    void list(Inode const& directory, usize depth)
+    {
+        auto cursor = volume_.list(directory, 0);
+        while (cursor && visited_ < entries_max) {
+            ++visited_;
+            auto const entry = cursor->next();
+            if (!entry)
+                continue;
+            if (!entry->has_value())
+                break;
+            std::string const name((*entry)->name);
+            auto const number = (*entry)->inode;
+            (void)volume_.lookup(directory, name);
+            (void)volume_.lookup(directory, name + "x");
+            if (name != "." && name != "..")
+                visit(number, depth + 1);
+        }
+    }
+
+    void read(Inode const& file)
+    {
+        u64 const offsets[] { 0, file.size_bytes / 2, file.size_bytes - read_bytes,
+            file.size_bytes };
+        for (auto const offset : offsets)
+            (void)volume_.read(file, offset, buffer_);
+    }
+
+    Volume& volume_;
+    usize visited_ = 0;
+    std::array<u8, read_bytes> buffer_;
+};
+
+} // namespace
+
+} // namespace gemel::ext4
+
+extern "C" int LLVMFuzzerTestOneInput(gemel::u8 const* data, gemel::usize size)
+{
+    using namespace gemel::ext4;
+    MemoryBlockReader device({ data, size });
+    IgnoredErrors errors;
+    MountReport report;
+    auto volume = Volume::mount(device, errors, report);
+    if (!volume) {
+        if (report.refusal.empty())
+            std::abort();
+        return 0;
+    }
+    Walk(*volume).visit(root_inode, 0);
+    (void)volume->statistics();
+    return 0;
+}
