@@ -2,6 +2,7 @@
 // is data that cannot hurt, so only blocks that are not empty and lie among the metadata change.
 #include "tests/ext4/source_tree.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 
