@@ -123,7 +123,7 @@ class Instance:
             value = self.chooser.randbytes(int(value))
         elif kind == "lines":
             value = "".join(random_value("line", self.chooser) + "\n" for _ in range(int(value))).encode()
-        elif kind not in ("dir", "link", "hole"):
+        elif kind not in ("dir", "link", "hole", "many"):
             raise FormatError(f"{self.out.case.where}: line {number}: unknown disk {kind}")
         if isinstance(value, bytes):
             self.files[path] = value
@@ -186,6 +186,10 @@ def write_entry(path, kind, value):
         os.makedirs(path, exist_ok=True)
     elif kind == "link":
         os.symlink(value, path)
+    elif kind == "many":  # a directory of that many files, file-N with the line N
+        os.makedirs(path)
+        for number in range(int(value)):
+            write_entry(f"{path}/file-{number}", "file", f"{number}\n".encode())
     elif kind == "hole":  # SIZE bytes that are not there
         with open(path, "wb") as file:
             file.truncate(int(value))
