@@ -26,9 +26,10 @@ public:
     static constexpr usize output_bytes_max = 64 * 1024;
     static constexpr usize waiters_max = 1024;
 
-    Console(Own<Uart> uart, TerminalSize size)
+    Console(Own<Uart> uart, TerminalSize size, FarEnd far_end)
         : uart_(std::move(uart))
         , size_(size)
+        , discipline_(far_end)
     {
     }
 

@@ -54,9 +54,16 @@ std::optional<std::string_view> LineDiscipline::peek(usize bytes_max, std::strin
         return typed_.empty() ? std::nullopt
                               : std::optional(std::string_view(typed_).substr(0, bytes_max));
     usize edited = 0;
-    while (edited < typed_.size() && state_ == LineState::editing)
-        edit(static_cast<u8>(typed_[edited++]), echo);
+    while (edited < typed_.size() && state_ == LineState::editing) {
+        auto const byte = static_cast<u8>(typed_[edited++]);
+        if (far_end_ == FarEnd::stream)
+            take_stream(byte);
+        else
+            edit(byte, echo);
+    }
     typed_.erase(0, edited);
+    if (ended_ && state_ == LineState::editing)
+        state_ = line_.empty() ? LineState::end_of_file : LineState::complete;
     if (state_ == LineState::editing)
         return std::nullopt;
     return std::string_view(line_).substr(0, bytes_max);
@@ -71,6 +78,21 @@ void LineDiscipline::consume(usize bytes)
     line_.erase(0, bytes);
     if (line_.empty())
         state_ = LineState::editing;
+}
+
+void LineDiscipline::take_stream(u8 byte)
+{
+    auto const literal = std::exchange(literal_edited_, !literal_edited_ && byte == literal_key);
+    if (literal_edited_)
+        return;
+    if (byte == end_key && !literal) {
+        ended_ = true;
+        state_ = line_.empty() ? LineState::end_of_file : LineState::complete;
+        return;
+    }
+    line_ += static_cast<char>(byte);
+    if (byte == '\n' || line_.size() >= line_bytes_max)
+        state_ = LineState::complete;
 }
 
 void LineDiscipline::edit(u8 byte, std::string& echo)

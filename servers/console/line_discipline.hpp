@@ -12,10 +12,19 @@ namespace gemel::console {
 
 enum class Mode : u8 { lines, raw };
 
+// What is at the other end. A stream (a file or pipe of the host) has no keys to edit with and sees
+// no echo: in lines mode only Ctrl-C, Ctrl-D (the end, for good) and Ctrl-V mean something.
+enum class FarEnd : u8 { terminal, stream };
+
 class LineDiscipline {
 public:
     static constexpr usize typed_bytes_max = 64 * 1024;
     static constexpr usize line_bytes_max = 4096;
+
+    explicit LineDiscipline(FarEnd far_end = FarEnd::terminal)
+        : far_end_(far_end)
+    {
+    }
 
     enum class Taken : u8 { kept, interrupt, dropped };
 
@@ -39,9 +48,12 @@ private:
     enum class LineState : u8 { editing, complete, end_of_file };
 
     void edit(u8 byte, std::string& echo);
+    void take_stream(u8 byte);
     void erase_character(std::string& echo);
     void add(u8 byte, std::string& echo);
 
+    FarEnd far_end_;
+    bool ended_ = false; // a stream's Ctrl-D was met
     Mode mode_ = Mode::lines;
     std::string typed_; // not looked at yet
     std::string line_; // lines mode: being edited, or what is left of a complete one

@@ -9,6 +9,10 @@ namespace {
 
 struct Terminal {
     LineDiscipline discipline;
+    explicit Terminal(FarEnd far_end = FarEnd::terminal)
+        : discipline(far_end)
+    {
+    }
     std::string echo;
 
     LineDiscipline::Taken type(std::string_view text)
@@ -86,6 +90,21 @@ TEST(LineDiscipline, LiteralBytes)
     EXPECT_EQ(
         terminal.type("\x16\x03\x16\x04\x16\x16\x16\x7f\x16\rx\n"), LineDiscipline::Taken::kept);
     EXPECT_EQ(terminal.read(), "\x03\x04\x16\x7f\rx\n");
+}
+
+// Goal: a host's file arrives byte for byte, and ends once.
+TEST(LineDiscipline, StreamsAreNotEdited)
+{
+    Terminal terminal(FarEnd::stream);
+    terminal.type("a\x7f\x15\r\nb\x16\x04\x16\x16"
+                  "c\x04");
+    EXPECT_EQ(terminal.read(), "a\x7f\x15\r\n");
+    EXPECT_EQ(terminal.read(),
+        "b\x04\x16"
+        "c");
+    EXPECT_EQ(terminal.read(), "");
+    EXPECT_EQ(terminal.read(), "");
+    EXPECT_EQ(terminal.echo, "");
 }
 
 TEST(LineDiscipline, TheModeOfTheReaderDecides)

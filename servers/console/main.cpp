@@ -58,7 +58,9 @@ Result<void> server_main(Env& env)
     Client<protocol::Device> const device { std::move(opened.device) };
     auto const size
         = TerminalSize { size_variable(env, "COLUMNS", 80), size_variable(env, "LINES", 24) };
-    Console console { TRY(open_uart(device, opened.kind)), size };
+    auto const far_end
+        = env.variable("GEMEL_INTERACTIVE") == "0" ? FarEnd::stream : FarEnd::terminal;
+    Console console { TRY(open_uart(device, opened.kind)), size, far_end };
     auto const interrupt = TRY(open_interrupt(env, device));
 
     ObjectServer server { env.port() };

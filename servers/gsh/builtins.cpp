@@ -74,7 +74,7 @@ std::span<Executor::BuiltinEntry const> Executor::builtins()
             "shutdown", &Executor::builtin_shutdown, false, "shutdown [STATUS]: ends the system" },
         BuiltinEntry {
             "source", &Executor::builtin_source, false, "source FILE: runs FILE in this shell" },
-        BuiltinEntry { "test", &Executor::builtin_test, true,
+        BuiltinEntry { "test", &Executor::builtin_test, false,
             "test EXPRESSION: compares texts and numbers, asks for files" },
         BuiltinEntry { "true", &Executor::builtin_true, true, "succeeds" },
         BuiltinEntry { "type", &Executor::builtin_type, false, "type NAME...: says what it runs" },

@@ -22,10 +22,11 @@ Result<std::string> read_all(Stream& stream, usize bytes_max)
     }
 }
 
-int Executor::run_text(std::string_view source, std::string const& name, Streams const& streams)
+int Executor::run_text(
+    std::string_view source, std::string const& name, Streams const& streams, Position start)
 {
     auto const outer = std::exchange(name_, name);
-    auto const script = parse(source);
+    auto const script = parse(source, start);
     if (!script) {
         complain(streams, prefix(script.error().where) + script.error().what);
         variables.status = status_syntax;

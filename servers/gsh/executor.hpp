@@ -26,11 +26,14 @@ public:
 
     // Parses all of it, then runs it; a syntax error is told with line and column. `name` stands in
     // messages. Returns the last status, which is $? as well.
-    int run_text(std::string_view source, std::string const& name)
+    int run_text(std::string_view source, std::string const& name, Position start = {})
     {
-        return run_text(source, name, streams_);
+        return run_text(source, name, streams_, start);
     }
-    int run_text(std::string_view source, std::string const& name, Streams const& streams);
+    int run_text(std::string_view source, std::string const& name, Streams const& streams,
+        Position start = {});
+    // The last run was ended by the user.
+    bool was_interrupted() const { return flow_ == Flow::interrupted; }
     // `exit` or `shutdown` has been run: take no more.
     bool has_ended() const { return flow_ == Flow::exit; }
     // After an interrupt: forget it and go on with the next line.

@@ -369,9 +369,9 @@ usize closing_parenthesis(std::string_view source)
 
 } // namespace
 
-Parsed<Script> parse(std::string_view source)
+Parsed<Script> parse(std::string_view source, Position start)
 {
-    return Parser(source, {}, 0).whole();
+    return Parser(source, start, 0).whole();
 }
 
 Parsed<Substitution> parse_substitution(std::string_view source, Position start, u32 depth)

@@ -7,8 +7,9 @@
 
 namespace gemel::gsh {
 
-// The whole of `source`. Nothing is run when any of it is wrong.
-Parsed<Script> parse(std::string_view source);
+// The whole of `source`, which stands at `start` of what errors speak of. Nothing is run when any
+// of it is wrong.
+Parsed<Script> parse(std::string_view source, Position start = {});
 
 struct Substitution {
     Script script;

@@ -1,0 +1,53 @@
+// The commands of the one program `tools`, with what `help` says of each. CMakeLists.txt has the
+// same names; a test holds the two together.
+#pragma once
+
+#include <array>
+#include <string_view>
+
+namespace gemel::tools {
+
+struct Command {
+    std::string_view name;
+    std::string_view summary; // usage, then what it does
+};
+
+inline constexpr std::array commands {
+    Command { "basename", "basename PATH [SUFFIX]: the last name of a path" },
+    Command { "caps", "caps [-a | TASK]: the capabilities of the caller, of a task, or all" },
+    Command { "cat", "cat [FILE...]: the files one after the other; - or none: standard input" },
+    Command { "clear", "clear: an empty screen" },
+    Command { "cp", "cp FROM... TO: copies files" },
+    Command { "df", "df [-h] [PATH...]: the space of file systems" },
+    Command { "dirname", "dirname PATH: what stands before the last name of a path" },
+    Command { "echo", "echo [-n] WORD...: the words" },
+    Command { "env", "env: the variables" },
+    Command { "false", "false: fails" },
+    Command { "free", "free [-h]: the machine's memory and capability rows" },
+    Command { "grep", "grep [-civnq] TEXT [FILE...]: the lines that contain a text" },
+    Command { "head", "head [-n LINES | -c BYTES] [FILE...]: the beginning" },
+    Command { "hexdump", "hexdump [-C] [-n BYTES] [-s OFFSET] [FILE...]: bytes in hexadecimal" },
+    Command { "log", "log [-n LINES] [-l LEVEL]: the last lines of the system's log" },
+    Command { "ls", "ls [-adhlR1] [PATH...]: what is in directories" },
+    Command { "mkdir", "mkdir [-p] PATH...: makes directories" },
+    Command { "mount", "mount: which file systems are where" },
+    Command { "mv", "mv FROM... TO: renames" },
+    Command { "ports", "ports: all ports, their owners and queues" },
+    Command { "ps", "ps [-t]: tasks, or all their threads" },
+    Command { "readlink", "readlink PATH...: where symbolic links lead" },
+    Command { "rm", "rm [-rf] PATH...: removes" },
+    Command { "rmdir", "rmdir PATH...: removes empty directories" },
+    Command { "seq", "seq [FIRST [STEP]] LAST: numbers" },
+    Command { "service", "service [start | stop NAME]: what init runs" },
+    Command { "sleep", "sleep SECONDS: waits" },
+    Command { "sort", "sort [-nru] [FILE...]: lines in order" },
+    Command { "stat", "stat PATH...: what is known of files" },
+    Command { "tail", "tail [-n LINES | -c BYTES] [FILE...]: the end" },
+    Command { "touch", "touch PATH...: makes files that are not there" },
+    Command { "true", "true: succeeds" },
+    Command { "uptime", "uptime: for how long the system has been up" },
+    Command { "wc", "wc [-lwc] [FILE...]: counts lines, words and bytes" },
+    Command { "yes", "yes [WORD...]: a line, for ever" },
+};
+
+} // namespace gemel::tools
