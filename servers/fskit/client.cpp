@@ -150,9 +150,10 @@ Result<std::optional<std::string>> LineReader::next()
 
 Result<Files> Files::create(Client<Vfs> vfs)
 {
+    Client<Vfs> session { std::move(TRY(vfs.call(Vfs::Session {})).vfs) };
     auto region = TRY(SharedRegion::create(session_region_bytes));
-    TRY(vfs.call(Vfs::Attach { .region = TRY(region.handle_for_peer()) }));
-    return Files(std::move(vfs), make_ref<SharedRegion>(std::move(region)));
+    TRY(session.call(Vfs::Attach { .region = TRY(region.handle_for_peer()) }));
+    return Files(std::move(vfs), std::move(session), make_ref<SharedRegion>(std::move(region)));
 }
 
 Result<Span> Files::put(std::string_view name, NameArea area)
@@ -293,7 +294,7 @@ Result<void> Files::write_all(std::string_view path, std::string_view text)
 
 Result<Handle> Files::session_for_another(u32 files_max)
 {
-    auto reply = TRY(vfs_.call(Vfs::Session { .files_max = files_max }));
+    auto reply = TRY(origin_.call(Vfs::Session { .files_max = files_max }));
     return std::move(reply.vfs);
 }
 

@@ -95,7 +95,7 @@ struct ListedEntry {
 // Paths are absolute (servers/protocols/vfs.hpp); errors are the vfs's own.
 class Files {
 public:
-    // Makes the session's region and attaches it.
+    // A session with a region of its own, from the capability this program was given.
     static Result<Files> create(Client<protocol::Vfs> vfs);
 
     Result<OpenFile> open(std::string_view path, OpenFlags flags, u16 mode = 0644);
@@ -125,14 +125,16 @@ public:
     // Makes or replaces the file.
     Result<void> write_all(std::string_view path, std::string_view text);
 
-    // A session for another program, with its own bound on open files (0: the default).
+    // A session for another program, with its own bound on open files (0: the default). One that
+    // comes from a program's session shares that program's bound.
     Result<Handle> session_for_another(u32 files_max = 0);
     Client<protocol::Vfs> const& client() const { return vfs_; }
     Ref<SharedRegion> const& region() const { return region_; }
 
 private:
-    Files(Client<protocol::Vfs> vfs, Ref<SharedRegion> region)
-        : vfs_(std::move(vfs))
+    Files(Client<protocol::Vfs> origin, Client<protocol::Vfs> session, Ref<SharedRegion> region)
+        : origin_(std::move(origin))
+        , vfs_(std::move(session))
         , region_(std::move(region))
     {
     }
@@ -143,6 +145,7 @@ private:
     template <typename T>
     T answer_struct() const;
 
+    Client<protocol::Vfs> origin_; // what the program was given
     Client<protocol::Vfs> vfs_;
     Ref<SharedRegion> region_;
 };

@@ -19,7 +19,9 @@ inline constexpr u32 vfs_open_files_default = 32;
 struct Vfs {
     static constexpr std::string_view name = "vfs";
 
-    // A session for another program; at most `files_max` files open at once (0: the default, 32).
+    // A session of its own, with at most `files_max` files open at once (0: the default, 32). The
+    // capability that init hands out makes sessions for programs; one that is made from a program's
+    // session shares that program's bound, so that nobody gets past it.
     struct Session {
         u32 files_max = 0;
         struct Reply {

@@ -3,9 +3,10 @@
 #pragma once
 
 #include "core/base/result.hpp"
+#include "servers/rt/ref.hpp"
 
 #include <algorithm>
-#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,11 +37,16 @@ inline std::string_view below(std::string_view path, std::string_view directory)
 template <typename M>
 class MountTable {
 public:
-    // A path that is mounted already -> busy; over mounts_max -> too_big.
-    Result<void> add(std::shared_ptr<M> mount)
+    // In place of what is mounted at the same path, if there is something: a file system's server
+    // that was started again. Over mounts_max -> too_big.
+    Result<void> put(Ref<M> mount)
     {
-        if (at(mount->path))
-            return Error::busy;
+        for (auto& old : mounts_) {
+            if (old->path == mount->path) {
+                old = std::move(mount);
+                return {};
+            }
+        }
         if (mounts_.size() == mounts_max)
             return Error::too_big;
         auto const longer
@@ -49,22 +55,13 @@ public:
         return {};
     }
 
-    // Null when nothing is mounted that holds `path`.
-    std::shared_ptr<M> find(std::string_view path) const
+    // Nothing when no mount holds `path`.
+    std::optional<Ref<M>> find(std::string_view path) const
     {
         for (auto const& mount : mounts_) // longest first
             if (is_within(path, mount->path))
                 return mount;
-        return nullptr;
-    }
-
-    // The mount at exactly `path`, or null.
-    std::shared_ptr<M> at(std::string_view path) const
-    {
-        for (auto const& mount : mounts_)
-            if (mount->path == path)
-                return mount;
-        return nullptr;
+        return std::nullopt;
     }
 
     // Whether `path` is a mount point or has one below it: such a name cannot go or move.
@@ -90,9 +87,9 @@ public:
 
     // The mounts whose mount point stands directly in `directory`, in the order they were mounted
     // (by their `id`).
-    std::vector<std::shared_ptr<M>> directly_in(std::string_view directory) const
+    std::vector<Ref<M>> directly_in(std::string_view directory) const
     {
-        std::vector<std::shared_ptr<M>> children;
+        std::vector<Ref<M>> children;
         for (auto const& mount : mounts_) {
             if (mount->path == directory || !is_within(mount->path, directory))
                 continue;
@@ -105,10 +102,10 @@ public:
     }
 
     // By path, shortest first.
-    std::vector<std::shared_ptr<M>> list() const { return { mounts_.rbegin(), mounts_.rend() }; }
+    std::vector<Ref<M>> list() const { return { mounts_.rbegin(), mounts_.rend() }; }
 
 private:
-    std::vector<std::shared_ptr<M>> mounts_; // longest path first
+    std::vector<Ref<M>> mounts_; // longest path first
 };
 
 } // namespace gemel::vfs

@@ -15,7 +15,7 @@ MountTable<NamedMount> table_of(std::vector<std::string> const& paths)
     MountTable<NamedMount> table;
     u64 id = 0;
     for (auto const& path : paths)
-        EXPECT_TRUE(table.add(std::make_shared<NamedMount>(path, ++id)));
+        EXPECT_TRUE(table.put(make_ref<NamedMount>(path, ++id)));
     return table;
 }
 
@@ -24,13 +24,13 @@ MountTable<NamedMount> table_of(std::vector<std::string> const& paths)
 TEST(MountTable, FindsTheLongestPrefixByComponents)
 {
     auto const table = table_of({ "/", "/tmp", "/tmp/inner", "/t" });
-    EXPECT_EQ(table.find("/")->path, "/");
-    EXPECT_EQ(table.find("/tmp")->path, "/tmp");
-    EXPECT_EQ(table.find("/tmpx")->path, "/");
-    EXPECT_EQ(table.find("/tmp/innermost")->path, "/tmp");
-    EXPECT_EQ(table.find("/tmp/inner/a/b")->path, "/tmp/inner");
-    EXPECT_EQ(table.find("/t/mp")->path, "/t");
-    EXPECT_EQ(MountTable<NamedMount>().find("/"), nullptr);
+    EXPECT_EQ((*table.find("/"))->path, "/");
+    EXPECT_EQ((*table.find("/tmp"))->path, "/tmp");
+    EXPECT_EQ((*table.find("/tmpx"))->path, "/");
+    EXPECT_EQ((*table.find("/tmp/innermost"))->path, "/tmp");
+    EXPECT_EQ((*table.find("/tmp/inner/a/b"))->path, "/tmp/inner");
+    EXPECT_EQ((*table.find("/t/mp"))->path, "/t");
+    EXPECT_FALSE(MountTable<NamedMount>().find("/"));
 }
 
 // Goal: a name relative to its mount is what the file system expects.
@@ -75,15 +75,17 @@ TEST(MountTable, ListsWhatStandsDirectlyInADirectory)
     EXPECT_TRUE(names("/tmp").empty());
 }
 
-// Goal: the table is bounded and takes a path once.
-// Method: fill it.
-TEST(MountTable, RefusesWhatIsTooMuch)
+// Goal: the table is bounded, and a path has one mount: the last.
+// Method: fill it, then mount again where something is.
+TEST(MountTable, ReplacesAndRefuses)
 {
     auto table = table_of({ "/" });
-    EXPECT_EQ(table.add(std::make_shared<NamedMount>("/", 9)).error(), Error::busy);
     for (usize i = 1; i < mounts_max; ++i)
-        EXPECT_TRUE(table.add(std::make_shared<NamedMount>("/m" + std::to_string(i), i)));
-    EXPECT_EQ(table.add(std::make_shared<NamedMount>("/last", 99)).error(), Error::too_big);
+        EXPECT_TRUE(table.put(make_ref<NamedMount>("/m" + std::to_string(i), i)));
+    EXPECT_EQ(table.put(make_ref<NamedMount>("/last", 99u)).error(), Error::too_big);
+    EXPECT_TRUE(table.put(make_ref<NamedMount>("/m7", 100u)));
+    EXPECT_EQ((*table.find("/m7/x"))->id, 100u);
+    EXPECT_EQ(table.list().size(), mounts_max);
 }
 
 } // namespace

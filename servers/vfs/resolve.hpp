@@ -16,7 +16,7 @@ namespace gemel::vfs {
 // still turn out to be symlinks.
 template <typename M>
 struct Located {
-    std::shared_ptr<M> mount;
+    Ref<M> mount;
     std::string text;
 
     std::string_view relative() const { return below(text, mount->path); }
@@ -42,10 +42,11 @@ Result<Located<M>> locate(MountTable<M> const& mounts, PathWalk& walk)
 {
     for (;;) {
         auto const question = walk.next();
-        Located<M> at { .mount = nullptr, .text = walk.text(question.count) };
-        at.mount = mounts.find(at.text);
-        if (!at.mount)
+        auto text = walk.text(question.count);
+        auto const mount = mounts.find(text);
+        if (!mount)
             return Error::unavailable;
+        Located<M> at { *mount, std::move(text) };
         if (question.whole)
             return at;
         auto const found = TRY(at.mount->probe(at.relative()));
@@ -71,8 +72,6 @@ Result<T> resolve(MountTable<M> const& mounts, PathWalk& walk, Ask ask)
     }
 }
 
-// Both paths of a rename, on one mount and with every symlink before their last names followed.
-// Different mounts -> cross_device.
 template <typename M>
 struct LocatedPair {
     Located<M> from;
@@ -94,6 +93,8 @@ Result<bool> follow_parents(PathWalk& walk, Located<M> const& at)
     return link != nullptr;
 }
 
+// Both paths of a rename, which must lie on one mount (cross_device). Components may still turn out
+// to be symlinks.
 template <typename M>
 Result<LocatedPair<M>> locate_pair(MountTable<M> const& mounts, PathWalk& from, PathWalk& to)
 {

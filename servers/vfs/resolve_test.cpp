@@ -11,18 +11,23 @@ namespace {
 struct TreeMount {
     std::string path;
     u64 id = 0;
-    std::shared_ptr<tmpfs::Tree> tree
-        = std::make_shared<tmpfs::Tree>(tmpfs::TreeOptions { .now_ns = [] { return i64 { 1 }; } });
+    tmpfs::Tree tree { { .now_ns = [] { return i64 { 1 }; } } };
+
+    TreeMount(std::string at, u64 number)
+        : path(std::move(at))
+        , id(number)
+    {
+    }
 
     Result<std::variant<FileKind, fskit::LinkMet>> probe(std::string_view relative)
     {
-        auto const met = TRY(fskit::walk(*tree, relative, LastLink::follow));
+        auto const met = TRY(fskit::walk(tree, relative, LastLink::follow));
         if (auto const* const link = std::get_if<fskit::LinkMet>(&met))
             return std::variant<FileKind, fskit::LinkMet>(*link);
         auto const& place = std::get<fskit::Place>(met);
         if (!place.node)
             return Error::not_found;
-        return std::variant<FileKind, fskit::LinkMet>(TRY(tree->status(*place.node)).kind);
+        return std::variant<FileKind, fskit::LinkMet>(TRY(tree.status(*place.node)).kind);
     }
 };
 
@@ -30,16 +35,16 @@ class NameSpace : public testing::Test {
 protected:
     void mount(std::string path)
     {
-        ASSERT_TRUE(mounts_.add(std::make_shared<TreeMount>(TreeMount { path, ++next_id_ })));
+        ASSERT_TRUE(mounts_.put(make_ref<TreeMount>(path, ++next_id_)));
     }
 
     // Makes what the path names, in the tree of its mount; parents must be there.
     void make(std::string_view path, FileKind kind, std::string_view link_text = {})
     {
-        auto const mount = mounts_.find(path);
-        auto const met = fskit::walk(*mount->tree, below(path, mount->path), LastLink::keep);
+        auto const mount = *mounts_.find(path);
+        auto const met = fskit::walk(mount->tree, below(path, mount->path), LastLink::keep);
         auto const& place = std::get<fskit::Place>(met.value());
-        ASSERT_TRUE(mount->tree->make(
+        ASSERT_TRUE(mount->tree.make(
             { place.parent, place.name }, { .kind = kind, .link_text = link_text }));
     }
     void directory(std::string_view path) { make(path, FileKind::directory); }

@@ -1,0 +1,324 @@
+// One program's session (see session.hpp). Each request copies its paths, follows them, asks the
+// file system they lead to, and puts the answer into the session's region.
+#include "servers/vfs/session.hpp"
+
+#include "servers/fskit/path.hpp"
+
+namespace gemel::vfs {
+
+using fskit::PathEnding;
+using protocol::Vfs;
+
+namespace {
+
+std::span<std::byte const> bytes_of(std::string_view text)
+{
+    return std::as_bytes(std::span(text.data(), text.size()));
+}
+
+} // namespace
+
+Session::Session(NameSpace& names, MountAuthority authority, u32 files_max)
+    : names_(names)
+    , authority_(authority)
+    , owns_ledger_(true)
+    , ledger_(names.add_ledger(files_max))
+{
+}
+
+Session::Session(NameSpace& names, Ref<OpenFiles> files, u64 ledger_bits)
+    : names_(names)
+    , authority_(MountAuthority::no)
+    , owns_ledger_(false)
+    , ledger_ { std::move(files), ledger_bits }
+{
+}
+
+Session::~Session()
+{
+    if (owns_ledger_)
+        names_.remove_ledger(ledger_.files);
+}
+
+Result<Ref<SharedRegion>> Session::region()
+{
+    auto const region = region_.lock();
+    if (!*region)
+        return Error::invalid;
+    return **region;
+}
+
+Result<std::string> Session::text_at(Span span)
+{
+    if (span.length > fskit::path_bytes_max)
+        return Error::name_too_long;
+    auto const region = TRY(this->region());
+    auto const bytes = TRY(region->at(span));
+    return std::string(reinterpret_cast<char const*>(bytes.data()), bytes.size());
+}
+
+Result<PathWalk> Session::walk_at(Span span, LastLink last)
+{
+    return PathWalk::begin(TRY(text_at(span)), last);
+}
+
+Result<void> Session::answer(Span span, std::span<std::byte const> bytes)
+{
+    auto const region = TRY(this->region());
+    auto const into = TRY(region->at(span));
+    if (into.size() < bytes.size())
+        return Error::too_big;
+    std::memcpy(into.data(), bytes.data(), bytes.size());
+    return {};
+}
+
+template <typename T, typename Ask>
+Result<T> Session::ask_at(PathWalk& walk, Ask ask)
+{
+    auto const mounts = names_.mounts();
+    return resolve<T>(*mounts, walk, ask);
+}
+
+Result<Session::Existing> Session::existing(PathWalk& walk, LastLink last)
+{
+    auto const ask = [&](At const& at) -> Result<Found<Existing>> {
+        auto const follows = last == LastLink::follow || walk.directory_required();
+        auto const found
+            = TRY(at.mount->stat(at.relative(), follows ? LastLink::follow : LastLink::keep));
+        if (auto const* const link = std::get_if<fskit::LinkMet>(&found))
+            return Found<Existing>(*link);
+        return Found<Existing>(Existing { std::get<FileStatus>(found), at.text });
+    };
+    auto existing = TRY(ask_at<Existing>(walk, ask));
+    if (walk.directory_required() && existing.status.kind != FileKind::directory)
+        return Error::not_directory;
+    return existing;
+}
+
+// Mount points stay, and "." is nobody's name.
+Result<void> Session::check_name_may_go(std::string_view path, PathEnding ending)
+{
+    if (ending == PathEnding::dot)
+        return Error::invalid;
+    return path == "/" || names_.mounts()->is_busy(path) ? Result<void>(Error::busy)
+                                                         : Result<void>();
+}
+
+Result<Vfs::Attach::Reply> Session::on(Vfs::Attach request)
+{
+    auto region = TRY(SharedRegion::map(std::move(request.region)));
+    auto held = make_ref<SharedRegion>(std::move(region));
+    region_.lock()->emplace(std::move(held));
+    return Vfs::Attach::Reply {};
+}
+
+Result<Vfs::Session::Reply> Session::on(Vfs::Session const& request)
+{
+    auto const files_max = request.files_max == 0 ? vfs_open_files_default : request.files_max;
+    auto session = authority_ == MountAuthority::yes
+        ? make_ref<Session>(names_, MountAuthority::no, files_max)
+        : make_ref<Session>(names_, ledger_.files, ledger_.bits);
+    return Vfs::Session::Reply { TRY(names_.objects().publish<Vfs>(std::move(session))) };
+}
+
+Result<Opened> Session::open_at(PathWalk& walk, Vfs::Open const& request, Handle const& region)
+{
+    auto const ask = [&](At const& at) {
+        return at.mount->open(at.relative(), request.flags, request.mode, region);
+    };
+    if (!walk.directory_required())
+        return ask_at<Opened>(walk, ask);
+    if (has(request.flags, OpenFlag::create))
+        return Error::is_directory;
+    TRY(existing(walk, LastLink::follow));
+    return ask_at<Opened>(walk, ask);
+}
+
+Result<Handle> Session::lend(Opened opened)
+{
+    return ledger_.files->lend(std::move(opened.file), names_.objects().port(), ledger_.bits);
+}
+
+Result<Vfs::Open::Reply> Session::on(Vfs::Open request)
+{
+    auto walk = TRY(walk_at(request.path, LastLink::follow));
+    auto const own = TRY(region());
+    TRY(ledger_.files->reserve());
+    auto opened = open_at(walk, request, request.region ? request.region : own->handle());
+    if (!opened) {
+        ledger_.files->cancel();
+        return opened.error();
+    }
+    auto const kind = opened->kind;
+    auto const size = opened->size;
+    return Vfs::Open::Reply { kind, size, TRY(lend(std::move(*opened))) };
+}
+
+Result<Vfs::Mkdir::Reply> Session::on(Vfs::Mkdir const& request)
+{
+    auto walk = TRY(walk_at(request.path, LastLink::keep));
+    TRY(ask_at<Done>(walk, [&](At const& at) -> Result<Found<Done>> {
+        if (at.relative().empty()) // a mount point is there, whatever is below it
+            return Error::exists;
+        return at.mount->mkdir(at.relative(), request.mode);
+    }));
+    return Vfs::Mkdir::Reply {};
+}
+
+Result<Vfs::Readdir::Reply> Session::on(Vfs::Readdir const& request)
+{
+    auto walk = TRY(walk_at(request.path, LastLink::follow));
+    auto const region = TRY(this->region());
+    auto const into = TRY(region->at(request.answer));
+    auto const mounts = names_.mounts();
+    auto const ask = [&](At const& at) -> Result<Found<u32>> {
+        if ((request.cookie & mount_cookie_bit) == 0) {
+            auto found = TRY(at.mount->readdir(at.relative(), request.cookie, into));
+            auto const* const bytes = std::get_if<u32>(&found);
+            if (!bytes || *bytes != 0)
+                return found;
+        }
+        return Found<u32>(TRY(list_mount_points(*mounts, at, request.cookie, into)));
+    };
+    return Vfs::Readdir::Reply { TRY(resolve<u32>(*mounts, walk, ask)) };
+}
+
+Result<Vfs::Stat::Reply> Session::on(Vfs::Stat const& request)
+{
+    auto walk = TRY(walk_at(request.path, request.last));
+    auto const found = TRY(existing(walk, request.last));
+    TRY(answer(request.answer, std::as_bytes(std::span(&found.status, 1))));
+    return Vfs::Stat::Reply {};
+}
+
+Result<Vfs::Unlink::Reply> Session::on(Vfs::Unlink const& request)
+{
+    auto walk = TRY(walk_at(request.path, LastLink::keep));
+    if (walk.directory_required() && request.kind == RemoveKind::file) {
+        TRY(existing(walk, LastLink::follow)); // "f/" -> not_directory
+        return Error::is_directory;
+    }
+    TRY(ask_at<Done>(walk, [&](At const& at) -> Result<Found<Done>> {
+        TRY(check_name_may_go(at.text, walk.ending()));
+        return at.mount->unlink(at.relative(), request.kind);
+    }));
+    return Vfs::Unlink::Reply {};
+}
+
+Result<Vfs::Rename::Reply> Session::on(Vfs::Rename const& request)
+{
+    auto from = TRY(walk_at(request.from, LastLink::keep));
+    auto to = TRY(walk_at(request.to, LastLink::keep));
+    auto const mounts = names_.mounts();
+    // "f/" names a directory; whether it does is looked at on a walk of its own.
+    if (auto named = from; from.directory_required() || to.directory_required()) {
+        if (TRY(existing(named, LastLink::keep)).status.kind != FileKind::directory)
+            return Error::not_directory;
+    }
+    for (;;) { // ends: each round follows one of at most 40 symlinks
+        auto const pair = TRY(locate_pair(*mounts, from, to));
+        TRY(check_name_may_go(pair.from.text, from.ending()));
+        TRY(check_name_may_go(pair.to.text, to.ending()));
+        auto const met = TRY(pair.from.mount->rename(pair.from.relative(), pair.to.relative()));
+        if (!met)
+            return Vfs::Rename::Reply {};
+        TRY(met->in_to ? follow(to, pair.to, met->link) : follow(from, pair.from, met->link));
+    }
+}
+
+Result<Vfs::Readlink::Reply> Session::on(Vfs::Readlink const& request)
+{
+    auto walk = TRY(walk_at(request.path, LastLink::keep));
+    auto const text = TRY(
+        ask_at<std::string>(walk, [](At const& at) { return at.mount->readlink(at.relative()); }));
+    TRY(answer(request.answer, bytes_of(text)));
+    return Vfs::Readlink::Reply { static_cast<u32>(text.size()) };
+}
+
+Result<Vfs::Symlink::Reply> Session::on(Vfs::Symlink const& request)
+{
+    auto walk = TRY(walk_at(request.path, LastLink::keep));
+    auto const text = TRY(text_at(request.text));
+    if (text.empty() || text.find('\0') != std::string::npos)
+        return Error::invalid;
+    if (walk.directory_required())
+        return Error::not_found;
+    TRY(ask_at<Done>(walk, [&](At const& at) -> Result<Found<Done>> {
+        if (at.relative().empty())
+            return Error::exists;
+        return at.mount->symlink(at.relative(), text);
+    }));
+    return Vfs::Symlink::Reply {};
+}
+
+Result<Vfs::Statfs::Reply> Session::on(Vfs::Statfs const& request)
+{
+    auto walk = TRY(walk_at(request.path, LastLink::follow));
+    auto const found = TRY(existing(walk, LastLink::follow));
+    auto const mount = names_.mounts()->find(found.path);
+    if (!mount)
+        return Error::unavailable;
+    auto const status = TRY((*mount)->statfs());
+    TRY(answer(request.answer, std::as_bytes(std::span(&status, 1))));
+    return Vfs::Statfs::Reply {};
+}
+
+Result<Vfs::Resolve::Reply> Session::on(Vfs::Resolve const& request)
+{
+    auto walk = TRY(walk_at(request.path, LastLink::follow));
+    auto const found = TRY(existing(walk, LastLink::follow));
+    TRY(answer(request.answer, bytes_of(found.path)));
+    return Vfs::Resolve::Reply { static_cast<u32>(found.path.size()), found.status.kind };
+}
+
+Result<Vfs::Mounts::Reply> Session::on(Vfs::Mounts const& request)
+{
+    auto const text = NameSpace::text_of(*names_.mounts());
+    TRY(answer(request.answer, bytes_of(text)));
+    return Vfs::Mounts::Reply { static_cast<u32>(text.size()) };
+}
+
+// Where the path really leads. Its last name need not be there: the mount point shows in listings
+// all the same. Nor is anybody asked for the first mount, or for one that takes another's place.
+Result<std::string> Session::path_to_mount(PathWalk walk)
+{
+    auto const question = walk.next();
+    auto text = walk.text(question.count);
+    auto const mount = names_.mounts()->find(text);
+    if (question.whole && (!mount || (*mount)->path == text))
+        return text;
+    auto const found = existing(walk, LastLink::follow);
+    if (found && found->status.kind != FileKind::directory)
+        return Error::not_directory;
+    if (found)
+        return found->path;
+    auto const reached = walk.next();
+    if (found.error() != Error::not_found || !reached.whole)
+        return found.error();
+    return walk.text(reached.count);
+}
+
+Result<Vfs::Mount::Reply> Session::on(Vfs::Mount request)
+{
+    if (authority_ != MountAuthority::yes)
+        return Error::no_rights;
+    auto const path = TRY(path_to_mount(TRY(walk_at(request.path, LastLink::follow))));
+    if (!request.directory)
+        return Error::invalid;
+    TRY(names_.mount({ .path = path,
+                         .type = std::string(request.type.view()),
+                         .read_only = (request.flags & 1) != 0 },
+        Client<protocol::Directory>(std::move(request.directory))));
+    return Vfs::Mount::Reply {};
+}
+
+Result<Vfs::Unmount::Reply> Session::on(Vfs::Unmount const& request)
+{
+    if (authority_ != MountAuthority::yes)
+        return Error::no_rights;
+    auto walk = TRY(walk_at(request.path, LastLink::follow));
+    TRY(names_.unmount(walk.text(walk.next().count)));
+    return Vfs::Unmount::Reply {};
+}
+
+} // namespace gemel::vfs

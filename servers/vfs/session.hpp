@@ -1,0 +1,80 @@
+// One program's session: its region, its open files, and the Vfs protocol over the shared mounts.
+#pragma once
+
+#include "servers/protocols/vfs.hpp"
+#include "servers/vfs/name_space.hpp"
+#include "servers/vfs/path_walk.hpp"
+#include "servers/vfs/resolve.hpp"
+
+namespace gemel::vfs {
+
+// Whether a session may change the mounts: only the one behind the service's own port.
+enum class MountAuthority : u8 { no, yes };
+
+class Session {
+public:
+    using Vfs = protocol::Vfs;
+
+    // A program's first session.
+    Session(NameSpace& names, MountAuthority authority, u32 files_max);
+    // A further one of the same program: they share the bound on open files.
+    Session(NameSpace& names, Ref<OpenFiles> files, u64 ledger_bits);
+    Session(Session const&) = delete;
+    Session& operator=(Session const&) = delete;
+    // What it holds open is closed when no session shares it any more.
+    ~Session();
+
+    Result<Vfs::Attach::Reply> on(Vfs::Attach request);
+    Result<Vfs::Session::Reply> on(Vfs::Session const& request);
+    Result<Vfs::Open::Reply> on(Vfs::Open request);
+    Result<Vfs::Mkdir::Reply> on(Vfs::Mkdir const& request);
+    Result<Vfs::Readdir::Reply> on(Vfs::Readdir const& request);
+    Result<Vfs::Stat::Reply> on(Vfs::Stat const& request);
+    Result<Vfs::Unlink::Reply> on(Vfs::Unlink const& request);
+    Result<Vfs::Rename::Reply> on(Vfs::Rename const& request);
+    Result<Vfs::Readlink::Reply> on(Vfs::Readlink const& request);
+    Result<Vfs::Symlink::Reply> on(Vfs::Symlink const& request);
+    Result<Vfs::Statfs::Reply> on(Vfs::Statfs const& request);
+    Result<Vfs::Resolve::Reply> on(Vfs::Resolve const& request);
+    Result<Vfs::Mounts::Reply> on(Vfs::Mounts const& request);
+    Result<Vfs::Mount::Reply> on(Vfs::Mount request);
+    Result<Vfs::Unmount::Reply> on(Vfs::Unmount const& request);
+
+private:
+    using At = Located<Mount>;
+
+    Result<Ref<SharedRegion>> region();
+    // The text of a span, copied: the program may change its region at any time.
+    Result<std::string> text_at(Span span);
+    Result<PathWalk> walk_at(Span span, LastLink last);
+    Result<void> answer(Span span, std::span<std::byte const> bytes);
+    // Runs ask(At const&) -> Result<Found<T>> where the path leads.
+    template <typename T, typename Ask>
+    Result<T> ask_at(PathWalk& walk, Ask ask);
+    // What is there; not_directory when the path ends in '/' and it is something else.
+    struct Existing {
+        FileStatus status;
+        std::string path;
+    };
+    Result<Existing> existing(PathWalk& walk, LastLink last);
+    Result<void> check_name_may_go(std::string_view path, fskit::PathEnding ending);
+    Result<Handle> lend(Opened opened);
+    Result<Opened> open_at(PathWalk& walk, Vfs::Open const& request, Handle const& region);
+    Result<std::string> path_to_mount(PathWalk walk);
+
+    NameSpace& names_;
+    MountAuthority const authority_;
+    bool const owns_ledger_;
+    NameSpace::Ledger const ledger_;
+    Guarded<std::optional<Ref<SharedRegion>>> region_;
+};
+
+static_assert(Serves<Session, protocol::Vfs>);
+
+// Adds to `entries` the mount points in `directory` that its file system does not list itself; a
+// cookie with bit 63 set is a mount's. See listing.cpp.
+inline constexpr u64 mount_cookie_bit = u64 { 1 } << 63;
+Result<u32> list_mount_points(
+    Mounts const& mounts, Located<Mount> const& directory, u64 cookie, std::span<std::byte> into);
+
+} // namespace gemel::vfs
