@@ -8,7 +8,7 @@ export GEMEL_ROOT=$root
 cd "$root" || exit 2
 
 parts=(packages layout tidy docs hosted system-hosted terminal gdb asan system-asan
-    x86_64 system-x86_64 iso arm64 system-arm64 size)
+    x86_64 native-x86_64 system-x86_64 iso arm64 native-arm64 system-arm64 size)
 long_parts=(tsan campaign)
 
 usage() {
@@ -105,6 +105,9 @@ part_asan() {
 part_system-asan() {
     counted "system tests under ASan and UBSan" python3 tests/system/run.py --face hosted --preset hosted-asan
 }
+
+part_native-x86_64() { counted "kernel tests on x86_64" python3 tests/native/run.py kernel --face x86_64; }
+part_native-arm64() { counted "kernel tests on arm64" python3 tests/native/run.py kernel --face arm64; }
 
 part_x86_64() {
     check "build of x86_64" in_shell build x86_64

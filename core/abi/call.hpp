@@ -1,5 +1,5 @@
 // The system calls: the one list. Numbers, argument names and results; stubs, wrappers, the trace
-// printer, the fuzzer and the documentation test are derived from it (DESIGN section 2.1).
+// printer, the fuzzer and the documentation test are derived from it (docs/calls).
 //
 // Every call passes the same registers, in the same order, on every machine:
 //   words 0..7    x86_64 rdi rsi rdx r10 r8 r9 r12 r13     arm64 x0..x7

@@ -1,5 +1,5 @@
 // Broker operations: the one table. A broker is a capability to a kernel-served port; calling it
-// (port_receive with the call flag) runs the operation in the same trap (DESIGN section 2.4).
+// (port_receive with the call flag) runs the operation in the same trap (docs/brokers).
 // w0 broker, w1 tag with the operation's number, w2..w7 arguments; results from w2.
 // The table's handle columns are the whole access policy.
 //

@@ -18,6 +18,8 @@ def functions(text):
         while end < len(lines) and not lines[end].startswith(match[1] + "}"):
             end += 1
         head = lines[index - 1].strip()
+        if "requires" in " ".join(lines[max(0, index - 5) : index]):
+            continue  # a concept
         # A switch that only translates is a table: its labels do not count.
         labels = sum(line.lstrip().startswith("case ") for line in lines[index:end])
         yield end - index + 1 - labels, index, head

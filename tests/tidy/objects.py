@@ -9,8 +9,9 @@ import subprocess
 WRITABLE = re.compile(r"^\.(data|bss|tdata|tbss)(\.(?!rel\.ro).*)?$")
 # Folders of the build whose objects are the kernel's or a task's own.
 FOLDERS = ("core", "servers", "examples")
-# What the compiler itself emits for a debugger or for a reference, never written.
-ALLOWED = re.compile(r"^(DW\.ref\.|_ZGR.*const)")
+# Never written: what the compiler emits for a reference, and constant tables that hold addresses, which it puts
+# into a writable section for the linker to relocate.
+ALLOWED = re.compile(r"^(DW\.ref\.|_ZGR.*const|gemel::(operations|calls)$)")
 
 
 def objects(build):
