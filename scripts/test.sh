@@ -112,12 +112,23 @@ part_native-arm64() { counted "kernel tests on arm64" python3 tests/native/run.p
 part_x86_64() {
     check "build of x86_64" in_shell build x86_64
     counted "the kernel on x86_64" python3 tests/native/run.py kernel --face x86_64
+    counted "address spaces on x86_64" python3 tests/native/run.py spaces --face x86_64
     counted "the kernel on an old x86_64" python3 tests/native/run.py kernel --face x86_64 --cpu qemu64
 }
 part_system-x86_64() { counted "system tests on x86_64" python3 tests/system/run.py --face x86_64; }
 part_arm64() {
     check "build of arm64" in_shell build arm64
+    local cpu gic
     counted "the kernel on arm64" python3 tests/native/run.py kernel --face arm64
+    counted "address spaces on arm64" python3 tests/native/run.py spaces --face arm64
+    for cpu in cortex-a53 cortex-a72 max; do
+        for gic in 2 3; do
+            counted "the kernel on a $cpu, GICv$gic" python3 tests/native/run.py kernel --face arm64 \
+                --cpu "$cpu" --machine "gic-version=$gic"
+        done
+    done
+    counted "the kernel entered at EL2" python3 tests/native/run.py kernel --face arm64 \
+        --machine gic-version=3,virtualization=on
 }
 part_system-arm64() { counted "system tests on arm64" python3 tests/system/run.py --face arm64; }
 part_iso() { counted "the ISO under BIOS and UEFI" python3 tests/system/iso.py; }

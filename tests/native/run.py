@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""tests/native/run.py kernel|bench --face x86_64|arm64: builds a boot bundle with that program as init
-and boots the native kernel on it. `kernel` ends with `N passed, M failed, 0 skipped` and fails like the
+"""tests/native/run.py kernel|spaces|bench --face x86_64|arm64: builds a boot bundle with that program as init
+and boots the native kernel on it. `kernel` and `spaces` end with `N passed, M failed, 0 skipped` and fail like the
 program; `bench` prints one figure a line, counted with QEMU's instruction clock."""
 import argparse
 import os
@@ -46,11 +46,13 @@ def boot(face, program, more):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("program", choices=["kernel", "bench"])
+    parser.add_argument("program", choices=["kernel", "spaces", "bench"])
     parser.add_argument("--face", choices=sorted(MACHINES), default="x86_64")
     parser.add_argument("--cpu", help="QEMU's name of the processor (default max)")
+    parser.add_argument("--machine", help="more of QEMU's machine: gic-version=3")
     options = parser.parse_args()
     more = ["-cpu", options.cpu] if options.cpu else []
+    more += ["-machine", options.machine] if options.machine else []
     if options.program == "bench":
         more += ["-icount", "shift=0"]
     output = boot(options.face, options.program, more)
