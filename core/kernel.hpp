@@ -231,7 +231,7 @@ private:
     // boot/boot.cpp
     bool take_memory(BootInfo const& info);
     bool start_init(BootInfo const& info);
-    u64 map_bundle(Task& init, BootInfo const& info);
+    u64 map_bundle(Task& init, Startup& startup, BootInfo const& info);
     bool fill_startup(Task& init, Startup& startup, BootInfo const& info);
     bool load_elf(Task& task, std::span<u8 const> file, u64& entry);
     bool load_window(Task& task, std::span<u8 const> file, u64 segment_at, u64 window);

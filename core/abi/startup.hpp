@@ -44,7 +44,8 @@ struct Startup {
 static_assert(sizeof(Startup) <= page_bytes);
 
 // init's capabilities, made by the kernel: "task-self" (its own task), "broker-task", "broker-mm",
-// "broker-phys", "broker-irq", "broker-pio", "broker-sched", "broker-audit", "broker-machine".
+// "broker-phys", "broker-irq", "broker-pio", "broker-sched", "broker-audit", "broker-machine", and
+// "bundle" for each region of the boot bundle in their order.
 // Its boot arguments (kernel command line, `key=value` words) are its variables.
 
 } // namespace gemel

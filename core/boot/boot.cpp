@@ -140,8 +140,9 @@ bool Kernel::boot(BootInfo const& info)
     return true;
 }
 
-// The bundle, read-only, over as many regions as it needs, one after the other.
-u64 Kernel::map_bundle(Task& init, BootInfo const& info)
+// The bundle, read-only, over as many regions as it needs, one after the other; init gets a
+// capability to each, in this order.
+u64 Kernel::map_bundle(Task& init, Startup& startup, BootInfo const& info)
 {
     auto const pages = align_up<u64>(info.bundle_bytes, page_bytes) / page_bytes;
     u64 begin = 0;
@@ -156,6 +157,9 @@ u64 Kernel::map_bundle(Task& init, BootInfo const& info)
         if (address == 0 || !region_map(init, address, *row, static_cast<u16>(VmFlag::read)))
             return 0;
         begin = begin == 0 ? address : begin;
+        if (startup.capability_count == startup_capabilities_max)
+            return 0;
+        add_capability(startup, "bundle", handle_of(*row));
     }
     return begin;
 }
@@ -202,7 +206,6 @@ bool Kernel::start_init(BootInfo const& info)
         && !load_elf(
             *init, bundle_find({ bundle, info.bundle_bytes }, "gemel/servers/init"), entry))
         return false;
-    auto const bundle_address = map_bundle(*init, info);
     auto* startup_leaf = region_new(*init, 1);
     auto* stack_leaf = region_new(*init, init_stack_pages);
     auto* startup_row
@@ -214,7 +217,7 @@ bool Kernel::start_init(BootInfo const& info)
     auto& startup = *::new (machine_.at_physical(machine_.entry_target(startup_leaf[0]))) Startup;
     if (!fill_startup(*init, startup, info))
         return false;
-    startup.bundle_address = bundle_address;
+    startup.bundle_address = map_bundle(*init, startup, info);
     auto const startup_address = free_address(*init);
     if (!region_map(*init, startup_address, *startup_row, static_cast<u16>(VmFlag::read)))
         return false;

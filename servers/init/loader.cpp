@@ -1,0 +1,137 @@
+#include "servers/init/loader.hpp"
+
+#include <gemel/arch/program.hpp>
+
+#include <algorithm>
+#include <cstring>
+
+namespace gemel::init {
+
+namespace {
+
+constexpr std::string_view bundle_prefix = "/gemel/";
+
+bool writable(ProgramWindow const& window)
+{
+    return (window.access & static_cast<u16>(VmFlag::write)) != 0;
+}
+
+Result<Handle> filled(ProgramWindow const& window)
+{
+    auto region = TRY(FreshRegion::create(window.pages));
+    std::memcpy(region.bytes() + window.offset, window.file.data(), window.file.size());
+    return region.release();
+}
+
+// Strings one after the other, each ended by NUL.
+Result<void> append(Startup& startup, std::string_view text)
+{
+    if (text.size() + 1 > startup_text_max - startup.text_bytes)
+        return Error::too_big;
+    std::memcpy(startup.text.data() + startup.text_bytes, text.data(), text.size());
+    startup.text_bytes += static_cast<u32>(text.size() + 1);
+    return {};
+}
+
+} // namespace
+
+// Read-only parts of a bundle program are made once; they last as long as init does.
+Result<std::vector<Loader::Shared> const*> Loader::shared_windows(
+    std::string const& path, ProgramFile const& program)
+{
+    auto const known = shared_.find(path);
+    if (known != shared_.end())
+        return &known->second;
+    std::vector<Shared> windows;
+    for (auto const& window : program.windows) {
+        if (!writable(window))
+            windows.push_back({ window.address, window.access, TRY(filled(window)) });
+    }
+    return &shared_.emplace(path, std::move(windows)).first->second;
+}
+
+Result<Loader::Place> Loader::place_program(Task& task, Launch const& launch)
+{
+    ProgramRules const rules {
+        .machine = arch::elf_machine, .begin = task.begin(), .end = task.end() - program_bytes_max
+    };
+    auto const program = TRY(read_program(launch.file, rules));
+    if (!program.linked.empty()) {
+        auto const entry = arch::linked_program(program.linked);
+        return entry ? Result(Place { entry, task.begin() }) : Error::not_found;
+    }
+    bool const share = launch.path.starts_with(bundle_prefix);
+    if (share) {
+        for (auto const& window : *TRY(shared_windows(launch.path, program)))
+            TRY(task.map_shared(window.address, window.region, window.access));
+    }
+    for (auto const& window : program.windows) {
+        if (!share || writable(window))
+            TRY(task.map(window.address, TRY(filled(window)), window.access));
+    }
+    return Place { program.entry, program.windows.back().address + region_bytes_max };
+}
+
+Result<void> Loader::place_bundle(Task& task, Place& place, Startup& startup)
+{
+    startup.bundle_address = place.free;
+    startup.bundle_bytes = own_.bundle_bytes;
+    for (auto const& region : bundle_) {
+        TRY(task.map_shared(place.free, region, static_cast<u16>(VmFlag::read)));
+        place.free += region_bytes_max;
+    }
+    return {};
+}
+
+Result<void> Loader::fill(Startup& startup, Task& task, Launch& launch)
+{
+    startup.task_id = task.id();
+    startup.acpi_rsdp = own_.acpi_rsdp;
+    startup.device_tree = own_.device_tree;
+    startup.device_tree_bytes = own_.device_tree_bytes;
+    startup.boot_ns = own_.boot_ns;
+    startup.argument_count = static_cast<u32>(launch.arguments.size());
+    startup.variable_count = static_cast<u32>(launch.variables.size());
+    for (auto const& argument : launch.arguments)
+        TRY(append(startup, argument));
+    for (auto const& variable : launch.variables)
+        TRY(append(startup, variable));
+    if (launch.capabilities.size() > startup_capabilities_max)
+        return Error::too_big;
+    for (auto& given : launch.capabilities) {
+        auto& entry = startup.capabilities[startup.capability_count++];
+        std::memcpy(
+            entry.name, given.name.data(), std::min(given.name.size(), sizeof entry.name - 1));
+        entry.handle = TRY(task.give(std::move(given.handle)));
+    }
+    return {};
+}
+
+// Below the stack lies the window of the startup page, of which all but that page is empty: a stack
+// that grows too far faults.
+Result<Task> Loader::load(Launch launch, Handle fault_port)
+{
+    auto task = TRY(Task::create(makers_, launch.quota, launch.name));
+    auto place = TRY(place_program(task, launch));
+    auto page = TRY(FreshRegion::create(1));
+    auto& startup = *::new (page.bytes()) Startup;
+    if (launch.sees_bundle)
+        TRY(place_bundle(task, place, startup));
+    auto const startup_address = place.free;
+    startup.stack_base = place.free + region_bytes_max;
+    startup.stack_bytes = launch.stack_pages * page_bytes;
+    startup.address_begin = place.free + 2 * region_bytes_max;
+    startup.address_end = task.end();
+    TaskBroker::ThreadStart const start { .entry = place.entry,
+        .stack_top = startup.stack_base + startup.stack_bytes,
+        .argument = startup_address,
+        .priority = launch.priority };
+    auto stack = TRY(FreshRegion::create(launch.stack_pages));
+    TRY(task.map(startup.stack_base, stack.release(), VmFlag::read | VmFlag::write));
+    TRY(fill(startup, task, launch));
+    TRY(task.map(startup_address, page.release(), static_cast<u16>(VmFlag::read)));
+    TRY(task.set_thread(start, std::move(fault_port)));
+    return task;
+}
+
+} // namespace gemel::init

@@ -1,0 +1,97 @@
+#include "servers/init/process_table.hpp"
+
+#include "servers/rt/text.hpp"
+
+namespace gemel::init {
+
+namespace {
+
+constexpr u8 fault_status = 128 + 11;
+
+std::string_view fault_name(u64 tag)
+{
+    switch (static_cast<FaultKind>(tag >> 16 & 0xFF)) {
+    case FaultKind::page:
+        return "memory fault";
+    case FaultKind::illegal_instruction:
+        return "illegal instruction";
+    case FaultKind::arithmetic:
+        return "arithmetic fault";
+    case FaultKind::breakpoint:
+        return "breakpoint";
+    case FaultKind::alignment:
+        return "misaligned access";
+    case FaultKind::other:
+        return "fault";
+    }
+    return "fault";
+}
+
+} // namespace
+
+Result<ProcessTable::Number> ProcessTable::launch(Launch launch, EndHandler ended)
+{
+    if (processes_.size() == processes_max)
+        return Error::too_big;
+    auto const number = next_;
+    auto fault_port = TRY(port_.badged(badge_bit | number, Right::call | Right::derive));
+    auto name = launch.name;
+    auto task = TRY(loader_.load(std::move(launch), std::move(fault_port)));
+    TRY(task.run());
+    ++next_;
+    processes_.emplace(number, Process { std::move(task), std::move(name), std::move(ended) });
+    return number;
+}
+
+void ProcessTable::kill(Number number, u8 status)
+{
+    end(number, { EndReason::killed, status });
+}
+
+u32 ProcessTable::task_of(Number number) const
+{
+    auto const found = processes_.find(number);
+    return found == processes_.end() ? 0 : found->second.task.id();
+}
+
+void ProcessTable::end(Number number, ProcessEnd const& how)
+{
+    auto found = processes_.extract(number);
+    if (!found)
+        return;
+    auto ended = std::move(found.mapped().ended);
+    found = {}; // the task is gone before anybody hears of it
+    ended(how);
+}
+
+void ProcessTable::report_fault(Process const& process, u64 tag, system::Words const& words) const
+{
+    auto const kind = fault_name(tag);
+    auto line = concatenate("gemel: ", process.name, " (task ", process.task.id(), "): ", kind);
+    if (static_cast<FaultKind>(tag >> 16 & 0xFF) == FaultKind::page)
+        line += concatenate(" at ", Hexadecimal { words[1] });
+    line += concatenate(
+        ", instruction ", Hexadecimal { words[0] }, ", code ", Hexadecimal { words[2] }, "\n");
+    system::debug_print(line);
+}
+
+bool ProcessTable::on_message(u64 badge, u64 tag, system::Words const& words)
+{
+    auto const operation = tag & 0xFFFF;
+    bool const exit = operation == static_cast<u64>(KernelTag::exit);
+    bool const fault = operation == static_cast<u64>(KernelTag::fault);
+    if ((badge & badge_bit) == 0 || (!exit && !fault))
+        return false;
+    auto const number = badge & ~badge_bit;
+    auto const found = processes_.find(number);
+    if (found == processes_.end())
+        return true;
+    if (fault)
+        report_fault(found->second, tag, words);
+    end(number,
+        fault ? ProcessEnd { EndReason::faulted, fault_status }
+              : ProcessEnd { EndReason::exited, static_cast<u8>(words[0]) });
+    return true;
+}
+
+} // namespace gemel::init

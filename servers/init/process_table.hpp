@@ -1,0 +1,61 @@
+// What runs, and how it ends. A process's faults and its exit arrive as calls to init's port, with
+// the process's number as the badge.
+#pragma once
+
+#include "servers/init/loader.hpp"
+#include "servers/rt/message.hpp"
+
+#include <functional>
+
+namespace gemel::init {
+
+inline constexpr usize processes_max = 240;
+
+enum class EndReason : u8 { exited, faulted, killed };
+
+struct ProcessEnd {
+    EndReason reason = EndReason::exited;
+    u8 status = 0; // a fault is 128 + 11
+};
+
+using EndHandler = std::move_only_function<void(ProcessEnd const&)>;
+
+class ProcessTable {
+public:
+    using Number = u64;
+
+    // `port` is where faults and exits arrive; it must outlive the table.
+    ProcessTable(Loader& loader, Handle const& port)
+        : loader_(loader)
+        , port_(port)
+    {
+    }
+
+    // Runs it. `ended` is called once, when nothing is left of the process; it may launch another.
+    Result<Number> launch(Launch launch, EndHandler ended);
+    // Of one that has ended: nothing happens.
+    void kill(Number number, u8 status);
+    // 0 when it has ended.
+    u32 task_of(Number number) const;
+    usize count() const { return processes_.size(); }
+
+    // True: the message was a fault or an exit of a process, and is dealt with.
+    bool on_message(u64 badge, u64 tag, system::Words const& words);
+
+private:
+    static constexpr u64 badge_bit = 1ull << 62; // no object of init's has such a badge
+    struct Process {
+        Task task;
+        std::string name;
+        EndHandler ended;
+    };
+    void end(Number number, ProcessEnd const& how);
+    void report_fault(Process const& process, u64 tag, system::Words const& words) const;
+
+    Loader& loader_;
+    Handle const& port_;
+    std::map<Number, Process> processes_;
+    Number next_ = 1;
+};
+
+} // namespace gemel::init

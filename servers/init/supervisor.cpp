@@ -1,0 +1,587 @@
+#include "servers/init/supervisor.hpp"
+
+#include "servers/init/boot_words.hpp"
+#include "servers/init/start_order.hpp"
+#include "servers/init/vfs_session.hpp"
+
+#include <algorithm>
+
+namespace gemel::init {
+
+namespace {
+
+using protocol::LogLevel;
+using State = protocol::ServiceState;
+
+constexpr u64 second_ns = 1'000'000'000;
+constexpr usize services_file_bytes_max = 64 * 1024;
+constexpr std::string_view services_path = "/etc/services.toml";
+constexpr std::string_view command_variable = "GEMEL_COMMAND";
+constexpr std::string_view verbose_variable = "GEMEL_VERBOSE";
+constexpr Rights client_rights = Right::call | Right::send | Right::derive;
+
+Deadline soon()
+{
+    return Deadline::after_ms(worker_call_ms);
+}
+
+// One line, in the pieces that the log takes.
+void write_log(Client<protocol::Log> const& log, LogLevel level, std::string_view line)
+{
+    constexpr usize piece_bytes = sizeof(protocol::Log::Write::text);
+    for (;;) {
+        auto const piece = line.substr(0, piece_bytes);
+        if (!log.call(protocol::Log::Write { level, piece }, soon()) || piece.size() < piece_bytes)
+            return;
+        line.remove_prefix(piece_bytes);
+    }
+}
+
+bool depends(Service const& service, std::string_view name)
+{
+    return std::find(service.dependencies.begin(), service.dependencies.end(), name)
+        != service.dependencies.end();
+}
+
+bool takes(Service const& service, std::string_view from)
+{
+    return std::any_of(service.ports.begin(), service.ports.end(),
+        [&](auto const& port) { return port.from == from; });
+}
+
+std::string_view reason_name(EndReason reason)
+{
+    switch (reason) {
+    case EndReason::exited:
+        return "ended with status ";
+    case EndReason::faulted:
+        return "faulted, status ";
+    case EndReason::killed:
+        return "was stopped, status ";
+    }
+    return "";
+}
+
+} // namespace
+
+Supervisor::Supervisor(SupervisorWorld const& world)
+    : world_(world)
+{
+}
+
+void Supervisor::say(LogLevel level, std::string line)
+{
+    if (level >= LogLevel::warn)
+        system::debug_print(concatenate("gemel: ", line, '\n'));
+    world_.worker.post([this, level, line = std::move(line)] {
+        if (own_log_)
+            write_log(own_log_, level, line);
+    });
+}
+
+Supervisor::Instance* Supervisor::find(std::string_view name)
+{
+    for (auto const& instance : instances_) {
+        if (instance->service.name == name)
+            return instance.get();
+    }
+    return nullptr;
+}
+
+bool Supervisor::runs(std::string_view name)
+{
+    auto const* const instance = find(name);
+    return instance && instance->state == State::running;
+}
+
+// --- declaring and queueing ---
+
+void Supervisor::declare(std::vector<Service> services)
+{
+    for (auto& service : services) {
+        if (auto* const instance = find(service.name)) {
+            instance->service = std::move(service); // for its next start
+        } else {
+            instances_.push_back(std::make_unique<Instance>());
+            instances_.back()->service = std::move(service);
+        }
+    }
+}
+
+void Supervisor::queue(Instance& instance)
+{
+    auto const& name = instance.service.name;
+    if (std::find(waiting_.begin(), waiting_.end(), name) == waiting_.end())
+        waiting_.push_back(name);
+}
+
+void Supervisor::queue_with_dependencies(Instance& instance)
+{
+    std::vector<Service> all;
+    for (auto const& other : instances_)
+        all.push_back(other->service);
+    // Every service that it needs, directly or not, in an order that works.
+    std::vector<std::string_view> needed { instance.service.name };
+    for (usize i = 0; i < needed.size(); ++i) {
+        if (auto const* const one = find(needed[i])) {
+            for (auto const& name : one->service.dependencies) {
+                if (std::find(needed.begin(), needed.end(), name) == needed.end())
+                    needed.push_back(name);
+            }
+        }
+    }
+    for (auto const index : start_order(all).order) {
+        auto const& name = all[index].name;
+        if (std::find(needed.begin(), needed.end(), name) != needed.end() && !runs(name))
+            queue(*find(name));
+    }
+    if (std::find(waiting_.begin(), waiting_.end(), instance.service.name) == waiting_.end())
+        queue(instance); // it has no working order: starting it says why
+}
+
+void Supervisor::boot(std::vector<Service> services)
+{
+    for (auto const& problem : start_order(services).problems)
+        say(LogLevel::error, problem);
+    for (auto const index : start_order(services).order) {
+        auto const& service = services[index];
+        if (service.auto_start && !service.after_mounts)
+            waiting_.push_back(service.name);
+    }
+    declare(std::move(services));
+    start_next();
+}
+
+// --- starting ---
+
+void Supervisor::start_next()
+{
+    while (!starting_ && !shutting_down_ && !waiting_.empty()) {
+        auto* const instance = find(waiting_.front());
+        if (instance && instance->state != State::running) {
+            starting_ = true;
+            instance->state = State::starting;
+            gather(*instance);
+        } else {
+            waiting_.pop_front();
+        }
+    }
+    if (waiting_.empty() && !starting_ && !shutting_down_)
+        all_started();
+}
+
+// What other servers must be asked for is asked by the worker.
+void Supervisor::gather(Instance& instance)
+{
+    auto const& service = instance.service;
+    auto const client_of = [&](std::string_view name, bool wanted) {
+        auto const* const other = wanted && runs(name) ? find(name) : nullptr;
+        return other ? other->client.derive(client_rights).value_or(Handle()) : Handle();
+    };
+    Client<protocol::Log> log(client_of("log", service.name != "log"));
+    Client<protocol::Vfs> vfs(client_of("vfs", takes(service, "vfs")));
+    world_.worker.post(
+        [this, name = service.name, log = std::move(log), vfs = std::move(vfs)]() mutable {
+            Gathered gathered_now;
+            if (log) {
+                auto opened = log.call(protocol::Log::Open { std::string_view(name) }, soon());
+                if (opened)
+                    gathered_now.log = std::move(opened->log);
+            }
+            if (vfs) {
+                auto session = vfs.call(protocol::Vfs::Session {}, soon());
+                if (session)
+                    gathered_now.vfs = std::move(session->vfs);
+            }
+            world_.worker.hand_back([this, name, got = std::move(gathered_now)]() mutable {
+                gathered(name, std::move(got));
+            });
+        });
+}
+
+void Supervisor::gathered(std::string const& name, Gathered got)
+{
+    starting_ = false;
+    waiting_.pop_front();
+    auto* const instance = find(name);
+    if (instance && instance->state == State::starting && !shutting_down_) {
+        auto const outcome = start(*instance, std::move(got));
+        if (!outcome) {
+            instance->state = State::failed;
+            say(LogLevel::error, concatenate("service ", name, " cannot start: ", outcome.error()));
+        }
+        answer_waiters(*instance, outcome);
+    }
+    start_next();
+}
+
+void Supervisor::answer_waiters(Instance& instance, Result<void> const& outcome)
+{
+    for (auto& waiter : std::exchange(instance.waiters, {})) {
+        if (outcome)
+            (void)waiter.reply(Init::StartService::Reply {});
+        else
+            (void)waiter.reply(outcome.error());
+    }
+}
+
+Result<void> Supervisor::start(Instance& instance, Gathered got)
+{
+    auto const& service = instance.service;
+    for (auto const& name : service.dependencies) {
+        if (!runs(name)) {
+            say(LogLevel::warn, concatenate("service ", service.name, " needs ", name));
+            return Error::unavailable;
+        }
+    }
+    Handle port(TRY(system::port_allocate()));
+    auto client = TRY(port.derive(client_rights));
+    Launch launch { .name = service.name,
+        .path = service.binary,
+        .file = TRY(world_.bundle.file(service.binary)),
+        .arguments = TRY(arguments_of(service)),
+        .variables = variables(),
+        .quota = { service.pages, service.rows, service.threads },
+        .stack_pages = service.stack_pages,
+        .priority = service.priority,
+        .sees_bundle = takes(service, "bundle") };
+    launch.capabilities.push_back({ "port", std::move(port) });
+    TRY(give_ports(instance, launch, got));
+    if (service.ends_machine)
+        system::debug_print(
+            concatenate("gemel: up in ", (system::time_ns() + 500'000) / 1'000'000, " ms\n"));
+    instance.number = TRY(world_.table.launch(std::move(launch),
+        [this, name = service.name](ProcessEnd const& how) { ended(name, how); }));
+    instance.client = std::move(client);
+    instance.state = State::running;
+    instance.started_ns = system::time_ns();
+    running_.push_back(service.name);
+    after_start(instance);
+    return {};
+}
+
+Result<void> Supervisor::give_ports(Instance const& instance, Launch& launch, Gathered& got)
+{
+    if (got.log)
+        launch.capabilities.push_back({ "log", std::move(got.log) });
+    for (auto const& port : instance.service.ports) {
+        if (port.from == "bundle")
+            continue; // mapped, not given
+        auto handle = port_for(port, got);
+        if (handle)
+            launch.capabilities.push_back({ port.name, std::move(*handle) });
+        else if (depends(instance.service, port.from))
+            return handle.error();
+        else
+            say(LogLevel::info,
+                concatenate(
+                    instance.service.name, " goes without ", port.from, ": ", handle.error()));
+    }
+    return {};
+}
+
+Result<Handle> Supervisor::port_for(ServicePort const& port, Gathered& got)
+{
+    if (port.from == "vfs")
+        return got.vfs ? Result(std::move(got.vfs)) : Error::unavailable;
+    if (port.from == "init")
+        return world_.init_port.derive(port.rights);
+    if (port.from == "process")
+        return world_.processes.derive(port.rights);
+    auto const broker = world_.brokers.find(port.from);
+    if (broker != world_.brokers.end())
+        return broker->second.derive(port.rights);
+    auto const* const instance = find(port.from);
+    if (!instance || instance->state != State::running)
+        return Error::unavailable;
+    return instance->client.derive(port.rights);
+}
+
+Result<std::vector<std::string>> Supervisor::arguments_of(Service const& service) const
+{
+    std::vector<std::string> arguments { service.name };
+    arguments.insert(arguments.end(), service.arguments.begin(), service.arguments.end());
+    auto const command = world_.env.variable(command_variable);
+    if (service.ends_machine && command) {
+        arguments.emplace_back("-c");
+        arguments.push_back(TRY(unescape(*command)));
+    }
+    return arguments;
+}
+
+std::vector<std::string> Supervisor::variables() const
+{
+    std::vector<std::string> all { "PATH=/gemel/bin:/bin", "HOME=/" };
+    for (auto const variable : world_.env.variables()) {
+        if (!variable.starts_with(command_variable))
+            all.emplace_back(variable);
+    }
+    return all;
+}
+
+// --- ending ---
+
+void Supervisor::ended(std::string const& name, ProcessEnd const& how)
+{
+    auto& instance = *find(name);
+    instance.client = Handle();
+    std::erase(running_, name);
+    auto const stopping = instance.state == State::stopping || shutting_down_;
+    instance.state = State::stopped;
+    if (stopping)
+        return;
+    auto const& service = instance.service;
+    auto const failed = how.reason != EndReason::exited || how.status != 0;
+    say(failed && !service.ends_machine ? LogLevel::warn : LogLevel::info,
+        concatenate("service ", name, ' ', reason_name(how.reason), how.status));
+    bool const has_command = world_.env.variable(command_variable).has_value();
+    if (service.ends_machine && (how.reason == EndReason::exited || has_command))
+        return power_off(how.status);
+    auto const policy = service.restart.policy;
+    if (policy == RestartPolicy::never || (policy == RestartPolicy::on_failure && !failed))
+        return;
+    if (within_budget(instance))
+        return restart(instance);
+    instance.state = State::failed;
+    say(LogLevel::error,
+        concatenate("service ", name, " is given up: more than ", service.restart.budget,
+            " restarts in ", service.restart.window_s, " s"));
+    if (service.ends_machine)
+        power_off(how.status);
+}
+
+bool Supervisor::within_budget(Instance& instance)
+{
+    auto const now = system::time_ns();
+    auto const window_ns = instance.service.restart.window_s * second_ns;
+    auto& times = instance.restart_times_ns;
+    std::erase_if(times, [&](u64 then) { return now - then > window_ns; });
+    if (times.size() >= instance.service.restart.budget)
+        return false;
+    times.push_back(now);
+    return true;
+}
+
+void Supervisor::restart(Instance& instance)
+{
+    ++instance.restarts;
+    queue(instance);
+    stop_dependents(instance);
+    start_next();
+}
+
+void Supervisor::stop(Instance& instance)
+{
+    instance.state = State::stopping;
+    world_.table.kill(instance.number, 0); // says `ended` before it returns
+}
+
+// Their capabilities lead to the instance that is gone. They start again after it.
+void Supervisor::stop_dependents(Instance const& instance)
+{
+    for (auto const& other : instances_) {
+        if (other->state != State::running || !depends(other->service, instance.service.name))
+            continue;
+        stop(*other);
+        ++other->restarts;
+        queue(*other);
+        stop_dependents(*other);
+    }
+}
+
+// --- mounts, and what comes after them ---
+
+void Supervisor::after_start(Instance& instance)
+{
+    if (instance.service.name == "log") {
+        auto client
+            = Client<protocol::Log>(instance.client.derive(client_rights).value_or(Handle()));
+        bool const verbose = world_.env.variable(verbose_variable).has_value();
+        world_.worker.post([this, client = std::move(client), verbose] {
+            auto own = client.call(protocol::Log::Open { "init" }, soon());
+            own_log_ = own ? Client<protocol::Log>(std::move(own->log)) : Client<protocol::Log>();
+            if (verbose)
+                (void)client.call(protocol::Log::SetLevel { LogLevel::debug, 0 }, soon());
+        });
+    }
+    if (instance.service.name == "vfs") {
+        for (auto const& other : instances_) {
+            if (other->state == State::running && !other->service.mount.path.empty())
+                mount_service(*other);
+        }
+    } else if (!instance.service.mount.path.empty() && runs("vfs")) {
+        mount_service(instance);
+    }
+}
+
+void Supervisor::mount_service(Instance& instance)
+{
+    auto const& declared = instance.service.mount;
+    mount(instance, declared,
+        [this, name = instance.service.name, path = declared.path](Result<void> outcome) {
+            if (!outcome)
+                say(LogLevel::error,
+                    concatenate(name, " cannot be mounted on ", path, ": ", outcome.error()));
+        });
+}
+
+void Supervisor::mount(Instance& instance, ServiceMount const& where, MountDone done)
+{
+    auto const* const vfs = find("vfs");
+    MountRequest request { where.path, where.type, where.read_only,
+        instance.client.derive(client_rights).value_or(Handle()) };
+    auto client = vfs ? vfs->client.derive(client_rights).value_or(Handle()) : Handle();
+    ++mounting_;
+    world_.worker.post([this, client = std::move(client), request = std::move(request),
+                           done = std::move(done)]() mutable {
+        auto outcome = [&]() -> Result<void> {
+            auto session = TRY(VfsSession::open(std::move(client)));
+            return session.mount(std::move(request));
+        }();
+        world_.worker.hand_back([this, outcome, done = std::move(done)]() mutable {
+            --mounting_;
+            done(outcome);
+            start_next();
+        });
+    });
+}
+
+void Supervisor::all_started()
+{
+    if (mounting_ != 0)
+        return;
+    if (stage_ == Stage::base) {
+        stage_ = Stage::disk;
+        read_disk_services();
+    }
+}
+
+void Supervisor::read_disk_services()
+{
+    auto const* const vfs = find("vfs");
+    auto client = vfs ? vfs->client.derive(client_rights).value_or(Handle()) : Handle();
+    world_.worker.post([this, client = std::move(client)]() mutable {
+        auto text = [&]() -> Result<std::string> {
+            auto session = TRY(VfsSession::open(std::move(client)));
+            return session.read_file(services_path, services_file_bytes_max);
+        }();
+        auto result = std::make_unique<Result<std::string>>(std::move(text));
+        world_.worker.hand_back(
+            [this, result = std::move(result)] { disk_services(std::move(*result)); });
+    });
+}
+
+void Supervisor::disk_services(Result<std::string> const& text)
+{
+    stage_ = Stage::all;
+    if (text) {
+        auto file = parse_services(*text);
+        report_problems(services_path, file);
+        declare(std::move(file.services));
+    } else if (text.error() != Error::not_found) {
+        say(LogLevel::warn, concatenate(services_path, " cannot be read: ", text.error()));
+    }
+    std::vector<Service> all;
+    for (auto const& instance : instances_)
+        all.push_back(instance->service);
+    auto const order = start_order(all);
+    for (auto const& problem : order.problems)
+        say(LogLevel::error, problem);
+    for (auto const index : order.order) {
+        auto& instance = *instances_[index];
+        if (instance.state == State::stopped && instance.service.auto_start)
+            queue(instance);
+    }
+    start_next();
+}
+
+void Supervisor::report_problems(std::string_view path, ServicesFile const& file)
+{
+    for (auto const& problem : file.problems)
+        say(LogLevel::error,
+            concatenate(path, ':', problem.line, ':', problem.column, ": ", problem.message));
+}
+
+void Supervisor::power_off(u8 status)
+{
+    shutting_down_ = true;
+    while (!running_.empty()) {
+        auto const name = running_.back();
+        stop(*find(name));
+    }
+    // A script's own output may not end with a newline.
+    bool const has_command = world_.env.variable(command_variable).has_value();
+    system::debug_print(
+        concatenate(has_command ? "\n" : "", "gemel: power off, status ", status, '\n'));
+    (void)world_.machine.power_off(status);
+}
+
+// --- requests ---
+
+void Supervisor::on(Init::StartService const& request, Deferred<Init, Init::StartService> deferred)
+{
+    auto* const instance = find(request.name);
+    if (!instance || shutting_down_)
+        return (void)deferred.reply(instance ? Error::unavailable : Error::not_found);
+    if (instance->state == State::running)
+        return (void)deferred.reply(Init::StartService::Reply {});
+    instance->waiters.push_back(std::move(deferred));
+    queue_with_dependencies(*instance);
+    start_next();
+}
+
+Result<protocol::Init::StopService::Reply> Supervisor::on(Init::StopService const& request)
+{
+    auto* const instance = find(request.name);
+    if (!instance)
+        return Error::not_found;
+    std::erase(waiting_, instance->service.name);
+    if (instance->state == State::running)
+        stop(*instance);
+    instance->state = State::stopped;
+    return Init::StopService::Reply {};
+}
+
+Result<protocol::Init::QueryService::Reply> Supervisor::on(Init::QueryService const& request)
+{
+    auto const* const instance = find(request.name);
+    if (!instance)
+        return Error::not_found;
+    return Init::QueryService::Reply { instance->state, world_.table.task_of(instance->number),
+        instance->restarts, instance->started_ns };
+}
+
+void Supervisor::on(
+    Init::MountFilesystem const& request, Deferred<Init, Init::MountFilesystem> deferred)
+{
+    auto* const instance = find(request.source);
+    if (!instance || instance->state != State::running)
+        return (void)deferred.reply(instance ? Error::unavailable : Error::not_found);
+    ServiceMount const where { std::string(request.path.view()), instance->service.name,
+        (request.flags & 1) != 0 };
+    mount(*instance, where, [deferred = std::move(deferred)](Result<void> outcome) mutable {
+        if (outcome)
+            (void)deferred.reply(Init::MountFilesystem::Reply {});
+        else
+            (void)deferred.reply(outcome.error());
+    });
+}
+
+Result<protocol::Init::Shutdown::Reply> Supervisor::on(Init::Shutdown const& request)
+{
+    power_off(request.status);
+    return Init::Shutdown::Reply {};
+}
+
+Result<protocol::Init::ListServices::Reply> Supervisor::on(Init::ListServices const& request)
+{
+    if (request.index >= instances_.size())
+        return Error::not_found;
+    auto const& instance = *instances_[request.index];
+    return Init::ListServices::Reply { std::string_view(instance.service.name), instance.state,
+        world_.table.task_of(instance.number), instance.restarts };
+}
+
+static_assert(Serves<Supervisor, protocol::Init>);
+
+} // namespace gemel::init
