@@ -13,6 +13,7 @@ namespace {
 using protocol::LogLevel;
 using State = protocol::ServiceState;
 
+constexpr u8 machine_failed = 125; // without the last line that says a status
 constexpr u64 second_ns = 1'000'000'000;
 constexpr usize services_file_bytes_max = 64 * 1024;
 constexpr std::string_view services_path = "/etc/services.toml";
@@ -209,6 +210,8 @@ void Supervisor::gathered(std::string const& name, Gathered got)
         if (!outcome) {
             instance->state = State::failed;
             say(LogLevel::error, concatenate("service ", name, " cannot start: ", outcome.error()));
+            if (instance->service.ends_machine)
+                (void)world_.machine.power_off(machine_failed);
         }
         answer_waiters(*instance, outcome);
     }
