@@ -115,11 +115,18 @@ std::optional<int> Model::look_port(u16 task, u64 handle, Rights needed, u64& st
     return row;
 }
 
+void Model::revoke_tree(int index)
+{
+    rows[index].revoked = true;
+    for (auto const child : rows[index].children)
+        revoke_tree(child);
+}
+
 void Model::kill_below(int index)
 {
     for (auto const child : rows[index].children) {
-        rows[child].revoked = true;
-        kill_below(child);
+        rows[child].cut = true;
+        revoke_tree(child);
     }
     rows[index].children.clear();
 }
@@ -184,7 +191,7 @@ void Model::close_row(int index)
     auto& row = rows[index];
     row.watch_bits = 0;
     if (row.parent >= 0) {
-        if (!row.revoked) {
+        if (!row.cut) {
             auto& siblings = rows[row.parent].children;
             std::erase(siblings, index);
             if (siblings.empty())

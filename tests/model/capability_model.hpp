@@ -37,6 +37,7 @@ struct Row {
     u64 badge = 0;
     int parent = -1;
     bool revoked = false; // an ancestor was revoked or closed
+    bool cut = false;     // its own parent was: it no longer counts as a child
     u32 expiry_tick = 0;
     u32 depth = 0;
     std::vector<int> children; // live ones
@@ -97,6 +98,7 @@ public:
 
 private:
     bool alive(Row const& row) const;
+    void revoke_tree(int row);
     void kill_below(int row);
     void tell(int row);
     void signal_object(int object, u64 bits);
