@@ -29,7 +29,7 @@ struct PciFunction {
 
 // A PCI function that can raise message-signalled interrupts (PCI 3.0, 6.8.2).
 struct Msix {
-    u8 capability = 0;   // offset in configuration space
+    u8 capability = 0; // offset in configuration space
     u64 table_physical = 0;
 };
 

@@ -1,4 +1,5 @@
-// Every function of every bus that bridges lead to; virtio functions become devices (Virtio 1.2, 4.1).
+// Every function of every bus that bridges lead to; virtio functions become devices
+// (Virtio 1.2, 4.1).
 #include "servers/devices/pci.hpp"
 #include "servers/devices/probe.hpp"
 
@@ -9,7 +10,7 @@ using protocol::WindowKind;
 using protocol::WindowRole;
 
 constexpr u16 virtio_vendor = 0x1AF4;
-constexpr u16 virtio_first = 0x1000;        // transitional devices
+constexpr u16 virtio_first = 0x1000; // transitional devices
 constexpr u16 virtio_modern_first = 0x1040; // device type above this
 constexpr u16 virtio_last = 0x107F;
 constexpr u8 vendor_capability = 0x09;

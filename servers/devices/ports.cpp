@@ -1,5 +1,5 @@
-// Devices at fixed I/O ports: COM1's 16550, and the virtio-mmio register files of the hosted machine.
-// A read where nobody answers gives ones.
+// Devices at fixed I/O ports: COM1's 16550, and the virtio-mmio register files of the hosted
+// machine. A read where nobody answers gives ones.
 #include "servers/devices/probe.hpp"
 
 namespace gemel::devices {
@@ -78,7 +78,8 @@ void find_ports(PioBroker const& pio, std::vector<Found>& found)
             continue;
         Found device { class_of_virtio(type), DeviceKind::virtio_mmio, virtio_line + slot, {}, {},
             {} };
-        device.places.push_back({ WindowRole::registers, WindowKind::ports, base, virtio_ports, 0 });
+        device.places.push_back(
+            { WindowRole::registers, WindowKind::ports, base, virtio_ports, 0 });
         found.push_back(std::move(device));
     }
 }

@@ -1,5 +1,5 @@
-// The devices of a flattened device tree (Devicetree Specification 0.4): virtio-mmio transports and the
-// PL011. libfdt checks the tree's bytes; interrupts are GIC specifiers of three cells.
+// The devices of a flattened device tree (Devicetree Specification 0.4): virtio-mmio transports and
+// the PL011. libfdt checks the tree's bytes; interrupts are GIC specifiers of three cells.
 #include "servers/devices/probe.hpp"
 #include "servers/devices/window.hpp"
 
@@ -60,15 +60,15 @@ std::vector<Node> nodes_of(void const* tree, char const* compatible)
             nodes.push_back(*node);
         offset = fdt_node_offset_by_compatible(tree, offset, compatible);
     }
-    std::sort(nodes.begin(), nodes.end(), [](Node const& a, Node const& b) { return a.base < b.base; });
+    std::sort(
+        nodes.begin(), nodes.end(), [](Node const& a, Node const& b) { return a.base < b.base; });
     return nodes;
 }
 
 Found found_at(std::string device_class, DeviceKind kind, Node const& node)
 {
     Found found { std::move(device_class), kind, node.line, {}, {}, {} };
-    found.places.push_back(
-        { WindowRole::registers, WindowKind::memory, node.base, node.bytes, 0 });
+    found.places.push_back({ WindowRole::registers, WindowKind::memory, node.base, node.bytes, 0 });
     return found;
 }
 
@@ -83,7 +83,8 @@ u32 virtio_type_at(PhysBroker const& phys, Node const& node)
 
 } // namespace
 
-void find_tree(PhysBroker const& phys, u64 tree, u64 tree_bytes, std::vector<Found>& found, Log& log)
+void find_tree(
+    PhysBroker const& phys, u64 tree, u64 tree_bytes, std::vector<Found>& found, Log& log)
 {
     if (tree == 0 || tree_bytes == 0)
         return;

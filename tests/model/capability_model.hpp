@@ -37,7 +37,7 @@ struct Row {
     u64 badge = 0;
     int parent = -1;
     bool revoked = false; // an ancestor was revoked or closed
-    bool cut = false;     // its own parent was: it no longer counts as a child
+    bool cut = false; // its own parent was: it no longer counts as a child
     u32 expiry_tick = 0;
     u32 depth = 0;
     std::vector<int> children; // live ones

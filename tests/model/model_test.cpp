@@ -384,8 +384,8 @@ void Walk::settle()
             = thread.words->words[1] == static_cast<u64>(KernelTag::notification);
         for (unsigned i = 0; i < (notification ? 3u : 8u); ++i)
             if (current.words()[i] != thread.words->words[i])
-                trouble_ = "word " + std::to_string(i) + " differs: "
-                    + std::to_string(current.words()[i]) + ", wanted "
+                trouble_ = "word " + std::to_string(i)
+                    + " differs: " + std::to_string(current.words()[i]) + ", wanted "
                     + std::to_string(thread.words->words[i]) + ", tag "
                     + std::to_string(thread.words->words[1]);
         thread.words.reset();
