@@ -6,7 +6,7 @@
 
 namespace gemel::arch::boot {
 
-inline constexpr u32 command_line_bytes_max = 1024;
+inline constexpr u32 command_line_bytes_max = 4096;
 inline constexpr u32 multiboot2_magic = 0x36D7'6289; // in eax when a multiboot2 loader starts us
 
 struct Loaded {
