@@ -17,9 +17,9 @@ struct BinaryOperator {
 };
 
 // The longer of two that start alike comes first.
-constexpr std::array<BinaryOperator, 13> operators { { { "||", 1 }, { "&&", 2 }, { "==", 3 },
-    { "!=", 3 }, { "<=", 4 }, { ">=", 4 }, { "<", 4 }, { ">", 4 }, { "+", 5 }, { "-", 5 },
-    { "*", 6 }, { "/", 6 }, { "%", 6 } } };
+constexpr std::array<BinaryOperator, 15> operators { { { "||", 1 }, { "&&", 2 }, { "==", 3 },
+    { "!=", 3 }, { "<<", 5 }, { ">>", 5 }, { "<=", 4 }, { ">=", 4 }, { "<", 4 }, { ">", 4 },
+    { "+", 6 }, { "-", 6 }, { "*", 7 }, { "/", 7 }, { "%", 7 } } };
 
 Number apply(std::string_view what, i64 left, i64 right)
 {
@@ -40,8 +40,12 @@ Number apply(std::string_view what, i64 left, i64 right)
             return what[0] == '/' ? static_cast<i64>(0 - a) : 0;
         return what[0] == '/' ? left / right : left % right;
     case '<':
+        if (what == "<<")
+            return static_cast<i64>(a << (b & 63));
         return what.size() == 2 ? left <= right : left < right;
     case '>':
+        if (what == ">>")
+            return left >> (b & 63);
         return what.size() == 2 ? left >= right : left > right;
     case '=':
         return left == right;

@@ -1,4 +1,5 @@
-// $((...)): whole numbers of 64 bits, + - * / % and parentheses, comparisons and ! && ||.
+// $((...)): whole numbers of 64 bits, + - * / % << >> and parentheses, comparisons
+// and ! && ||.
 #pragma once
 
 #include "core/base/types.hpp"

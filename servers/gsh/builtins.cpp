@@ -102,7 +102,12 @@ std::vector<std::string> Executor::builtin_names()
 int Executor::print(Streams const& streams, std::string const& name, std::string_view text)
 {
     auto const written = streams.output->write(text);
-    return written ? 0 : fail(streams, name + ": " + error_text(written.error()));
+    if (written)
+        return 0;
+    // A reader that has seen enough is no reason for a word.
+    return written.error() == Error::dead
+        ? 1
+        : fail(streams, name + ": " + error_text(written.error()));
 }
 
 int Executor::builtin_cd(Arguments const& arguments, Streams const& streams)

@@ -54,6 +54,8 @@ TEST(Arithmetic, Evaluates)
     EXPECT_EQ(value("x % 4 == 3 && $x > 6"), 1);
     EXPECT_EQ(value("!x || unset"), 0);
     EXPECT_EQ(value("0x10"), 16);
+    EXPECT_EQ(value("1 << 10 > 1023"), 1);
+    EXPECT_EQ(value("-8 >> 1 + 1"), -2);
     EXPECT_EQ(value("-9223372036854775807 - 1"), INT64_MIN);
     EXPECT_EQ(value("(0 - 9223372036854775807 - 1) / -1"), INT64_MIN);
     EXPECT_EQ(value("1 / 0").error(), "division by zero");
