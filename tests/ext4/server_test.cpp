@@ -1,0 +1,318 @@
+// The server's objects over a real image on the real kernel: what a vfs and a program see.
+#include "servers/ext4/device_cache.hpp"
+#include "servers/ext4/root_directory.hpp"
+#include "servers/protocols/file.hpp"
+#include "servers/rt/test/in_program.hpp"
+#include "tests/ext4/host.hpp"
+#include "tests/ext4/source_tree.hpp"
+
+#include <cstring>
+#include <gtest/gtest.h>
+
+namespace gemel::ext4::test {
+
+namespace {
+
+using gemel::test::in_program;
+using gemel::test::in_thread;
+using protocol::Block;
+
+// The block driver's place: an image file behind the Block protocol.
+class FileDevice {
+public:
+    FileDevice(FileBlockReader& file, ObjectServer& objects, SharedRegion region)
+        : file_(file)
+        , objects_(objects)
+        , region_(std::move(region))
+    {
+    }
+    Result<Block::Read::Reply> on(Block::Read const& request)
+    {
+        auto const bytes
+            = TRY(region_.at({ request.offset, request.count * protocol::sector_bytes }));
+        TRY(file_.read(request.lba * protocol::sector_bytes,
+            { reinterpret_cast<u8*>(bytes.data()), bytes.size() }));
+        return Block::Read::Reply {};
+    }
+    Result<Block::Write::Reply> on(Block::Write const&) { return Error::read_only; }
+    Result<Block::Flush::Reply> on(Block::Flush const&) { return Block::Flush::Reply {}; }
+    Result<Block::Attach::Reply> on(Block::Attach request)
+    {
+        auto region = TRY(SharedRegion::map(std::move(request.region)));
+        auto session = make_ref<FileDevice>(file_, objects_, std::move(region));
+        return Block::Attach::Reply { TRY(objects_.publish<Block>(std::move(session))) };
+    }
+    Result<Block::Info::Reply> on(Block::Info const&)
+    {
+        return Block::Info::Reply { file_.size_bytes() / protocol::sector_bytes, 4096, 1024,
+            protocol::BlockAccess::read_only };
+    }
+
+private:
+    FileBlockReader& file_;
+    ObjectServer& objects_;
+    SharedRegion region_;
+};
+
+// An object server with its port and a thread of this task.
+struct Server {
+    Server()
+        : port(*system::port_allocate())
+        , objects(port)
+        , run([this] { (void)objects.run(); })
+    {
+    }
+    Handle client() const { return std::move(*port.derive(Right::call | Right::derive)); }
+
+    Handle port;
+    ObjectServer objects;
+    std::function<void()> run;
+};
+
+class SilentErrors final : public ErrorSink {
+public:
+    void report(std::string_view) override { }
+};
+
+// Device, volume and root directory, and a client's session with the directory.
+struct System {
+    explicit System(FileBlockReader& file)
+        : region(std::move(*SharedRegion::create(region_bytes_max)))
+    {
+        device_server.objects.set_root<Block>(
+            make_ref<FileDevice>(file, device_server.objects, SharedRegion {}));
+        in_thread(device_server.run, "device");
+        device = std::move(*DeviceCache::create(Client<Block>(device_server.client())));
+        MountReport report;
+        volume.emplace(std::move(*Volume::mount(*device, errors, report)), volume_server.objects);
+        volume_server.objects.set_root<Directory>(
+            make_ref<RootDirectory>(*volume, SharedRegion {}));
+        in_thread(volume_server.run, "volume");
+        Client<Directory> const root(volume_server.client());
+        auto attached = root.call(Directory::Attach { *region.handle_for_peer() });
+        directory = Client<Directory>(std::move(attached->directory));
+    }
+
+    // Paths lie at the region's start, answers in its second half.
+    Span path(std::string_view text)
+    {
+        std::memcpy(region.span().data(), text.data(), text.size());
+        return { 0, static_cast<u32>(text.size()) };
+    }
+    static constexpr u32 half = region_bytes_max / 2;
+    static constexpr Span answer { half, half };
+    std::string answered(usize bytes) const
+    {
+        return { reinterpret_cast<char const*>(region.span().data()) + half, bytes };
+    }
+
+    Result<Directory::Open::Reply> open(std::string_view name, OpenFlags flags)
+    {
+        return directory.call(
+            Directory::Open { path(name), flags, 0, answer, std::move(*region.handle_for_peer()) });
+    }
+    std::string contents(std::string_view name)
+    {
+        auto opened = open(name, static_cast<OpenFlags>(OpenFlag::read));
+        Client<File> const file(std::move(opened->file));
+        std::string text;
+        while (true) {
+            auto const reply = file.call(File::Read { text.size(), { half, 50'000 } });
+            text += answered(reply->bytes);
+            if (reply->bytes < 50'000)
+                return text;
+        }
+    }
+
+    Server device_server;
+    Server volume_server;
+    Own<DeviceCache> device;
+    SilentErrors errors;
+    std::optional<ServedVolume> volume;
+    SharedRegion region;
+    Client<Directory> directory;
+};
+
+class ServerTest : public testing::Test {
+protected:
+    ServerTest()
+    {
+        auto const source = folder_.path() / "source";
+        fs::create_directories(source / "folder/inner");
+        std::vector<u8> bytes(300'000);
+        for (usize each = 0; each < bytes.size(); ++each)
+            bytes[each] = static_cast<u8>(each * each >> 7);
+        write_host_file(source / "folder/large", bytes);
+        large_ = { bytes.begin(), bytes.end() };
+        write_host_file(source / "hi", std::vector<u8> { 'h', 'i' });
+        fs::create_symlink("folder/inner", source / "link");
+        for (int each = 0; each < 500; ++each)
+            write_host_file(source / "folder" / ("name-" + std::to_string(each)), {});
+        make_image(folder_.path() / "image", source, "-b 4096", "32M");
+        file_.emplace(folder_.path() / "image");
+    }
+    int with_system(std::function<void(System&)> const& body)
+    {
+        return in_program([&](Env&) {
+            System system(*file_);
+            body(system);
+        });
+    }
+    std::string const& large() const { return large_; }
+
+private:
+    TemporaryFolder folder_;
+    std::string large_;
+    std::optional<FileBlockReader> file_;
+};
+
+// Goal: contents, attributes and links come through the protocols as they are on the disk.
+TEST_F(ServerTest, ReadsStatsAndLinks)
+{
+    EXPECT_EQ(with_system([&](System& system) {
+        EXPECT_TRUE(system.contents("folder/large") == large());
+        EXPECT_EQ(system.contents("hi"), "hi");
+        FileStatus status;
+        EXPECT_TRUE(system.directory.call(
+            Directory::Stat { system.path("folder/large"), LastLink::follow, System::answer }));
+        std::memcpy(&status, system.answered(sizeof status).data(), sizeof status);
+        EXPECT_EQ(status.size, 300'000u);
+        EXPECT_EQ(status.kind, FileKind::regular);
+        auto const text
+            = system.directory.call(Directory::Readlink { system.path("link"), System::answer });
+        EXPECT_EQ(system.answered(text->bytes), "folder/inner");
+        VolumeStatus volume;
+        EXPECT_TRUE(system.directory.call(Directory::Statfs { System::answer }));
+        std::memcpy(&volume, system.answered(sizeof volume).data(), sizeof volume);
+        EXPECT_EQ(std::string_view(volume.type), "ext4");
+        EXPECT_EQ(volume.read_only, 1u);
+        EXPECT_EQ(volume.bytes_total, 32u << 20);
+    }),
+        0);
+}
+
+// Goal: a link on the way is reported with its place and text, for every kind of request.
+TEST_F(ServerTest, ReportsLinksOnTheWay)
+{
+    EXPECT_EQ(with_system([&](System& system) {
+        auto const opened = system.open("link/x", static_cast<OpenFlags>(OpenFlag::read));
+        EXPECT_EQ(opened->link_component, 0u);
+        EXPECT_EQ(system.answered(opened->link_bytes), "folder/inner");
+        EXPECT_FALSE(opened->file);
+        auto const made = system.directory.call(
+            Directory::Mkdir { system.path("link/new"), 0755, System::answer });
+        EXPECT_EQ(system.answered(made->link_bytes), "folder/inner");
+        auto const status = system.directory.call(
+            Directory::Stat { system.path("link"), LastLink::keep, System::answer });
+        EXPECT_EQ(status->link_bytes, 0u);
+    }),
+        0);
+}
+
+// Goal: every change is refused for the right reason.
+TEST_F(ServerTest, RefusesChanges)
+{
+    EXPECT_EQ(with_system([&](System& system) {
+        auto const write = OpenFlag::write | OpenFlag::create;
+        EXPECT_EQ(system.open("hi", write).error(), Error::read_only);
+        EXPECT_EQ(system.open("new", write).error(), Error::read_only);
+        EXPECT_EQ(system.open("no/new", write).error(), Error::not_found);
+        EXPECT_EQ(system.open("hi/new", write).error(), Error::not_directory);
+        EXPECT_EQ(system.open("folder", write).error(), Error::is_directory);
+        EXPECT_EQ(system.open("hi", write | OpenFlag::exclusive).error(), Error::exists);
+        EXPECT_EQ(
+            system.open("link", OpenFlag::read | OpenFlag::no_follow).error(), Error::symlink_loop);
+        EXPECT_EQ(
+            system.directory.call(Directory::Mkdir { system.path("folder"), 0755, System::answer })
+                .error(),
+            Error::exists);
+        EXPECT_EQ(
+            system.directory
+                .call(Directory::Unlink { system.path("hi"), RemoveKind::file, System::answer })
+                .error(),
+            Error::read_only);
+        auto opened = system.open("hi", static_cast<OpenFlags>(OpenFlag::read));
+        Client<File> const file(std::move(opened->file));
+        EXPECT_EQ(file.call(File::Write { 0, { 0, 1 } }).error(), Error::no_rights);
+        EXPECT_EQ(file.call(File::Read { 0, { region_bytes_max, 1 } }).error(), Error::invalid);
+        EXPECT_TRUE(file.call(File::Close {}));
+        EXPECT_EQ(file.call(File::Read { 0, { 0, 1 } }).error(), Error::dead);
+    }),
+        0);
+}
+
+// Goal: a listing in small pieces has every name once. Method: answers of 300 bytes.
+TEST_F(ServerTest, ListsInPieces)
+{
+    EXPECT_EQ(with_system([&](System& system) {
+        std::vector<std::string> names;
+        u64 cookie = 0;
+        while (true) {
+            auto const reply = system.directory.call(
+                Directory::Readdir { system.path("folder"), cookie, { System::half, 300 } });
+            auto const text = system.answered(reply->bytes);
+            EntryReader reader(std::as_bytes(std::span(text)));
+            DirectoryEntry entry;
+            std::string_view name;
+            while (reader.next(entry, name)) {
+                names.emplace_back(name);
+                cookie = entry.cookie;
+            }
+            if (reply->bytes == 0)
+                break;
+        }
+        std::sort(names.begin(), names.end());
+        EXPECT_EQ(names.size(), 502u);
+        EXPECT_EQ(std::unique(names.begin(), names.end()), names.end());
+        EXPECT_EQ(system.directory
+                      .call(Directory::Readdir { system.path("folder"), 0, { System::half, 20 } })
+                      .error(),
+            Error::too_big);
+    }),
+        0);
+}
+
+// Goal: a cold read is two messages and a warm one is one. Method: the trace of one read each.
+TEST_F(ServerTest, AColdReadIsTwoMessages)
+{
+    EXPECT_EQ(with_system([&](System& system) {
+        auto opened = system.open("folder/large", static_cast<OpenFlags>(OpenFlag::read));
+        Client<File> const file(std::move(opened->file));
+        TraceBuffer trace;
+        auto* const before = set_trace_sink(&trace);
+        auto const read = [&] {
+            EXPECT_TRUE(file.call(File::Read { 200'000, { System::half, 100 } }));
+            return trace.take();
+        };
+        auto const cold = read();
+        auto const warm = read();
+        set_trace_sink(before);
+        EXPECT_EQ(cold.size(), 2u);
+        EXPECT_TRUE(cold.front().starts_with("block.read("));
+        EXPECT_TRUE(cold.back().starts_with("file.read("));
+        EXPECT_EQ(warm.size(), 1u);
+    }),
+        0);
+}
+
+// Goal: without its driver the server says so, and serves what it has in its cache.
+TEST_F(ServerTest, SurvivesTheDriver)
+{
+    EXPECT_EQ(with_system([&](System& system) {
+        EXPECT_EQ(system.contents("hi"), "hi");
+        EXPECT_TRUE(system.device_server.port.revoke());
+        EXPECT_EQ(system.contents("hi"), "hi");
+        EXPECT_FALSE(system.device->lost());
+        auto opened = system.open("folder/large", static_cast<OpenFlags>(OpenFlag::read));
+        if (opened) {
+            Client<File> const file(std::move(opened->file));
+            EXPECT_FALSE(file.call(File::Read { 250'000, { System::half, 100 } }));
+        }
+        EXPECT_TRUE(system.device->lost());
+    }),
+        0);
+}
+
+} // namespace
+
+} // namespace gemel::ext4::test
