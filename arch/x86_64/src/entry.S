@@ -42,7 +42,7 @@ gemel_system_call_entry:
     sub $16, %rsp
     push_registers
     mov $gemel_kernel_stack_top, %rsp
-    call gemel_system_call
+    jmp gemel_system_call
 
 gemel_leave:
     mov gemel_task_state+4(%rip), %rsp
@@ -75,8 +75,7 @@ gemel_leave:
     add $16, %rsp
     iretq
 2:  mov $gemel_kernel_stack_top, %rsp
-    call gemel_bad_instruction_pointer
-    jmp gemel_leave
+    jmp gemel_bad_instruction_pointer
 
 // Interrupts are open nowhere else in the kernel. The one that ends the halt drops what it pushed and
 // returns to our caller, with interrupts off.
@@ -92,7 +91,6 @@ trap:
     push_registers
     cld
     mov $gemel_kernel_stack_top, %rsp
-    push $gemel_leave
     jmp gemel_trap
 
 trap_in_kernel:

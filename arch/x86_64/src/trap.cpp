@@ -15,9 +15,9 @@ alignas(page_bytes) u64 gemel_image_table[512]; // the leaf table that maps the 
 extern u8 gemel_init_begin[];
 
 [[noreturn]] void gemel_started(u32 init_pages);
-void gemel_system_call();
-void gemel_trap();
-void gemel_bad_instruction_pointer();
+[[noreturn]] void gemel_system_call();
+[[noreturn]] void gemel_trap();
+[[noreturn]] void gemel_bad_instruction_pointer();
 [[noreturn]] void gemel_panic(u64 const* stack);
 }
 
@@ -71,6 +71,13 @@ struct Traps {
     }
 };
 
+// The entries end in the way out instead of returning to it: the frame has every register already.
+[[noreturn]] static void leave()
+{
+    asm volatile("jmp gemel_leave");
+    __builtin_unreachable();
+}
+
 // The first code that is not boot code: gives boot code's memory to the kernel, no longer
 // executable.
 void gemel_started(u32 init_pages)
@@ -81,23 +88,25 @@ void gemel_started(u32 init_pages)
         entries[index] |= page::write | page::no_execute;
     flush_global();
     storage.kernel.give_back({ begin, begin + u64 { init_pages } * page_bytes });
-    asm volatile("jmp gemel_leave");
-    __builtin_unreachable();
+    leave();
 }
 
 void gemel_system_call()
 {
     storage.kernel.on_system_call();
+    leave();
 }
 
 void gemel_trap()
 {
     Traps::trap();
+    leave();
 }
 
 void gemel_bad_instruction_pointer()
 {
     Traps::bad_instruction_pointer();
+    leave();
 }
 
 namespace {
