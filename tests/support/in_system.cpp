@@ -70,13 +70,16 @@ u64 Init::port() const
     return port.words[2];
 }
 
-int in_system(std::function<void(Init const&)> body, u64 memory_bytes)
+int in_system(std::function<void(Init const&)> body, u64 memory_bytes,
+    std::function<void(hosted::System&)> const& prepare)
 {
     current_body = std::move(body);
     hosted::Options options;
     options.memory_bytes = memory_bytes;
     options.init_entry = reinterpret_cast<u64>(&init_entry);
     hosted::System system { options };
+    if (prepare)
+        prepare(system);
     return system.run();
 }
 

@@ -36,7 +36,9 @@ struct Init {
     u64 port() const;
 };
 
-// The status with which the system powered off (0 when the body returned).
-int in_system(std::function<void(Init const&)> body, u64 memory_bytes = 32u << 20);
+// The status with which the system powered off (0 when the body returned). `prepare` may attach
+// devices to the machine before it starts.
+int in_system(std::function<void(Init const&)> body, u64 memory_bytes = 32u << 20,
+    std::function<void(hosted::System&)> const& prepare = {});
 
 } // namespace gemel::test

@@ -24,9 +24,10 @@ void run_body(Init const& init, std::function<void(Env&)> const& body)
 
 } // namespace
 
-int in_program(std::function<void(Env&)> body)
+int in_program(std::function<void(Env&)> body, std::function<void(hosted::System&)> const& prepare)
 {
-    return in_system([&](Init const& init) { run_body(init, body); });
+    constexpr u64 memory_bytes = 32u << 20;
+    return in_system([&](Init const& init) { run_body(init, body); }, memory_bytes, prepare);
 }
 
 void in_thread(std::function<void()>& function, std::string_view name)

@@ -1,0 +1,57 @@
+#include "servers/devices/ports.hpp"
+
+namespace gemel::devices {
+namespace {
+
+constexpr u32 com1_port = 0x3F8;
+constexpr u32 com1_ports = 8;
+constexpr u32 com1_line = 4;
+constexpr u32 scratch = 7;
+
+constexpr u32 virtio_port = 0x1000; // of the first
+constexpr u32 virtio_line = 8;
+constexpr u32 virtio_devices_max = 8;
+constexpr u32 version_register = 0x004;
+constexpr u32 device_id_register = 0x008;
+
+bool scratch_keeps(PioBroker const& pio, u32 value)
+{
+    return pio.write(com1_port + scratch, 1, value)
+        && pio.read(com1_port + scratch, 1).value_or(~value) == value;
+}
+
+} // namespace
+
+void find_serial_port(PioBroker const& pio, std::vector<FoundDevice>& found)
+{
+    if (!scratch_keeps(pio, 0x5A) || !scratch_keeps(pio, 0xA5))
+        return;
+    FoundDevice device;
+    device.device_class = "console";
+    device.kind = protocol::DeviceKind::uart_16550;
+    device.window = protocol::WindowKind::ports;
+    device.ranges[0] = { com1_port, com1_ports };
+    device.line = com1_line;
+    found.push_back(device);
+}
+
+void find_virtio_ports(PioBroker const& pio, std::vector<FoundDevice>& found)
+{
+    for (u32 i = 0; i < virtio_devices_max; ++i) {
+        auto const port = virtio_port + i * virtio_mmio_bytes;
+        if (pio.read(port, 4).value_or(0) != virtio_magic
+            || pio.read(port + version_register, 4).value_or(0) != virtio_mmio_version)
+            continue;
+        auto const id = pio.read(port + device_id_register, 4).value_or(0);
+        if (id == 0)
+            continue; // an empty place (Virtio 1.2, 4.2.2)
+        FoundDevice device;
+        device.device_class = virtio_class(id);
+        device.window = protocol::WindowKind::ports;
+        device.ranges[0] = { port, virtio_mmio_bytes };
+        device.line = virtio_line + i;
+        found.push_back(device);
+    }
+}
+
+} // namespace gemel::devices
