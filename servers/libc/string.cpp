@@ -64,4 +64,18 @@ char* strstr(char const* text, char const* wanted)
     return length == 0 ? const_cast<char*>(text) : nullptr;
 }
 
+// Out of int's range the digits wrap, as the standard leaves open.
+int atoi(char const* text)
+{
+    while (*text == ' ' || (*text >= '\t' && *text <= '\r'))
+        ++text;
+    auto const negative = *text == '-';
+    if (*text == '-' || *text == '+')
+        ++text;
+    unsigned value = 0;
+    for (; *text >= '0' && *text <= '9'; ++text)
+        value = value * 10 + static_cast<unsigned>(*text - '0');
+    return static_cast<int>(negative ? 0 - value : value);
+}
+
 } // extern "C"
