@@ -1,6 +1,5 @@
 #include "servers/init/supervisor.hpp"
 
-#include "servers/init/boot_words.hpp"
 #include "servers/init/start_order.hpp"
 #include "servers/init/vfs_session.hpp"
 
@@ -242,17 +241,14 @@ Result<void> Supervisor::start(Instance& instance, Gathered got)
     Launch launch { .name = service.name,
         .path = service.binary,
         .file = TRY(world_.bundle.file(service.binary)),
-        .arguments = TRY(arguments_of(service)),
-        .variables = variables(),
+        .arguments = arguments_of(service),
+        .variables = variables_of(service),
         .quota = { service.pages, service.rows, service.threads },
         .stack_pages = service.stack_pages,
         .priority = service.priority,
         .sees_bundle = takes(service, "bundle") };
     launch.capabilities.push_back({ "port", std::move(port) });
     TRY(give_ports(instance, launch, got));
-    if (service.ends_machine)
-        system::debug_print(
-            concatenate("gemel: up in ", (system::time_ns() + 500'000) / 1'000'000, " ms\n"));
     instance.number = TRY(world_.table.launch(std::move(launch),
         [this, name = service.name](ProcessEnd const& how) { ended(name, how); }));
     instance.client = std::move(client);
@@ -300,23 +296,19 @@ Result<Handle> Supervisor::port_for(ServicePort const& port, Gathered& got)
     return instance->client.derive(port.rights);
 }
 
-Result<std::vector<std::string>> Supervisor::arguments_of(Service const& service) const
+std::vector<std::string> Supervisor::arguments_of(Service const& service)
 {
     std::vector<std::string> arguments { service.name };
     arguments.insert(arguments.end(), service.arguments.begin(), service.arguments.end());
-    auto const command = world_.env.variable(command_variable);
-    if (service.ends_machine && command) {
-        arguments.emplace_back("-c");
-        arguments.push_back(TRY(unescape(*command)));
-    }
     return arguments;
 }
 
-std::vector<std::string> Supervisor::variables() const
+// The machine's own words are everybody's; the script is the shell's alone.
+std::vector<std::string> Supervisor::variables_of(Service const& service) const
 {
-    std::vector<std::string> all { "PATH=/gemel/bin:/bin", "HOME=/" };
+    std::vector<std::string> all;
     for (auto const variable : world_.env.variables()) {
-        if (!variable.starts_with(command_variable))
+        if (service.ends_machine || !variable.starts_with(command_variable))
             all.emplace_back(variable);
     }
     return all;

@@ -86,8 +86,8 @@ private:
     Result<void> start(Instance& instance, Gathered gathered);
     Result<void> give_ports(Instance const& instance, Launch& launch, Gathered& gathered);
     Result<Handle> port_for(ServicePort const& port, Gathered& gathered);
-    Result<std::vector<std::string>> arguments_of(Service const& service) const;
-    std::vector<std::string> variables() const;
+    static std::vector<std::string> arguments_of(Service const& service);
+    std::vector<std::string> variables_of(Service const& service) const;
     void answer_waiters(Instance& instance, Result<void> const& outcome);
 
     void ended(std::string const& name, ProcessEnd const& how);
