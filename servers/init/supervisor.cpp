@@ -453,8 +453,9 @@ void Supervisor::all_started()
 
 void Supervisor::read_disk_services()
 {
-    auto const* const vfs = find("vfs");
-    auto client = vfs ? vfs->client.derive(client_rights).value_or(Handle()) : Handle();
+    if (!runs("vfs"))
+        return disk_services(Error::not_found);
+    auto client = find("vfs")->client.derive(client_rights).value_or(Handle());
     world_.worker.post([this, client = std::move(client)]() mutable {
         auto text = [&]() -> Result<std::string> {
             auto session = TRY(VfsSession::open(std::move(client)));
