@@ -125,9 +125,8 @@ public:
     // Makes or replaces the file.
     Result<void> write_all(std::string_view path, std::string_view text);
 
-    // A session for another program, with its own bound on open files (0: the default). One that
-    // comes from a program's session shares that program's bound.
-    Result<Handle> session_for_another(u32 files_max = 0);
+    // A session for another program, with its own bound on open files (protocol::Vfs::Session).
+    Result<Handle> session_for_another(u32 files_max = vfs_open_files_default);
     Client<protocol::Vfs> const& client() const { return vfs_; }
     Ref<SharedRegion> const& region() const { return region_; }
 

@@ -8,6 +8,7 @@
 namespace gemel {
 
 inline constexpr u32 vfs_open_files_default = 32;
+inline constexpr u32 vfs_open_files_max = 1024;
 
 // Paths are absolute, at most 4,095 bytes, components at most 255; every byte but NUL may stand in
 // them; "//", "/./", "a/../b" and a trailing '/' mean what POSIX says, and ".." leaves the
@@ -19,9 +20,11 @@ inline constexpr u32 vfs_open_files_default = 32;
 struct Vfs {
     static constexpr std::string_view name = "vfs";
 
-    // A session of its own, with at most `files_max` files open at once (0: the default, 32). The
-    // capability that init hands out makes sessions for programs; one that is made from a program's
-    // session shares that program's bound, so that nobody gets past it.
+    // With `files_max` 0 another session of the same program: a region of its own, one bound on
+    // open files together. Otherwise a session for another program, with at most `files_max` files
+    // open at once (over vfs_open_files_max -> too_big); only services can make such a one (init
+    // gives them the right), a program's session makes a further one of its own, so that nobody
+    // gets past its bound. From the capability that init holds, 0 means the default, 32.
     struct Session {
         u32 files_max = 0;
         struct Reply {

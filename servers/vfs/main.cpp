@@ -5,16 +5,13 @@
 
 namespace gemel::vfs {
 
-// The session behind the service's own port is init's and other services'; programs get sessions of
-// their own from it.
-inline constexpr u32 root_files_max = 1024;
-
 Result<void> server_main(Env& env)
 {
     NameSpace names { env.port(), TRY(SharedRegion::create(fskit::mounts_page_bytes)) };
     auto& objects = names.objects();
     objects.on_notification([&](u64 bits) { names.closed(bits); });
-    objects.set_root<protocol::Vfs>(make_ref<Session>(names, MountAuthority::yes, root_files_max));
+    objects.set_root<protocol::Vfs>(
+        make_ref<Session>(names, Authority::mounts, vfs_open_files_max));
     return objects.run({ .threads = serve_threads, .name = "vfs" });
 }
 

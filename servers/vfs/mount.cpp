@@ -76,7 +76,7 @@ public:
         auto reply = connection_->directory.call(
             std::move(request), Deadline::after_ms(request_deadline_ms));
         if (!reply && is_gone(reply.error()))
-            mount_->drop(connection_);
+            mount_->drop(connection_, reply.error());
         return reply;
     }
 
@@ -107,9 +107,11 @@ Mount::Mount(MountOptions options, Client<Directory> root, SharedRegion const& m
 // Callers that come while one greets wait for its outcome.
 Result<Ref<Mount::Connection>> Mount::connection()
 {
-    auto current = connection_.lock();
-    if (*current)
-        return **current;
+    auto connections = connections_.lock();
+    if (connections->current)
+        return *connections->current;
+    if (connections->abandoned.size() == abandoned_max)
+        return Error::unavailable;
     auto region = TRY(SharedRegion::create(serve_threads * slot_bytes));
     auto const deadline = Deadline::after_ms(connect_deadline_ms);
     auto attached
@@ -123,7 +125,7 @@ Result<Ref<Mount::Connection>> Mount::connection()
     if (auto page = mounts_page_.handle_for_peer(RegionAccess::read))
         static_cast<void>(
             made->directory.call(Directory::ShowMounts { .region = std::move(*page) }, deadline));
-    current->emplace(made);
+    connections->current.emplace(made);
     return made;
 }
 
@@ -133,11 +135,14 @@ Result<void> Mount::connect()
     return {};
 }
 
-void Mount::drop(Ref<Connection> const& broken)
+void Mount::drop(Ref<Connection> const& broken, Error why)
 {
-    auto current = connection_.lock();
-    if (*current && **current == broken)
-        current->reset();
+    auto connections = connections_.lock();
+    if (!connections->current || *connections->current != broken)
+        return;
+    connections->current.reset();
+    if (why == Error::timed_out)
+        connections->abandoned.push_back(broken);
 }
 
 // There is one for each thread of the pool, so one is free.

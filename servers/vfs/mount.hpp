@@ -12,12 +12,15 @@
 
 #include <atomic>
 #include <variant>
+#include <vector>
 
 namespace gemel::vfs {
 
 inline constexpr u32 serve_threads = 8;
 inline constexpr u64 request_deadline_ms = 30'000; // a file system that takes longer: timed_out
 inline constexpr u64 connect_deadline_ms = 2'000;
+inline constexpr usize abandoned_max
+    = 4; // after as many timeouts nobody asks any more: unavailable
 
 // What was asked for, or the symlink that stands in its way.
 template <typename T>
@@ -83,7 +86,7 @@ private:
     class Slot;
 
     Result<Ref<Connection>> connection();
-    void drop(Ref<Connection> const& broken);
+    void drop(Ref<Connection> const& broken, Error why);
     Result<Slot> slot();
     Result<void> check_writable() const;
     Result<std::optional<fskit::LinkMet>> refuse_changes(std::string_view name, OpenFlags flags);
@@ -93,7 +96,12 @@ private:
 
     Client<protocol::Directory> root_;
     SharedRegion const& mounts_page_;
-    Guarded<std::optional<Ref<Connection>>> connection_;
+    struct Connections {
+        std::optional<Ref<Connection>> current;
+        // Where an answer may still be on its way: their memory must stay.
+        std::vector<Ref<Connection>> abandoned;
+    };
+    Guarded<Connections> connections_;
 };
 
 } // namespace gemel::vfs

@@ -18,7 +18,7 @@ std::span<std::byte const> bytes_of(std::string_view text)
 
 } // namespace
 
-Session::Session(NameSpace& names, MountAuthority authority, u32 files_max)
+Session::Session(NameSpace& names, Authority authority, u32 files_max)
     : names_(names)
     , authority_(authority)
     , owns_ledger_(true)
@@ -28,7 +28,7 @@ Session::Session(NameSpace& names, MountAuthority authority, u32 files_max)
 
 Session::Session(NameSpace& names, Ref<OpenFiles> files, u64 ledger_bits)
     : names_(names)
-    , authority_(MountAuthority::no)
+    , authority_(Authority::none)
     , owns_ledger_(false)
     , ledger_ { std::move(files), ledger_bits }
 {
@@ -114,11 +114,17 @@ Result<Vfs::Attach::Reply> Session::on(Vfs::Attach request)
 
 Result<Vfs::Session::Reply> Session::on(Vfs::Session const& request)
 {
+    auto const publish = [&](Ref<Session> session) -> Result<Vfs::Session::Reply> {
+        return Vfs::Session::Reply { TRY(names_.objects().publish<Vfs>(std::move(session))) };
+    };
     auto const files_max = request.files_max == 0 ? vfs_open_files_default : request.files_max;
-    auto session = authority_ == MountAuthority::yes
-        ? make_ref<Session>(names_, MountAuthority::no, files_max)
-        : make_ref<Session>(names_, ledger_.files, ledger_.bits);
-    return Vfs::Session::Reply { TRY(names_.objects().publish<Vfs>(std::move(session))) };
+    if (files_max > vfs_open_files_max)
+        return Error::too_big;
+    if (authority_ == Authority::mounts)
+        return publish(make_ref<Session>(names_, Authority::sessions, files_max));
+    if (authority_ == Authority::sessions && request.files_max != 0)
+        return publish(make_ref<Session>(names_, Authority::none, files_max));
+    return publish(make_ref<Session>(names_, ledger_.files, ledger_.bits));
 }
 
 Result<Opened> Session::open_at(PathWalk& walk, Vfs::Open const& request, Handle const& region)
@@ -300,7 +306,7 @@ Result<std::string> Session::path_to_mount(PathWalk walk)
 
 Result<Vfs::Mount::Reply> Session::on(Vfs::Mount request)
 {
-    if (authority_ != MountAuthority::yes)
+    if (authority_ != Authority::mounts)
         return Error::no_rights;
     auto const path = TRY(path_to_mount(TRY(walk_at(request.path, LastLink::follow))));
     if (!request.directory)
@@ -314,7 +320,7 @@ Result<Vfs::Mount::Reply> Session::on(Vfs::Mount request)
 
 Result<Vfs::Unmount::Reply> Session::on(Vfs::Unmount const& request)
 {
-    if (authority_ != MountAuthority::yes)
+    if (authority_ != Authority::mounts)
         return Error::no_rights;
     auto walk = TRY(walk_at(request.path, LastLink::follow));
     TRY(names_.unmount(walk.text(walk.next().count)));

@@ -8,15 +8,17 @@
 
 namespace gemel::vfs {
 
-// Whether a session may change the mounts: only the one behind the service's own port.
-enum class MountAuthority : u8 { no, yes };
+// What a session may do beside reaching files. `mounts`: change them, too; the one behind the
+// service's own port. `sessions`: make sessions with bounds of their own; what services get, gsh
+// among them. A program that they start has neither.
+enum class Authority : u8 { none, sessions, mounts };
 
 class Session {
 public:
     using Vfs = protocol::Vfs;
 
     // A program's first session.
-    Session(NameSpace& names, MountAuthority authority, u32 files_max);
+    Session(NameSpace& names, Authority authority, u32 files_max);
     // A further one of the same program: they share the bound on open files.
     Session(NameSpace& names, Ref<OpenFiles> files, u64 ledger_bits);
     Session(Session const&) = delete;
@@ -63,7 +65,7 @@ private:
     Result<std::string> path_to_mount(PathWalk walk);
 
     NameSpace& names_;
-    MountAuthority const authority_;
+    Authority const authority_;
     bool const owns_ledger_;
     NameSpace::Ledger const ledger_;
     Guarded<std::optional<Ref<SharedRegion>>> region_;

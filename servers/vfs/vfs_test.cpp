@@ -39,7 +39,8 @@ struct World {
     {
         auto& objects = names.objects();
         objects.on_notification([this](u64 bits) { names.closed(bits); });
-        objects.set_root<protocol::Vfs>(make_ref<Session>(names, MountAuthority::yes, 1024u));
+        objects.set_root<protocol::Vfs>(
+            make_ref<Session>(names, Authority::mounts, vfs_open_files_max));
         run = [this] { static_cast<void>(names.objects().run({ .threads = 2, .name = "vfs" })); };
         in_thread(run, "vfs");
         init = Client<protocol::Vfs>(std::move(*port.derive(Right::call | Right::derive)));
@@ -58,7 +59,12 @@ struct World {
             .directory = served.directory() }));
         return {};
     }
-    Files files() { return std::move(*Files::create(std::move(*init.duplicate()))); }
+    // As a service that init started has it.
+    Files files()
+    {
+        auto session = init.call(protocol::Vfs::Session {});
+        return std::move(*Files::create(Client<protocol::Vfs>(std::move(session->vfs))));
+    }
 
     TreeServed root;
     TreeServed tmp { 64 * page_bytes };
@@ -68,6 +74,13 @@ struct World {
     Client<protocol::Vfs> init;
     SharedRegion region;
 };
+
+// Stays until the system ends: its servers' threads use it that long.
+template <typename T>
+T& lasting()
+{
+    return *std::make_unique<T>().release();
+}
 
 constexpr auto create = OpenFlag::read | OpenFlag::write | OpenFlag::create;
 
@@ -95,7 +108,7 @@ bool eventually(std::function<bool()> const& condition)
 TEST(Vfs, WritesAndReads)
 {
     EXPECT_EQ(in_program([](Env&) {
-        World world;
+        auto& world = lasting<World>();
         auto files = world.files();
         EXPECT_TRUE(files.make_directory("/d"));
         EXPECT_TRUE(files.write_all("/d/f", "hello\nworld"));
@@ -122,7 +135,7 @@ TEST(Vfs, WritesAndReads)
 TEST(Vfs, RefusesWithTheRightError)
 {
     EXPECT_EQ(in_program([](Env&) {
-        World world;
+        auto& world = lasting<World>();
         auto files = world.files();
         EXPECT_TRUE(files.write_all("/f", "x"));
         EXPECT_TRUE(files.make_directory("/d"));
@@ -158,8 +171,8 @@ TEST(Vfs, RefusesWithTheRightError)
 TEST(Vfs, MountPointsStay)
 {
     EXPECT_EQ(in_program([](Env&) {
-        World world;
-        TreeServed inner;
+        auto& world = lasting<World>();
+        auto& inner = lasting<TreeServed>();
         auto files = world.files();
         EXPECT_TRUE(files.make_directory("/a"));
         EXPECT_TRUE(world.mount("/a/b", inner, 0));
@@ -187,7 +200,7 @@ TEST(Vfs, MountPointsStay)
 TEST(Vfs, BoundsOpenFiles)
 {
     EXPECT_EQ(in_program([](Env&) {
-        World world;
+        auto& world = lasting<World>();
         auto files = world.files();
         EXPECT_TRUE(files.write_all("/f", "x"));
         auto const read = static_cast<OpenFlags>(OpenFlag::read);
@@ -202,8 +215,16 @@ TEST(Vfs, BoundsOpenFiles)
         EXPECT_EQ(held.size(), vfs_open_files_default);
         auto nested = Files::create(std::move(*files.client().duplicate()));
         EXPECT_EQ(nested->open("/f", read).error(), Error::too_many_open);
-        auto other = world.files();
-        EXPECT_TRUE(other.open("/f", read));
+        // Another program has its own bound, and cannot get past it by making sessions.
+        auto other = Files::create(Client<protocol::Vfs>(std::move(*files.session_for_another(2))));
+        auto const first = other->open("/f", read);
+        EXPECT_TRUE(first);
+        auto further
+            = Files::create(Client<protocol::Vfs>(std::move(*other->session_for_another(100))));
+        auto const second = further->open("/f", read);
+        EXPECT_TRUE(second);
+        EXPECT_EQ(further->open("/f", read).error(), Error::too_many_open);
+        EXPECT_EQ(files.session_for_another(vfs_open_files_max + 1).error(), Error::too_big);
         held.pop_back();
         EXPECT_TRUE(files.open("/f", read));
         EXPECT_EQ(*held.front().read_rest(10), "x");
@@ -216,7 +237,7 @@ TEST(Vfs, BoundsOpenFiles)
 TEST(Vfs, ClosingReachesTheFileSystem)
 {
     EXPECT_EQ(in_program([](Env&) {
-        World world;
+        auto& world = lasting<World>();
         auto files = world.files();
         auto const free = files.volume("/tmp")->bytes_free;
         {
@@ -237,7 +258,7 @@ TEST(Vfs, ClosingReachesTheFileSystem)
 TEST(Vfs, SurvivesAFullFileSystem)
 {
     EXPECT_EQ(in_program([](Env&) {
-        World world;
+        auto& world = lasting<World>();
         auto files = world.files();
         EXPECT_EQ(files.write_all("/tmp/big", std::string(65 * page_bytes, 'x')).error(),
             Error::no_space);
@@ -254,7 +275,7 @@ TEST(Vfs, SurvivesAFullFileSystem)
 TEST(Vfs, ReadOnlyMountsRefuseChanges)
 {
     EXPECT_EQ(in_program([](Env&) {
-        World world;
+        auto& world = lasting<World>();
         auto files = world.files();
         EXPECT_TRUE(files.write_all("/f", "x"));
         EXPECT_TRUE(files.make_directory("/d"));
@@ -279,7 +300,7 @@ TEST(Vfs, ReadOnlyMountsRefuseChanges)
 TEST(Vfs, ListsManyAndStrangeNames)
 {
     EXPECT_EQ(in_program([](Env&) {
-        World world;
+        auto& world = lasting<World>();
         auto files = world.files();
         for (int i = 0; i < 5'000; ++i)
             EXPECT_TRUE(files.make_symlink("/tmp/file" + std::to_string(i), "x"));
@@ -305,7 +326,7 @@ TEST(Vfs, ListsManyAndStrangeNames)
 TEST(Vfs, OutlivesAFileSystem)
 {
     EXPECT_EQ(in_program([](Env&) {
-        World world;
+        auto& world = lasting<World>();
         auto files = world.files();
         EXPECT_TRUE(files.write_all("/f", "x"));
         auto file = files.open("/tmp/g", create);
@@ -316,7 +337,7 @@ TEST(Vfs, OutlivesAFileSystem)
         EXPECT_EQ(files.status("/tmp/g").error(), Error::unavailable);
         EXPECT_EQ(*files.read_all("/f"), "x");
         EXPECT_EQ(names_of(*files.list("/")), "f tmp ");
-        TreeServed again;
+        auto& again = lasting<TreeServed>();
         EXPECT_TRUE(world.mount("/tmp", again, 0));
         EXPECT_EQ(files.status("/tmp/g").error(), Error::not_found);
         EXPECT_TRUE(files.write_all("/tmp/g", "z"));
