@@ -16,7 +16,7 @@ Result<Own<DeviceCache>> DeviceCache::create(Client<Block> device)
     auto const chunk_sectors = std::min(chunk_bytes_max / sector_bytes, info.sectors_max);
     if (chunk_sectors == 0)
         return Error::invalid;
-    Own<DeviceCache> cache(new DeviceCache(std::move(device), info.sectors, chunk_sectors));
+    auto cache = std::make_unique<DeviceCache>(std::move(device), info.sectors, chunk_sectors);
     TRY(cache->add_session());
     while (cache->sessions_.size() < regions_max && cache->add_session()) { }
     return cache;

@@ -22,6 +22,14 @@ public:
     // no more. Errors: the device's, or no_memory and quota.
     static Result<Own<DeviceCache>> create(Client<protocol::Block> device);
 
+    // For create: has no memory yet.
+    DeviceCache(Client<protocol::Block> device, u64 sectors, u32 chunk_sectors)
+        : device_(std::move(device))
+        , sectors_(sectors)
+        , chunk_sectors_(chunk_sectors)
+    {
+    }
+
     Result<void> read(u64 byte_offset, std::span<u8> target) override;
     u64 size_bytes() const override { return sectors_ * protocol::sector_bytes; }
     // The driver is gone; only what is cached can be read.
@@ -40,12 +48,6 @@ private:
         u64 last_use = 0;
     };
 
-    DeviceCache(Client<protocol::Block> device, u64 sectors, u32 chunk_sectors)
-        : device_(std::move(device))
-        , sectors_(sectors)
-        , chunk_sectors_(chunk_sectors)
-    {
-    }
     u32 chunk_bytes() const { return chunk_sectors_ * protocol::sector_bytes; }
     usize chunks_per_region() const;
     Result<void> add_session();

@@ -3,7 +3,6 @@
 
 #include "servers/ext4/sentence.hpp"
 
-#include <array>
 #include <span>
 #include <string_view>
 
@@ -16,7 +15,7 @@ struct Name {
     std::string_view text;
 };
 
-constexpr std::array compatible_names {
+constexpr Name compatible_names[] {
     Name { 0x1, "dir_prealloc" },
     Name { 0x2, "imagic_inodes" },
     Name { 0x4, "has_journal" },
@@ -31,7 +30,7 @@ constexpr std::array compatible_names {
     Name { 0x1000, "orphan_file" },
 };
 
-constexpr std::array incompatible_names {
+constexpr Name incompatible_names[] {
     Name { 0x1, "compression" },
     Name { 0x2, "filetype" },
     Name { 0x4, "needs_recovery" },
@@ -50,7 +49,7 @@ constexpr std::array incompatible_names {
     Name { 0x2'0000, "casefold" },
 };
 
-constexpr std::array read_only_compatible_names {
+constexpr Name read_only_compatible_names[] {
     Name { 0x1, "sparse_super" },
     Name { 0x2, "large_file" },
     Name { 0x4, "btree_dir" },

@@ -18,7 +18,7 @@ struct Magic {
     std::string_view name;
 };
 
-constexpr std::array magics {
+constexpr Magic magics[] {
     Magic { 0, "XFSB"sv, "xfs"sv },
     Magic { 0x1'0040, "_BHRfS_M"sv, "btrfs"sv },
     Magic { 1024, "\x10\x20\xF5\xF2"sv, "f2fs"sv },

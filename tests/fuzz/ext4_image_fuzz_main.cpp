@@ -102,6 +102,7 @@ int main(int count, char** arguments)
     auto const number = count > 2 ? std::strtoull(arguments[2], nullptr, 10) : test_seed();
     std::printf("ext4_image_fuzz: %llu rounds, seed %llu\n", rounds,
         static_cast<unsigned long long>(number));
+    std::fflush(stdout);
     auto seeds = make_seeds(number);
     std::mt19937_64 random(number);
     auto slowest = std::chrono::steady_clock::duration::zero();
