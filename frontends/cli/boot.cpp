@@ -55,11 +55,14 @@ Words command_for(Machine const& machine, BootOptions const& options, std::strin
         { "-kernel", tree + std::string { machine.kernel }, "-initrd", tree + "bundle.cpio" });
     std::string command_line;
     if (options.run.script)
-        command_line += "GEMEL_COMMAND=" + script_word(*options.run.script);
+        command_line += "GEMEL_COMMAND=" + script_word(*options.run.script) + " ";
+    if (options.run.script || ::isatty(STDIN_FILENO) == 0)
+        command_line += "GEMEL_INTERACTIVE=0 ";
     if (options.run.verbosity == Verbosity::verbose)
-        command_line += " GEMEL_VERBOSE=1";
+        command_line += "GEMEL_VERBOSE=1 ";
     if (!command_line.empty())
         words.insert(words.end(), { "-append", command_line });
+    words.insert(words.end(), options.qemu_words.begin(), options.qemu_words.end());
     return words;
 }
 
@@ -72,6 +75,13 @@ void show(std::string_view text)
         if (written > 0)
             text.remove_prefix(static_cast<std::size_t>(written));
     }
+}
+
+void show_command(Words const& words)
+{
+    for (auto const& word : words)
+        std::fprintf(stderr, "%s ", word.c_str());
+    std::fprintf(stderr, "\n");
 }
 
 // Runs the emulator to its end; what it writes goes through the filter.
@@ -142,7 +152,10 @@ int boot_native(BootOptions options)
     auto const quiet = scripted && options.run.verbosity == Verbosity::quiet;
     SerialFilter filter { quiet ? BootText::hide : BootText::show,
         scripted ? Use::script : Use::prompt, show };
-    auto const status = run_through(filter, command_for(machine, options, *image));
+    auto const command = command_for(machine, options, *image);
+    if (options.run.verbosity == Verbosity::verbose)
+        show_command(command);
+    auto const status = run_through(filter, command);
     return outcome(filter, options, status);
 }
 

@@ -48,6 +48,10 @@ int run_command_line(int count, char** words)
     boot_command.add_option("--arch", boot.arch, "x86_64 or arm64")
         ->required()
         ->check(CLI::IsMember({ "x86_64", "arm64" }));
+    boot_command
+        .add_option("--qemu", boot.qemu_words, "one more word for QEMU: --qemu=-s --qemu=-S")
+        ->type_size(1)
+        ->allow_extra_args(false);
 
     try {
         app.parse(count, words);

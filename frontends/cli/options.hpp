@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace gemel::cli {
 
@@ -23,6 +24,7 @@ struct RunOptions {
 struct BootOptions {
     RunOptions run;
     std::string arch; // "x86_64" or "arm64"
+    std::vector<std::string> qemu_words; // added to QEMU's command as they are
 };
 
 // Exit statuses of the program (docs/errors.md).

@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""Measures what docs/numbers.md shows: ratios and counts, each from one run of the system. Prints them as they
+come; --write makes the document. scripts/bench.sh builds what is measured."""
+import argparse
+import datetime
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+GEMEL = f"{TOP}/build/hosted/frontends/cli/gemel"
+FACES = ("x86_64", "arm64")
+STARTS = 20
+FILE_MIB = 64
+LISTED_FILES = 10_000
+UML_STARTS = 3
+
+
+def output_of(words, timeout=600, **more):
+    run = subprocess.run(
+        words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        timeout=timeout, errors="replace", env=dict(os.environ, GEMEL_ROOT=TOP), **more,
+    )
+    return run.stdout
+
+
+def found(pattern, text, what):
+    match = re.search(pattern, text, re.M)
+    if not match:
+        sys.exit(f"bench: {what} did not say {pattern!r}:\n{text[-2000:]}")
+    return match
+
+
+def make_disk(path, tree, mib):
+    tools = dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin:/sbin")
+    subprocess.run(["mkfs.ext4", "-q", "-d", tree, path, f"{mib}M"], check=True, env=tools, stdout=subprocess.DEVNULL)
+
+
+# --- parts: each yields (what, value, beside) ---------------------------------------------------
+
+def part_ipc():
+    text = output_of([f"{TOP}/build/hosted/tests/bench_ipc"])
+    value = {name: found(rf"^ipc\.{name} p50=(\S+) p99=(\S+)", text, "bench_ipc").groups()
+             for name in ("round_trip_ns", "raw_switch_pair_ns")}
+    ratio = found(r"ratio=(\S+)", text, "bench_ipc")[1]
+    trip, pair = value["round_trip_ns"], value["raw_switch_pair_ns"]
+    yield "hosted round trip, two tasks' threads", f"p50 {trip[0]} ns, p99 {trip[1]} ns", f"{ratio} raw switch pairs ({pair[0]} ns)"
+
+
+def hosted_start_ms(image):
+    text = output_of([GEMEL, "run", "--verbose", "-c", "true"] + ([image] if image else []))
+    return float(found(r"gemel: up in ([\d.]+) ms", text, "gemel run")[1])
+
+
+def part_boot():
+    starts = sorted(hosted_start_ms(None) for _ in range(STARTS))
+    yield "hosted, process start to prompt, ext4 disk", f"p50 {statistics.median(starts):.1f} ms, best {starts[0]:.1f} ms", uml_start()
+    began = time.monotonic()
+    output_of([f"{TOP}/gemel", "run", "-c", "true"])
+    yield "`./gemel run -c true`, whole command, nothing to build", f"{time.monotonic() - began:.2f} s", ""
+    memory = output_of([GEMEL, "run", "-c", "free"])
+    yield "memory in use at the prompt (`free`)", "`" + " ".join(memory.split("\n")[1].split()) + "`", ""
+    for face in FACES:
+        text = output_of([GEMEL, "boot", "--arch", face, "--verbose", "--memory", "64", "--qemu=-icount", "--qemu=shift=0", "-c", "true"])
+        milliseconds = float(found(r"gemel: up in ([\d.]+) ms", text, f"gemel boot --arch {face}")[1])
+        yield f"{face}, instructions from boot to prompt, 64 MiB", f"{milliseconds:.0f} million", "1 ns an instruction (`-icount shift=0`)"
+
+
+def uml_start():
+    """User-mode Linux to its first user program, when it is installed."""
+    program = shutil.which("linux.uml") or shutil.which("linux")
+    if not program:
+        return "User-mode Linux is not installed here"
+    times = []
+    for _ in range(UML_STARTS):
+        began = time.monotonic()
+        output_of([program, "mem=64M", "rootfstype=hostfs", "root=/dev/root", "rw", "quiet", "init=/bin/true"], timeout=60)
+        times.append((time.monotonic() - began) * 1000)
+    return f"User-mode Linux to its first program: {min(times):.0f} ms"
+
+
+def seconds_of(script, image):
+    text = output_of([GEMEL, "run", image, "-c", script])
+    return float(found(r"real ([\d.]+) s", text, script)[1])
+
+
+def part_files():
+    with tempfile.TemporaryDirectory(prefix="gemel-bench-") as folder:
+        os.makedirs(f"{folder}/one")
+        with open(f"{folder}/one/big", "wb") as file:
+            file.write(os.urandom(FILE_MIB << 20))
+        make_disk(f"{folder}/one.img", f"{folder}/one", FILE_MIB * 2)
+        yield from read_speed(folder)
+        os.makedirs(f"{folder}/many")
+        for number in range(LISTED_FILES):
+            where = f"{folder}/many/{number // 100}"
+            os.makedirs(where, exist_ok=True)
+            with open(f"{where}/file-{number}", "w", encoding="utf-8") as file:
+                file.write(str(number))
+        make_disk(f"{folder}/many.img", f"{folder}/many", 64)
+        inside = seconds_of("time ls -lR / > /dev/null", f"{folder}/many.img")
+        began = time.monotonic()
+        output_of(["ls", "-lR", f"{folder}/many"])
+        yield f"`ls -lR` of {LISTED_FILES} files, hosted", f"{inside * 1000:.0f} ms", f"the host's own on its own disk: {(time.monotonic() - began) * 1000:.0f} ms"
+
+
+def read_speed(folder):
+    image = f"{folder}/one.img"
+    cold = FILE_MIB / seconds_of("time cat /big > /dev/null", image)
+    warm = FILE_MIB / seconds_of("cat /big > /dev/null; time cat /big > /dev/null", image)
+    began = time.monotonic()
+    output_of(["dd", f"if={image}", "of=/dev/null", "bs=64k"])
+    host = FILE_MIB * 2 / (time.monotonic() - began)
+    block = bytearray(FILE_MIB << 20)
+    began = time.monotonic()
+    copied = bytes(block)
+    memory = len(copied) / (1 << 20) / (time.monotonic() - began)
+    yield f"`cat` of {FILE_MIB} MiB through ext4, hosted, first time", f"{cold:.0f} MB/s", f"`dd` of the image: {host:.0f} MB/s"
+    yield "the same again", f"{warm:.0f} MB/s", f"one memcpy: {memory:.0f} MB/s"
+
+
+def part_counts():
+    counts = {face: parse_counts(output_of([sys.executable, f"{TOP}/tests/native/run.py", "bench", "--face", face])) for face in FACES}
+    for name, value in counts["x86_64"].items():
+        yield f"{name}, instructions", f"x86_64 {value}", f"arm64 {counts['arm64'].get(name, '-')}"
+
+
+def parse_counts(text):
+    return dict(re.findall(r"^(.+?):? +(\d+)(?: instructions)?$", text, re.M))
+
+
+def part_size():
+    for face in FACES:
+        text = output_of([f"{TOP}/scripts/size.sh", face])
+        yield f"resident kernel, {face}", found(r"(\d[\d,]*) (?:resident )?bytes", text, "size.sh")[0], "goal 8,192"
+
+
+PARTS = {"ipc": part_ipc, "boot": part_boot, "files": part_files, "counts": part_counts, "size": part_size}
+
+
+def processor():
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        return found(r"model name\s*: (.*)", file.read(), "/proc/cpuinfo")[1]
+
+
+def main():
+    parser = argparse.ArgumentParser(description="the numbers of docs/numbers.md")
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("parts", nargs="*")
+    options = parser.parse_args()
+    document = (
+        "# Numbers\n\nWritten by `./gemel bench --write`. Times depend on the machine: read the ratios, which come from one"
+        f" run.\nThis run: {datetime.date.today()}, {processor()}, {os.cpu_count()} processors.\n"
+    )
+    for name in options.parts or PARTS:
+        document += f"\n## {name}\n\n| what | measured | beside it |\n| --- | --- | --- |\n"
+        for what, value, beside in PARTS[name]():
+            print(f"{what}: {value}" + (f"   ({beside})" if beside else ""), flush=True)
+            document += f"| {what} | {value} | {beside} |\n"
+    if options.write:
+        with open(f"{TOP}/docs/numbers.md", "w", encoding="utf-8") as file:
+            file.write(document)
+
+
+if __name__ == "__main__":
+    main()
