@@ -101,12 +101,12 @@ build() {
             die "cmake --preset $preset failed"
         }
     fi
-    case $(ninja -C "$tree" -n "$@" 2>&1 9>&-) in
-    *'no work to do'*) ;;
-    *)
+    # Looking for new files is always to be done; only what comes after it is work worth showing.
+    if ninja -C "$tree" -n "$@" 2>&1 9>&- | grep -qvE 'Entering directory|Re-checking globbed|no work to do'; then
         say "building build/$preset"
         NINJA_STATUS='[%p %f/%t] ' ninja -C "$tree" "$@" >&2 9>&- || die "the build of $preset failed"
-        ;;
-    esac
+    else
+        log=$(ninja -C "$tree" "$@" 2>&1 9>&-) || die "the build of $preset failed: $log"
+    fi
     exec 9>&-
 }
