@@ -60,6 +60,16 @@ char __libc_single_threaded = 0;
     gemel::assertion_failed(expression, file, static_cast<int>(line));
 }
 
+// Debian's static libraries guard their stacks. A NUL, a newline and a 0xFF in it end what copies
+// text. (x86_64 keeps its guard in the thread block.)
+extern unsigned long const __stack_chk_guard;
+unsigned long const __stack_chk_guard = 0x6C65'6D65'67FF'0A00;
+
+[[noreturn]] void __stack_chk_fail()
+{
+    gemel::assertion_failed("the stack's guard is whole", "a library", 0);
+}
+
 // A program's memory goes with its task: nothing runs after its end.
 int __cxa_atexit(void (*)(void*), void*, void*) noexcept
 {
