@@ -1,6 +1,6 @@
 #include "servers/init/bundle.hpp"
+#include "servers/init/test_archive.hpp"
 
-#include <cstdio>
 #include <gtest/gtest.h>
 #include <string>
 
@@ -8,32 +8,16 @@ namespace gemel::init {
 
 namespace {
 
-constexpr unsigned regular = 0100644;
-constexpr unsigned link = 0120777;
-constexpr unsigned directory = 0040755;
-
-void add(std::string& archive, std::string_view name, unsigned mode, std::string_view data)
-{
-    char header[111];
-    std::snprintf(header, sizeof header,
-        "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", 1u, mode, 0u, 0u, 1u, 0u,
-        static_cast<unsigned>(data.size()), 0u, 0u, 0u, 0u, static_cast<unsigned>(name.size() + 1),
-        0u);
-    archive += header;
-    archive += name;
-    archive.resize(align_up<usize>(archive.size() + 1, 4));
-    archive += data;
-    archive.resize(align_up<usize>(archive.size(), 4));
-}
+using namespace test;
 
 std::string archive()
 {
     std::string bytes;
     add(bytes, "gemel", directory, "");
     add(bytes, "gemel/bin/tools", regular, "many tools");
-    add(bytes, "gemel/bin/ls", link, "tools");
-    add(bytes, "gemel/bin/far", link, "/gemel/etc/motd");
-    add(bytes, "gemel/bin/self", link, "self");
+    add(bytes, "gemel/bin/ls", symlink, "tools");
+    add(bytes, "gemel/bin/far", symlink, "/gemel/etc/motd");
+    add(bytes, "gemel/bin/self", symlink, "self");
     add(bytes, "gemel/etc/motd", regular, "hello");
     add(bytes, "TRAILER!!!", 0, "");
     return bytes;

@@ -25,16 +25,19 @@ Deadline soon()
     return Deadline::after_ms(worker_call_ms);
 }
 
-// One line, in the pieces that the log takes.
-void write_log(Client<protocol::Log> const& log, LogLevel level, std::string_view line)
+// One line, in the pieces that the log takes. False: there is no log.
+bool write_log(Client<protocol::Log> const& log, LogLevel level, std::string_view line)
 {
     constexpr usize piece_bytes = sizeof(protocol::Log::Write::text);
-    for (;;) {
+    while (log) {
         auto const piece = line.substr(0, piece_bytes);
-        if (!log.call(protocol::Log::Write { level, piece }, soon()) || piece.size() < piece_bytes)
-            return;
+        if (!log.call(protocol::Log::Write { level, piece }, soon()))
+            return false;
+        if (piece.size() < piece_bytes)
+            return true;
         line.remove_prefix(piece_bytes);
     }
+    return false;
 }
 
 bool depends(Service const& service, std::string_view name)
@@ -71,11 +74,9 @@ Supervisor::Supervisor(SupervisorWorld const& world)
 
 void Supervisor::say(LogLevel level, std::string line)
 {
-    if (level >= LogLevel::warn)
-        system::debug_print(concatenate("gemel: ", line, '\n'));
     world_.worker.post([this, level, line = std::move(line)] {
-        if (own_log_)
-            write_log(own_log_, level, line);
+        if (!write_log(own_log_, level, line) && level >= LogLevel::warn)
+            system::debug_print(concatenate("gemel: ", line, '\n'));
     });
 }
 

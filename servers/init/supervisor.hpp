@@ -48,7 +48,7 @@ public:
     Result<Init::Shutdown::Reply> on(Init::Shutdown const& request);
     Result<Init::ListServices::Reply> on(Init::ListServices const& request);
 
-    // To the log, and to the console when it is a warning or worse.
+    // To the log, which shows errors on the console; to the console while there is no log.
     void say(protocol::LogLevel level, std::string line);
     void report_problems(std::string_view path, ServicesFile const& file);
 

@@ -1,0 +1,388 @@
+// init on the real hosted kernel, with a bundle and programs of the test's own.
+#include "servers/init/test_archive.hpp"
+#include "servers/protocols/init.hpp"
+#include "servers/protocols/process.hpp"
+#include "servers/rt/rt.hpp"
+#include "servers/rt/start.hpp"
+
+#include <gemel/arch/program.hpp>
+#include <gemel/hosted/system.hpp>
+
+#include <algorithm>
+#include <functional>
+#include <gtest/gtest.h>
+
+namespace gemel::init {
+
+Result<void> server_main(Env& env);
+
+namespace {
+
+using namespace std::string_literals;
+
+// The body of the program "probe", and what it found wrong. It runs in a task of its own, so what
+// it allocates must not outlive it.
+std::function<void(Env&)> probe_body;
+
+void fail(std::string_view what)
+{
+    system::debug_print(concatenate("probe: ", what, '\n'));
+    system::exit(99);
+}
+
+void expect(bool holds, std::string_view what)
+{
+    if (!holds)
+        fail(what);
+}
+
+Result<void> probe(Env& env)
+{
+    probe_body(env);
+    return {};
+}
+
+// Ends with the number of its arguments.
+Result<void> count(Env& env)
+{
+    env.set_exit_status(static_cast<u8>(env.arguments().size() + 100 * env.has("gift")));
+    return {};
+}
+
+Result<void> fail_at_once(Env&)
+{
+    return Error::io;
+}
+
+Result<void> fault(Env&)
+{
+    *reinterpret_cast<u32 volatile*>(0x10) = 1;
+    return {};
+}
+
+Result<void> sleep_for_ever(Env&)
+{
+    for (;;)
+        sleep_until(Deadline::none());
+}
+
+Result<void> fail_after_a_while(Env&)
+{
+    sleep_until(Deadline::after_ms(30));
+    return Error::io;
+}
+
+template <ServerMain Main>
+void enter(u64 startup)
+{
+    start_program(*reinterpret_cast<Startup const*>(startup), Main, "test");
+}
+
+struct Program {
+    std::string_view name;
+    void (*entry)(u64);
+};
+
+constexpr Program programs[] = {
+    { "init", enter<server_main> },
+    { "probe", enter<probe> },
+    { "count", enter<count> },
+    { "fail", enter<fail_at_once> },
+    { "fault", enter<fault> },
+    { "sleep", enter<sleep_for_ever> },
+    { "mortal", enter<fail_after_a_while> },
+};
+
+std::string bundle_with(std::string_view services)
+{
+    std::string archive;
+    for (auto const& program : programs)
+        test::add(archive, "gemel/servers/"s.append(program.name), test::regular,
+            "#!gemel-linked "s.append(program.name) + "\n");
+    test::add(archive, "gemel/servers/broken", test::regular, "not a program");
+    test::add(archive, "gemel/etc/services.toml", test::regular, services);
+    test::add(archive, "TRAILER!!!", 0, "");
+    return archive;
+}
+
+constexpr std::string_view probe_service = R"(
+[[services]]
+name = "probe"
+binary = "/gemel/servers/probe"
+ends_machine = true
+[[services.ports]]
+name = "init"
+capabilities = ["call", "derive"]
+[[services.ports]]
+name = "process"
+capabilities = ["call", "derive"]
+[[services.ports]]
+name = "broker-audit"
+capabilities = ["call", "derive"]
+)";
+
+struct Run {
+    int status = 0;
+    std::string console;
+};
+
+Run run(std::string_view services, std::function<void(Env&)> body)
+{
+    probe_body = std::move(body);
+    auto const bundle = bundle_with(std::string(services) + std::string(probe_service));
+    hosted::Options options;
+    options.memory_bytes = 64u << 20;
+    options.bundle = { reinterpret_cast<u8 const*>(bundle.data()), bundle.size() };
+    options.init_entry = arch::linked_program("init");
+    hosted::System system(options);
+    Run result;
+    system.machine().on_console([&](std::string_view text) { result.console += text; });
+    result.status = system.run();
+    return result;
+}
+
+Client<protocol::Process> create(Client<protocol::Processes> const& processes)
+{
+    auto created = processes.call(protocol::Processes::Create {});
+    expect(created.has_value(), "a process cannot be created");
+    return Client<protocol::Process>(std::move(created->process));
+}
+
+void add_text(
+    Client<protocol::Process> const& process, protocol::ProcessText kind, std::string_view text)
+{
+    constexpr usize piece = sizeof(protocol::Process::AddText::text);
+    for (;; text.remove_prefix(piece)) {
+        auto const part = text.substr(0, piece);
+        expect(process.call(protocol::Process::AddText { kind, part }).has_value(),
+            "a text is refused");
+        if (part.size() < piece)
+            return;
+    }
+}
+
+Result<u8> run_program(Client<protocol::Processes> const& processes, std::string_view path,
+    std::vector<std::string_view> const& arguments)
+{
+    auto const process = create(processes);
+    add_text(process, protocol::ProcessText::path, path);
+    for (auto const argument : arguments)
+        add_text(process, protocol::ProcessText::argument, argument);
+    TRY(process.call(protocol::Process::Start {}));
+    return TRY(process.call(protocol::Process::Wait {})).status;
+}
+
+protocol::Init::QueryService::Reply wait_for(
+    Client<protocol::Init> const& init, std::string_view name, protocol::ServiceState state)
+{
+    for (unsigned tries = 0; tries < 500; ++tries) {
+        auto const answer = init.call(protocol::Init::QueryService { name });
+        expect(answer.has_value(), "a service cannot be asked for");
+        if (answer->state == state)
+            return *answer;
+        sleep_until(Deadline::after_ms(10));
+    }
+    fail("a service does not reach its state");
+    return {};
+}
+
+// Goal: a program runs with its arguments and gifts, and its status comes back.
+// Method: a program that tells how many it has; a long argument travels in pieces.
+TEST(Init, RunsPrograms)
+{
+    auto const result = run("", [](Env& env) {
+        auto const processes = *env.take<protocol::Processes>("process");
+        std::string const long_argument(130, 'x');
+        auto const status
+            = run_program(processes, "/gemel/servers/count", { "count", "two", long_argument });
+        expect(status.has_value() && *status == 3, "the status is not the number of arguments");
+        auto const gifted = create(processes);
+        add_text(gifted, protocol::ProcessText::path, "/gemel/servers/count");
+        auto gift = processes.handle().derive(Right::call | Right::derive);
+        expect(gifted.call(protocol::Process::Give { "gift", std::move(*gift) }).has_value(),
+            "a gift is refused");
+        expect(gifted.call(protocol::Process::Start {}).has_value(), "it does not start");
+        expect(gifted.call(protocol::Process::Wait {})->status == 100, "it has no gift");
+    });
+    EXPECT_EQ(result.status, 0) << result.console;
+}
+
+// Goal: what is no program is refused with the right error, and nothing is left behind.
+// Method: a path that is not there, and a file that is not a program.
+TEST(Init, RefusesWhatIsNoProgram)
+{
+    auto const result = run("", [](Env& env) {
+        auto const processes = *env.take<protocol::Processes>("process");
+        expect(run_program(processes, "/gemel/none", {}).error() == Error::not_found, "not_found");
+        expect(
+            run_program(processes, "/gemel/servers/broken", {}).error() == Error::syntax, "syntax");
+    });
+    EXPECT_EQ(result.status, 0) << result.console;
+}
+
+// Goal: a fault ends the program alone: its waiter gets 139 and the console says what happened.
+// Method: a program that writes to address 16.
+TEST(Init, ReportsFaults)
+{
+    auto const result = run("", [](Env& env) {
+        auto const processes = *env.take<protocol::Processes>("process");
+        auto const status = run_program(processes, "/gemel/servers/fault", { "fault" });
+        expect(status.has_value() && *status == 139, "the status of a fault is not 139");
+    });
+    EXPECT_EQ(result.status, 0) << result.console;
+    EXPECT_NE(result.console.find("memory fault at 0x10"), std::string::npos) << result.console;
+}
+
+// Goal: a killed program's waiter hears the killer's status.
+// Method: a program that never ends, killed with 130; waited for afterwards.
+TEST(Init, KillsPrograms)
+{
+    auto const result = run("", [](Env& env) {
+        auto const process = create(*env.take<protocol::Processes>("process"));
+        add_text(process, protocol::ProcessText::path, "/gemel/servers/sleep");
+        expect(process.call(protocol::Process::Start {}).has_value(), "it does not start");
+        expect(process.call(protocol::Process::Info {})->task != 0, "it has no task");
+        expect(process.call(protocol::Process::Kill { 130 }).has_value(), "it is not killed");
+        expect(process.call(protocol::Process::Wait {})->status == 130, "the status is not 130");
+        expect(process.call(protocol::Process::Info {})->task == 0, "it has a task still");
+    });
+    EXPECT_EQ(result.status, 0) << result.console;
+}
+
+// Goal: a program leaves nothing behind, however often it runs.
+// Method: a thousand runs; pages and capabilities of the whole machine before and after.
+TEST(Init, AThousandRunsLeakNothing)
+{
+    auto const result = run("", [](Env& env) {
+        auto const processes = *env.take<protocol::Processes>("process");
+        AuditBroker const audit(*env.take_handle("broker-audit"));
+        auto const once = [&] { return run_program(processes, "/gemel/servers/count", { "c" }); };
+        for (unsigned i = 0; i < 20; ++i) // heaps reach their size
+            expect(once().has_value(), "a first run fails");
+        auto const before = *audit.totals();
+        for (unsigned i = 0; i < 1000; ++i)
+            expect(once().has_value(), "a run fails");
+        auto const after = *audit.totals();
+        expect(before.pages_free == after.pages_free, "pages are lost");
+        expect(before.rows_free == after.rows_free, "capabilities are lost");
+        expect(before.tasks == after.tasks && before.threads == after.threads, "tasks are lost");
+    });
+    EXPECT_EQ(result.status, 0) << result.console;
+}
+
+// Goal: a service that fails at its start is restarted within its budget, then given up; the rest
+// of the system comes up. Method: a budget of two.
+TEST(Init, GivesUpAServiceThatFails)
+{
+    auto const result = run(R"(
+[[services]]
+name = "bad"
+binary = "/gemel/servers/fail"
+restart = { policy = "on-failure", budget = 2, window_s = 60 }
+)",
+        [](Env& env) {
+            auto const init = *env.take<protocol::Init>("init");
+            auto const bad = wait_for(init, "bad", protocol::ServiceState::failed);
+            expect(bad.restarts == 2, "it was not restarted twice");
+        });
+    EXPECT_EQ(result.status, 0) << result.console;
+    EXPECT_NE(result.console.find("bad is given up"), std::string::npos) << result.console;
+}
+
+// Goal: what depends on a service that is restarted is restarted with it.
+// Method: a service that fails once after a while, and one that depends on it.
+TEST(Init, RestartsDependents)
+{
+    auto const result = run(R"(
+[[services]]
+name = "user"
+binary = "/gemel/servers/sleep"
+dependencies = ["mortal"]
+[[services]]
+name = "mortal"
+binary = "/gemel/servers/mortal"
+restart = { policy = "on-failure", budget = 1, window_s = 60 }
+)",
+        [](Env& env) {
+            auto const init = *env.take<protocol::Init>("init");
+            (void)wait_for(init, "mortal", protocol::ServiceState::failed);
+            auto const user = wait_for(init, "user", protocol::ServiceState::running);
+            expect(user.restarts == 1, "the dependent was not restarted once");
+        });
+    EXPECT_EQ(result.status, 0) << result.console;
+}
+
+// Goal: services are started and stopped on request, dependencies first.
+// Method: two services that do not start by themselves.
+TEST(Init, StartsAndStopsOnRequest)
+{
+    auto const result = run(R"(
+[[services]]
+name = "upper"
+binary = "/gemel/servers/sleep"
+auto_start = false
+dependencies = ["lower"]
+[[services]]
+name = "lower"
+binary = "/gemel/servers/sleep"
+auto_start = false
+)",
+        [](Env& env) {
+            using protocol::ServiceState;
+            auto const init = *env.take<protocol::Init>("init");
+            expect(init.call(protocol::Init::StartService { "upper" }).has_value(), "start");
+            expect(wait_for(init, "lower", ServiceState::running).task != 0, "no task");
+            expect(init.call(protocol::Init::StopService { "upper" }).has_value(), "stop");
+            expect(wait_for(init, "upper", ServiceState::stopped).task == 0, "a task");
+            expect(init.call(protocol::Init::StartService { "none" }).error() == Error::not_found,
+                "a service that is not there");
+        });
+    EXPECT_EQ(result.status, 0) << result.console;
+}
+
+// Goal: mistakes in the file are said with their place, and what is right comes up.
+// Method: a service without a binary before the probe, and a cycle.
+TEST(Init, ReportsMistakesOfTheFile)
+{
+    auto const result = run(R"([[services]]
+name = "half"
+[[services]]
+name = "a"
+binary = "/a"
+dependencies = ["b"]
+[[services]]
+name = "b"
+binary = "/b"
+dependencies = ["a"]
+)",
+        [](Env&) { sleep_until(Deadline::after_ms(20)); });
+    EXPECT_EQ(result.status, 0) << result.console;
+    EXPECT_NE(
+        result.console.find("services.toml:1:1: a service needs a 'binary'"), std::string::npos)
+        << result.console;
+    EXPECT_NE(result.console.find("service a is left out"), std::string::npos) << result.console;
+}
+
+// Goal: Shutdown ends the machine with its status, and says so last.
+// Method: the probe asks for 7.
+TEST(Init, ShutsDown)
+{
+    auto const result = run("", [](Env& env) {
+        (void)env.take<protocol::Init>("init")->call(protocol::Init::Shutdown { 7 });
+    });
+    EXPECT_EQ(result.status, 7);
+    EXPECT_TRUE(result.console.ends_with("gemel: power off, status 7\n")) << result.console;
+}
+
+} // namespace
+
+} // namespace gemel::init
+
+gemel::u64 gemel::arch::linked_program(std::string_view name)
+{
+    for (auto const& program : gemel::init::programs) {
+        if (program.name == name)
+            return reinterpret_cast<u64>(program.entry);
+    }
+    return 0;
+}
