@@ -173,6 +173,8 @@ bool Kernel::region_unmap(Task& task, u64 address)
         return false;
     }
     region_unlink(task.root, address, *entry);
+    if (address < task.next_address)
+        task.next_address = address; // used again, or page tables would grow with every mapping
     return true;
 }
 

@@ -56,7 +56,8 @@ Result<void> fail_at_once(Env&)
 
 Result<void> fault(Env&)
 {
-    *reinterpret_cast<u32 volatile*>(0x10) = 1;
+    auto volatile address = u64 { 0x10 };
+    *reinterpret_cast<u32*>(address) = 1;
     return {};
 }
 
