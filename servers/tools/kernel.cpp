@@ -18,19 +18,50 @@ std::string_view state_name(u8 state)
     return state < thread_states.size() ? thread_states[state] : "?";
 }
 
-// Calls `use` for each entry that there is: the kernel says `invalid` beyond the table's end.
+// No table of the kernel is longer, so that nothing is looked for without end.
+constexpr u32 indices_max = 65'536;
+
+// Calls `use` for each entry that there is, until `count` were found.
 template <typename Read, typename Use>
-Result<void> for_each(Read const& read, Use const& use)
+Result<void> for_each(u64 count, Read const& read, Use const& use)
 {
-    for (u32 index = 0;; ++index) {
+    u64 found = 0;
+    for (u32 index = 0; index < indices_max && found < count; ++index) {
         auto const entry = read(index);
-        if (entry)
-            use(index, *entry);
-        else if (entry.error() == Error::invalid)
-            return {};
-        else if (entry.error() != Error::not_found)
+        if (!entry && entry.error() != Error::not_found)
             return entry.error();
+        if (!entry)
+            continue;
+        use(index, *entry);
+        ++found;
     }
+    return {};
+}
+
+template <typename Use>
+Result<void> for_each_task(AuditBroker const& audit, Use const& use)
+{
+    return for_each(
+        TRY(audit.totals()).tasks, [&](u32 index) { return audit.task(index); }, use);
+}
+
+template <typename Use>
+Result<void> for_each_thread(AuditBroker const& audit, Use const& use)
+{
+    return for_each(
+        TRY(audit.totals()).threads, [&](u32 index) { return audit.thread(index); }, use);
+}
+
+// Free rows, which nobody owns, are left out.
+template <typename Use>
+Result<void> for_each_row(AuditBroker const& audit, Use const& use)
+{
+    auto const if_owned = [&use](u32 index, AuditBroker::Row const& row) {
+        if (row.owner != 0)
+            use(index, row);
+    };
+    return for_each(
+        TRY(audit.totals()).rows, [&](u32 index) { return audit.row(index); }, if_owned);
 }
 
 struct TaskThreads {
@@ -42,21 +73,20 @@ struct TaskThreads {
 Result<std::map<u32, TaskThreads>> threads_by_task(AuditBroker const& audit)
 {
     auto result = std::map<u32, TaskThreads> {};
-    TRY(for_each([&](u32 index) { return audit.thread(index); },
-        [&](u32, AuditBroker::Thread const& thread) {
-            auto& task = result[thread.task];
-            ++task.count;
-            task.run_ns += thread.run_ns;
-            task.active = task.active || thread.state == 1 || thread.state == 2;
-        }));
+    TRY(for_each_thread(audit, [&](u32, AuditBroker::Thread const& thread) {
+        auto& task = result[thread.task];
+        ++task.count;
+        task.run_ns += thread.run_ns;
+        task.active = task.active || thread.state == 1 || thread.state == 2;
+    }));
     return result;
 }
 
 Result<std::map<u32, std::string>> task_names(AuditBroker const& audit)
 {
     auto result = std::map<u32, std::string> {};
-    TRY(for_each([&](u32 index) { return audit.task(index); },
-        [&](u32 index, AuditBroker::Task const& task) { result[index] = task.name; }));
+    TRY(for_each_task(
+        audit, [&](u32 index, AuditBroker::Task const& task) { result[index] = task.name; }));
     return result;
 }
 
@@ -66,17 +96,16 @@ Result<void> show_tasks(Context& context, AuditBroker const& audit)
     auto table = Table({ Align::right, Align::left, Align::right, Align::left, Align::right,
         Align::right, Align::right });
     table.add({ "TASK", "NAME", "THREADS", "STATE", "PAGES", "QUOTA", "TIME" });
-    TRY(for_each([&](u32 index) { return audit.task(index); },
-        [&](u32 index, AuditBroker::Task const& task) {
-            auto const found = threads.find(index);
-            auto const own = found == threads.end() ? TaskThreads {} : found->second;
-            auto const used = task.pages_quota - std::min(task.pages_left, task.pages_quota);
-            table.add({ std::to_string(index), task.name, std::to_string(own.count),
-                task.dead        ? "dead"
-                    : own.active ? "running"
-                                 : "waiting",
-                std::to_string(used), std::to_string(task.pages_quota), seconds_text(own.run_ns) });
-        }));
+    TRY(for_each_task(audit, [&](u32 index, AuditBroker::Task const& task) {
+        auto const found = threads.find(index);
+        auto const own = found == threads.end() ? TaskThreads {} : found->second;
+        auto const used = task.pages_quota - std::min(task.pages_left, task.pages_quota);
+        table.add({ std::to_string(index), task.name, std::to_string(own.count),
+            task.dead        ? "dead"
+                : own.active ? "running"
+                             : "waiting",
+            std::to_string(used), std::to_string(task.pages_quota), seconds_text(own.run_ns) });
+    }));
     context.out().write(table.text());
     return {};
 }
@@ -87,15 +116,14 @@ Result<void> show_threads(Context& context, AuditBroker const& audit)
     auto table = Table({ Align::right, Align::left, Align::left, Align::left, Align::right,
         Align::left, Align::right });
     table.add({ "THREAD", "TASK", "NAME", "STATE", "PRIORITY", "ON", "TIME" });
-    TRY(for_each([&](u32 index) { return audit.thread(index); },
-        [&](u32 index, AuditBroker::Thread const& thread) {
-            auto const name = names.find(thread.task);
-            table.add({ std::to_string(index),
-                std::to_string(thread.task) + " " + (name == names.end() ? "" : name->second),
-                thread.name, std::string(state_name(thread.state)), std::to_string(thread.priority),
-                thread.waits_on == 0 ? "" : hexadecimal(thread.waits_on),
-                seconds_text(thread.run_ns) });
-        }));
+    TRY(for_each_thread(audit, [&](u32 index, AuditBroker::Thread const& thread) {
+        auto const name = names.find(thread.task);
+        table.add({ std::to_string(index),
+            std::to_string(thread.task) + " " + (name == names.end() ? "" : name->second),
+            thread.name, std::string(state_name(thread.state)), std::to_string(thread.priority),
+            thread.waits_on == 0 ? "" : hexadecimal(thread.waits_on),
+            seconds_text(thread.run_ns) });
+    }));
     context.out().write(table.text());
     return {};
 }
@@ -136,17 +164,16 @@ Result<void> show_rows(Context& context, AuditBroker const& audit, std::optional
         Align::left, Align::right, Align::right, Align::right });
     table.add(
         { "ROW", "OWNER", "TYPE", "RIGHTS", "BADGE", "OBJECT", "PARENT", "DEPTH", "CHILDREN" });
-    TRY(for_each([&](u32 index) { return audit.row(index); },
-        [&](u32 index, AuditBroker::Row const& row) {
-            if (task && row.owner != *task)
-                return;
-            auto const name = names.find(row.owner);
-            table.add({ std::to_string(index),
-                std::to_string(row.owner) + " " + (name == names.end() ? "" : name->second),
-                type_text(row.type), rights_text(row.rights), hexadecimal(row.badge),
-                hexadecimal(row.object), row.depth == 0 ? "" : std::to_string(row.parent),
-                std::to_string(row.depth), std::to_string(row.children) });
-        }));
+    TRY(for_each_row(audit, [&](u32 index, AuditBroker::Row const& row) {
+        if (task && row.owner != *task)
+            return;
+        auto const name = names.find(row.owner);
+        table.add({ std::to_string(index),
+            std::to_string(row.owner) + " " + (name == names.end() ? "" : name->second),
+            type_text(row.type), rights_text(row.rights), hexadecimal(row.badge),
+            hexadecimal(row.object), row.depth == 0 ? "" : std::to_string(row.parent),
+            std::to_string(row.depth), std::to_string(row.children) });
+    }));
     context.out().write(table.text());
     context.out().line("rights: s send, r receive, o once, d destroy, v derive, c call, "
                        "R read, W write, X execute, G grant");
@@ -157,11 +184,10 @@ Result<void> show_ports(Context& context, AuditBroker const& audit)
 {
     auto const names = TRY(task_names(audit));
     auto objects = std::set<u64> {};
-    TRY(for_each([&](u32 index) { return audit.row(index); },
-        [&](u32, AuditBroker::Row const& row) {
-            if (row.type == ObjectType::port)
-                objects.insert(row.object);
-        }));
+    TRY(for_each_row(audit, [&](u32, AuditBroker::Row const& row) {
+        if (row.type == ObjectType::port)
+            objects.insert(row.object);
+    }));
     auto table = Table(
         { Align::left, Align::left, Align::right, Align::right, Align::right, Align::left });
     table.add({ "PORT", "OWNER", "QUEUED", "CALLERS", "RECEIVERS", "SIGNALS" });
