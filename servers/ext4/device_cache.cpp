@@ -18,22 +18,16 @@ Result<Own<DeviceCache>> DeviceCache::create(Client<Block> device)
         return Error::invalid;
     auto cache = std::make_unique<DeviceCache>(std::move(device), info.sectors, chunk_sectors);
     TRY(cache->add_session());
-    while (cache->sessions_.size() < regions_max && cache->add_session()) { }
     return cache;
-}
-
-usize DeviceCache::chunks_per_region() const
-{
-    return region_bytes_max / chunk_bytes();
 }
 
 Result<void> DeviceCache::add_session()
 {
-    auto memory = TRY(SharedRegion::create(region_bytes_max));
+    auto memory = TRY(SharedRegion::create(session_bytes));
     auto region = TRY(memory.handle_for_peer());
     auto attached = TRY(device_.call(Block::Attach { std::move(region) }));
     sessions_.push_back({ std::move(memory), Client<Block>(std::move(attached.block)) });
-    chunks_.resize(sessions_.size() * chunks_per_region());
+    chunks_.resize(sessions_.size() * chunks_per_session());
     return {};
 }
 
@@ -52,19 +46,32 @@ Result<void> DeviceCache::read(u64 byte_offset, std::span<u8> target)
     return {};
 }
 
+usize DeviceCache::take_chunk()
+{
+    auto const oldest = [&] {
+        auto const found = std::min_element(chunks_.begin(), chunks_.end(),
+            [](Chunk const& left, Chunk const& right) { return left.last_use < right.last_use; });
+        return static_cast<usize>(found - chunks_.begin());
+    };
+    auto const index = oldest();
+    bool const full = chunks_[index].last_use != 0;
+    if (full && sessions_.size() < sessions_max && add_session())
+        return oldest();
+    return index;
+}
+
 Result<std::span<u8 const>> DeviceCache::chunk(u64 number)
 {
-    auto found = std::find_if(
+    auto const found = std::find_if(
         chunks_.begin(), chunks_.end(), [&](Chunk const& each) { return each.number == number; });
+    auto index = static_cast<usize>(found - chunks_.begin());
     if (found == chunks_.end()) {
-        found = std::min_element(chunks_.begin(), chunks_.end(),
-            [](Chunk const& left, Chunk const& right) { return left.last_use < right.last_use; });
-        TRY(load(static_cast<usize>(found - chunks_.begin()), number));
+        index = take_chunk();
+        TRY(load(index, number));
     }
-    found->last_use = ++uses_;
-    auto const index = static_cast<usize>(found - chunks_.begin());
-    auto const memory = sessions_[index / chunks_per_region()].memory.span();
-    auto const start = index % chunks_per_region() * chunk_bytes();
+    chunks_[index].last_use = ++uses_;
+    auto const memory = sessions_[index / chunks_per_session()].memory.span();
+    auto const start = index % chunks_per_session() * chunk_bytes();
     auto const held = std::min<u64>(chunk_bytes(), size_bytes() - number * chunk_bytes());
     return std::span<u8 const>(reinterpret_cast<u8 const*>(memory.data()) + start, held);
 }
@@ -77,9 +84,9 @@ Result<void> DeviceCache::load(usize index, u64 number)
     if (lba >= sectors_)
         return Error::invalid;
     chunks_[index] = {};
-    auto const& session = sessions_[index / chunks_per_region()];
+    auto const& session = sessions_[index / chunks_per_session()];
     auto const count = static_cast<u32>(std::min<u64>(chunk_sectors_, sectors_ - lba));
-    auto const offset = static_cast<u32>(index % chunks_per_region() * chunk_bytes());
+    auto const offset = static_cast<u32>(index % chunks_per_session() * chunk_bytes());
     auto const done = session.device.call(Block::Read { lba, count, offset });
     if (!done) {
         lost_ = done.error() == Error::dead || done.error() == Error::revoked;

@@ -15,11 +15,12 @@ namespace gemel::ext4 {
 // Used by one thread at a time.
 class DeviceCache final : public BlockReader {
 public:
-    static constexpr usize regions_max = 2;
+    static constexpr usize sessions_max = 16;
+    static constexpr usize session_bytes = 256 * 1024;
     static constexpr u32 chunk_bytes_max = 64 * 1024;
 
-    // Attaches its memory to the device: regions_max regions, or at least one if the quota allows
-    // no more. Errors: the device's, or no_memory and quota.
+    // Attaches its first memory to the device; more follows as it is needed, while the quota allows
+    // it. Errors: the device's, or no_memory and quota.
     static Result<Own<DeviceCache>> create(Client<protocol::Block> device);
 
     // For create: has no memory yet.
@@ -40,7 +41,7 @@ private:
         SharedRegion memory;
         Client<protocol::Block> device;
     };
-    // A piece of a session's memory, and which piece of the device it holds.
+    // A piece of a session's memory, and which piece of the device it holds. Free: last_use is 0.
     struct Chunk {
         static constexpr u64 none = ~0ull;
 
@@ -49,8 +50,10 @@ private:
     };
 
     u32 chunk_bytes() const { return chunk_sectors_ * protocol::sector_bytes; }
-    usize chunks_per_region() const;
+    usize chunks_per_session() const { return session_bytes / chunk_bytes(); }
     Result<void> add_session();
+    // A chunk to be filled: a free one, one of new memory, or the least recently used.
+    usize take_chunk();
     // The chunk's bytes, read from the device if need be.
     Result<std::span<u8 const>> chunk(u64 number);
     Result<void> load(usize index, u64 number);
