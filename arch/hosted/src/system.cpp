@@ -51,6 +51,7 @@ struct Host {
     usize stack_bytes = 0;
     void** exceptions = nullptr; // this host thread's __cxa_eh_globals: two words
     int* error_number = nullptr; // this host thread's errno
+    u8* fault_stacks[threads_max] = {};
     std::atomic<bool> in_task = false; // task code is running: ticks and faults are its own
 };
 Host host;
@@ -287,6 +288,20 @@ FaultReport report_of(int signal, siginfo_t const& info, ucontext_t const& conte
     return report;
 }
 
+constexpr usize fault_stack_bytes = 64 * 1024;
+
+// A thread faults once at a time, so it needs one stack; who gets its id later finds it there.
+u8* fault_stack(u32 thread)
+{
+    auto& stack = host.fault_stacks[thread];
+    if (!stack) {
+        auto* fresh = mmap(nullptr, fault_stack_bytes, PROT_READ | PROT_WRITE,
+            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        stack = fresh == MAP_FAILED ? nullptr : static_cast<u8*>(fresh);
+    }
+    return stack;
+}
+
 // A fault of task code becomes a call to its fault port. The stack it stood on may be the trouble,
 // so the call is made on a fresh one. A fault anywhere else is a bug of ours: die as the host does.
 void on_fault_signal(int signal, siginfo_t* info, void* raw)
@@ -295,16 +310,14 @@ void on_fault_signal(int signal, siginfo_t* info, void* raw)
         std::signal(signal, SIG_DFL);
         return; // the instruction runs again and takes the default action
     }
-    auto& context = *static_cast<ucontext_t*>(raw);
-    constexpr usize stack_bytes = 64 * 1024;
-    auto* stack
-        = mmap(nullptr, stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (stack == MAP_FAILED) {
+    auto* stack = fault_stack(host.system->kernel().cpu().current->id);
+    if (!stack) {
         std::signal(signal, SIG_DFL);
         return;
     }
+    auto& context = *static_cast<ucontext_t*>(raw);
     redirect(signal, report_of(signal, *info, context), context,
-        reinterpret_cast<u64>(stack) + stack_bytes);
+        reinterpret_cast<u64>(stack) + fault_stack_bytes);
 }
 
 constexpr int fault_signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE };
