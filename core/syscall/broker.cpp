@@ -375,7 +375,7 @@ void Kernel::operate_audit(Operation operation, u64* words)
 void Kernel::audit_row(u64* words)
 {
     if (words[2] >= row_count_) {
-        fail(Error::not_found);
+        fail(Error::invalid);
         return;
     }
     auto const& row = rows_[words[2]];
@@ -396,7 +396,7 @@ void Kernel::audit_thread(u64* words)
 {
     auto const* thread = words[2] < threads_max ? threads_[words[2]] : nullptr;
     if (!thread) {
-        fail(Error::not_found);
+        fail(words[2] < threads_max ? Error::not_found : Error::invalid);
         return;
     }
     words[2] = thread->task->index | u64 { static_cast<u8>(thread->state) } << 32
@@ -412,7 +412,7 @@ void Kernel::audit_task(u64* words)
 {
     auto const* task = words[2] != 0 && words[2] < tasks_max ? tasks_[words[2]] : nullptr;
     if (!task) {
-        fail(Error::not_found);
+        fail(words[2] < tasks_max ? Error::not_found : Error::invalid);
         return;
     }
     words[2] = task->pages | u64 { task->rows } << 32;
@@ -426,7 +426,7 @@ void Kernel::audit_task(u64* words)
 void Kernel::audit_port(u64* words)
 {
     if (words[2] >= page_count_ || pages_[words[2]].type != ObjectType::port) {
-        fail(Error::not_found);
+        fail(words[2] < page_count_ ? Error::not_found : Error::invalid);
         return;
     }
     auto const& port = *static_cast<Port*>(page_at(static_cast<u32>(words[2])));
