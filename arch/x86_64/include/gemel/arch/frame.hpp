@@ -56,7 +56,7 @@ public:
         *this = Frame {};
         words_[0] = argument;
         rip_ = entry;
-        rsp_ = stack;
+        rsp_ = align_down<u64>(stack, 16) - 8; // as after a call: a function may rely on it
         cs_ = user_code_selector;
         ss_ = user_data_selector;
         rflags_ = flag_interrupts | 2;
