@@ -83,6 +83,9 @@ bool Kernel::load_window(Task& task, std::span<u8 const> file, u64 segment_at, u
             = file[segment.offset + (at - segment.address)];
     }
     auto* row = row_new(task, number_of(leaf), rights_all, nullptr);
+    // What the kernel chooses comes after the program: the bundle needs consecutive addresses.
+    if (task.next_address < window + region_bytes_max)
+        task.next_address = window + region_bytes_max;
     return row && region_map(task, window, *row, access_of(segment));
 }
 
