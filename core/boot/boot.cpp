@@ -13,6 +13,7 @@ constexpr u32 rows_min = 4096;
 constexpr u32 rows_max = 65536;
 constexpr u32 init_stack_pages = 128;
 constexpr u8 init_priority = 5;
+constexpr u64 program_windows = 64; // init's own segments lie in these first windows
 constexpr u32 pages_kept = 16; // not init's: the kernel's own last reserve
 
 struct BrokerStart {
@@ -146,6 +147,8 @@ u64 Kernel::map_bundle(Task& init, Startup& startup, BootInfo const& info)
 {
     auto const pages = align_up<u64>(info.bundle_bytes, page_bytes) / page_bytes;
     u64 begin = 0;
+    // Behind init's own program: there nothing lies between.
+    init.next_address = machine_.user_begin(init.index) + program_windows * region_bytes_max;
     for (u64 done = 0; done < pages; done += region_pages_max) {
         auto const left = pages - done;
         auto const count = static_cast<u32>(left < region_pages_max ? left : region_pages_max);
