@@ -4,6 +4,15 @@
 #include <cstring>
 
 namespace gemel::console {
+namespace {
+
+// A program that ends takes its memory along: what it left waiting must not be touched.
+bool is_there(SharedRegion const& region)
+{
+    return region.handle().inspect().has_value();
+}
+
+} // namespace
 
 // A cause that comes up while another is served would be lost on an edge-triggered line, so the
 // chip is asked until it has nothing more to say.
@@ -52,9 +61,17 @@ void Console::serve_readers()
     send();
 }
 
+void Console::forget(Ref<SharedRegion> const& region)
+{
+    std::erase_if(readers_, [&](WaitingRead const& reader) { return reader.region == region; });
+    std::erase_if(writers_, [&](WaitingWrite const& writer) { return writer.region == region; });
+}
+
 // False: it has to wait. A reader that has gone takes nothing with it.
 bool Console::serve_reader(WaitingRead& reader)
 {
+    if (!is_there(*reader.region))
+        return true;
     auto echo = std::string {};
     auto const text = discipline_.peek(reader.span.length, echo);
     show(echo);
@@ -89,6 +106,8 @@ void Console::write(Ref<SharedRegion> region, Span span, Write deferred)
 // A part of a long text: a short reply, and the writer comes again.
 void Console::take(WaitingWrite& writer)
 {
+    if (!is_there(*writer.region))
+        return;
     auto const bytes = writer.region->at(writer.span);
     ASSERT(bytes);
     auto const count = std::min(bytes.value().size(), output_bytes_max);

@@ -38,6 +38,9 @@ public:
     // Bytes taken from `text` (the terminal's line ends are made here).
     void write(Ref<SharedRegion> region, Span span, Write deferred);
     void read(Ref<SharedRegion> region, Span span, Read deferred);
+    // Nobody waits through this region any more: its file was closed, or its program ended, and
+    // with it went the memory.
+    void forget(Ref<SharedRegion> const& region);
     void set_mode(protocol::ConsoleMode mode);
     void put_back(std::string_view bytes);
     void on_interrupt(Handle port, u64 bits);
@@ -82,6 +85,8 @@ public:
         , region_(make_ref<SharedRegion>(std::move(region)))
     {
     }
+    ~ConsoleFile() { console_.forget(region_); }
+    ConsoleFile(ConsoleFile const&) = delete;
     static Result<Handle> publish(Console& console, ObjectServer& server, Handle region);
 
     void on(protocol::File::Read request, Console::Read deferred);

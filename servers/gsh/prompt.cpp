@@ -65,6 +65,7 @@ Result<Prompt::Line> Prompt::read_line(std::string const& prompt)
 {
     TRY(world_.console().call(protocol::Console::SetMode { protocol::ConsoleMode::raw }));
     auto const size = TRY(world_.console().call(protocol::Console::Size {}));
+    executor_.variables.set("COLUMNS", std::to_string(size.columns), Variables::Export::yes);
     editor_.begin(prompt, size.columns);
     auto buffer = std::array<char, 1024> {};
     for (;;) {

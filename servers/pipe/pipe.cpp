@@ -4,9 +4,21 @@
 #include <cstring>
 
 namespace gemel::pipe {
+namespace {
 
-void Pipe::closed(End end)
+// A program that ends takes its memory along: what it left waiting must not be touched.
+bool is_there(SharedRegion const& region)
 {
+    return region.handle().inspect().has_value();
+}
+
+} // namespace
+
+void Pipe::closed(End end, Ref<SharedRegion> const& region)
+{
+    auto const through_region = [&](auto const& waiting) { return waiting.region == region; };
+    std::erase_if(waiting_readers_, through_region);
+    std::erase_if(waiting_writers_, through_region);
     --(end == End::reader ? readers_ : writers_);
     settle();
 }
@@ -52,6 +64,8 @@ void Pipe::settle()
 // False: it has to wait. What a reader that has gone would have got stays.
 bool Pipe::give(Waiting<Read>& reader)
 {
+    if (!is_there(*reader.region))
+        return true;
     auto const count = std::min<usize>(buffered(), reader.span.length);
     if (count == 0 && reader.span.length > 0 && writers_ > 0)
         return false;
@@ -69,6 +83,8 @@ bool Pipe::give(Waiting<Read>& reader)
 
 bool Pipe::take(Waiting<Write>& writer)
 {
+    if (!is_there(*writer.region))
+        return true;
     if (readers_ == 0) {
         static_cast<void>(writer.deferred.reply(Error::dead));
         return true;

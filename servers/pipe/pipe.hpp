@@ -29,7 +29,9 @@ public:
     }
 
     void opened(End end) { ++(end == End::reader ? readers_ : writers_); }
-    void closed(End end);
+    // Who still waits through the end's region is forgotten: its program has ended, and its memory
+    // with it.
+    void closed(End end, Ref<SharedRegion> const& region);
     void read(Ref<SharedRegion> region, Span span, Read deferred);
     void write(Ref<SharedRegion> region, Span span, Write deferred);
     usize buffered() const { return buffer_.size() - taken_; }
@@ -59,7 +61,7 @@ private:
 class PipeEnd {
 public:
     PipeEnd(Ref<Pipe> pipe, End end, ObjectServer& server, SharedRegion region);
-    ~PipeEnd() { pipe_->closed(end_); }
+    ~PipeEnd() { pipe_->closed(end_, region_); }
     PipeEnd(PipeEnd const&) = delete;
 
     static Result<Handle> publish(Ref<Pipe> pipe, End end, ObjectServer& server, Handle region);
