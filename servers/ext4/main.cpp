@@ -29,7 +29,10 @@ Result<void> server_main(Env& env)
     auto volume = Volume::mount(*device, sink, report);
     if (!volume) {
         env.log().error(report.refusal);
-        return volume.error();
+        // What is refused now is refused again: only a device's error is worth another start.
+        bool const final_word
+            = volume.error() == Error::unsupported || volume.error() == Error::corrupt;
+        return final_word ? Result<void> {} : volume.error();
     }
     for (auto const& note : report.notes)
         env.log().warn(note);
