@@ -212,16 +212,25 @@ private:
     // syscall/broker.cpp
     void broker_call(Row const& broker, u64* words);
     void operate(Operation operation, Row* first, Row* second, u64* words);
-    void operate_task(Operation operation, Row& first, u64* words);
-    void operate_memory(Operation operation, Row& first, Row* second, u64* words);
-    void operate_device(Operation operation, Row* first, u64* words);
-    void operate_audit(Operation operation, u64* words);
+    void task_create(u64* words);
+    void thread_create(Task& task, u64* words);
+    void thread_run(Thread& thread);
+    void thread_stop(Thread& thread);
+    u64* register_of(Thread& thread, u64 index);
+    void thread_priority(Thread& thread, u64 priority);
+    void task_reap_step(Task& task, u64* words);
+    void operate_mapping(Operation operation, Task& task, Row* region, u64* words);
+    void region_address(u64 const* leaf, u64* words);
+    void region_physical_new(u64* words);
+    void bind_interrupt(u32 line, Row const& port, u64 bits);
+    void interrupt_enable(Row const* port, u64 const* words);
+    void msi_allocate(Row const& port, u64* words);
+    void port_access(Operation operation, u64* words);
     void audit_row(u64* words);
     void audit_thread(u64* words);
     void audit_task(u64* words);
     void audit_port(u64* words);
-    void bind_interrupt(u32 line, Row const& port, u64 bits);
-    void thread_create(Task& task, u64* words);
+    void audit_totals(u64* words);
     bool argument(HandleArgument const& wanted, u64 const* words, Row*& row);
 
     // A new object's first row, its handle into word 2; null object: nothing (the error is

@@ -33,6 +33,18 @@ consteval PolicyTable make_policy()
 
 constexpr PolicyTable policy = make_policy();
 
+// The narrowed argument, and with it everything the operation reaches from there: pages, ports.
+bool arguments_allowed(BrokerRange range, Operation operation, u64 const* words, u8 word)
+{
+    auto const pages = operation == Operation::region_physical;
+    auto const ports = operation == Operation::pio_read || operation == Operation::pio_write;
+    auto const unit = pages ? physical_range_pages : 1;
+    auto const first = words[word];
+    auto const more = (pages || ports) && words[3] != 0 ? words[3] - 1 : 0;
+    return more <= ~first && range.allows_argument(first / unit)
+        && range.allows_argument((first + more) / unit);
+}
+
 } // namespace
 
 // False: the handle is not what the operation wants. No handle wanted: true, row unchanged.
@@ -57,20 +69,10 @@ void Kernel::broker_call(Row const& broker, u64* words)
         fail(Error::no_rights);
         return;
     }
-    if (wanted.narrowed_word != 0) {
-        auto value = words[wanted.narrowed_word];
-        if (number == static_cast<u32>(Operation::region_physical)) {
-            auto const last = (value + (words[3] ? words[3] - 1 : 0)) / physical_range_pages;
-            value /= physical_range_pages;
-            if (!range.allows_argument(last)) {
-                fail(Error::no_rights);
-                return;
-            }
-        }
-        if (!range.allows_argument(value)) {
-            fail(Error::no_rights);
-            return;
-        }
+    if (wanted.narrowed_word != 0
+        && !arguments_allowed(range, static_cast<Operation>(number), words, wanted.narrowed_word)) {
+        fail(Error::no_rights);
+        return;
     }
     Row* first = nullptr;
     Row* second = nullptr;
@@ -79,62 +81,101 @@ void Kernel::broker_call(Row const& broker, u64* words)
     cpu_.current->frame.status() = status_ok;
 }
 
+// Every operation of the table, so that a new one does not build until it is here.
 void Kernel::operate(Operation operation, Row* first, Row* second, u64* words)
 {
     switch (operation) {
-    case Operation::task_new: {
-        if ((words[2] | words[3] | words[4]) >> 32) {
-            fail(Error::quota);
-            return;
-        }
-        auto& creator = *cpu_.current->task;
-        auto* task = task_new(creator, static_cast<u32>(words[2]), static_cast<u32>(words[3]),
-            static_cast<u32>(words[4]), words + 5);
-        if (task && answer_new(creator, task, words)) {
-            words[3] = task->index;
-            words[4] = machine_.user_begin(task->index);
-            words[5] = machine_.user_end(task->index);
-        } else if (task) {
-            auto const pending = error_;
-            task_destroy(*task);
-            for (u64 cursor = task_reap(*task, 0); cursor != 0;)
-                cursor = task_reap(*task, cursor);
-            error_ = pending;
-        }
-        return;
-    }
+    case Operation::task_new:
+        return task_create(words);
     case Operation::thread_new:
+        return thread_create(*object_of<Task>(*first), words);
     case Operation::thread_run:
+        return thread_run(*object_of<Thread>(*first));
     case Operation::thread_stop:
+        return thread_stop(*object_of<Thread>(*first));
     case Operation::thread_get:
+        if (auto* value = register_of(*object_of<Thread>(*first), words[3]))
+            words[2] = *value;
+        return;
     case Operation::thread_set:
+        if (auto* value = register_of(*object_of<Thread>(*first), words[3]))
+            *value = words[4];
+        return;
     case Operation::thread_foreign:
-    case Operation::task_reap:
+        if (words[3] > 1)
+            fail(Error::invalid);
+        else
+            object_of<Thread>(*first)->foreign = words[3] != 0;
+        return;
     case Operation::thread_priority:
-        return operate_task(operation, *first, words);
+        return thread_priority(*object_of<Thread>(*first), words[3]);
+    case Operation::task_reap:
+        return task_reap_step(*object_of<Task>(*first), words);
     case Operation::map:
     case Operation::unmap:
+        return operate_mapping(operation, *object_of<Task>(*first), second, words);
     case Operation::protect:
+        region_protect(object_of<u64>(*first), words[3], words[4], static_cast<u16>(words[5]));
+        return;
     case Operation::fill:
+        region_fill(object_of<u64>(*first), words[3], object_of<u64>(*second), words[5]);
+        return;
     case Operation::region_address:
-        return operate_memory(operation, *first, second, words);
+        return region_address(object_of<u64>(*first), words);
     case Operation::region_physical:
+        return region_physical_new(words);
     case Operation::irq_bind:
     case Operation::irq_acknowledge:
+        return interrupt_enable(operation == Operation::irq_bind ? first : nullptr, words);
     case Operation::msi_allocate:
+        return msi_allocate(*first, words);
     case Operation::pio_read:
     case Operation::pio_write:
+        return port_access(operation, words);
     case Operation::scheduler_register:
+        scheduler_task_ = cpu_.current->task->index;
+        scheduler_row_ = index_of(*first);
+        scheduler_generation_ = first->generation;
+        scheduler_bits_ = words[3];
+        return;
     case Operation::power_off:
+        if (words[2] > 0xFF)
+            fail(Error::invalid);
+        else
+            machine_.power_off(static_cast<u8>(words[2]));
+        return;
     case Operation::entropy:
-        return operate_device(operation, first, words);
+        words[2] = machine_.entropy();
+        return;
     case Operation::audit_row:
+        return audit_row(words);
     case Operation::audit_thread:
+        return audit_thread(words);
     case Operation::audit_task:
-    case Operation::audit_totals:
+        return audit_task(words);
     case Operation::audit_port:
-        return operate_audit(operation, words);
+        return audit_port(words);
+    case Operation::audit_totals:
+        return audit_totals(words);
     }
+}
+
+void Kernel::task_create(u64* words)
+{
+    if ((words[2] | words[3] | words[4]) >> 32) {
+        fail(Error::quota);
+        return;
+    }
+    auto& creator = *cpu_.current->task;
+    auto* task = task_new(creator, static_cast<u32>(words[2]), static_cast<u32>(words[3]),
+        static_cast<u32>(words[4]), words + 5);
+    if (!task || answer_new(creator, task, words))
+        return;
+    auto const pending = error_;
+    task_destroy(*task);
+    for (u64 cursor = task_reap(*task, 0); cursor != 0;)
+        cursor = task_reap(*task, cursor);
+    error_ = pending;
 }
 
 void Kernel::thread_create(Task& task, u64* words)
@@ -170,102 +211,82 @@ void Kernel::thread_create(Task& task, u64* words)
         thread_free(*thread);
 }
 
-void Kernel::operate_task(Operation operation, Row& first, u64* words)
+void Kernel::thread_run(Thread& thread)
 {
-    auto& thread = *object_of<Thread>(first);
-    switch (operation) {
-    case Operation::thread_new:
-        return thread_create(*object_of<Task>(first), words);
-    case Operation::thread_run:
-        if (thread.state != ThreadState::stopped || thread.task->dead)
-            fail(Error::not_runnable);
-        else
-            make_ready(thread);
-        return;
-    case Operation::thread_stop:
-        if (&thread == cpu_.current)
-            fail(Error::invalid);
-        else
-            halt(thread);
-        return;
-    case Operation::thread_get:
-    case Operation::thread_set: {
-        auto* value
-            = words[3] <= 0xFFFF ? thread.frame.register_at(static_cast<u32>(words[3])) : nullptr;
-        if (!value || &thread == cpu_.current)
-            fail(Error::invalid);
-        else if (operation == Operation::thread_get)
-            words[2] = *value;
-        else
-            *value = words[4];
-        return;
-    }
-    case Operation::thread_foreign:
-        if (words[3] > 1)
-            fail(Error::invalid);
-        else
-            thread.foreign = words[3] != 0;
-        return;
-    case Operation::thread_priority: {
-        if (words[3] >= priority_levels) {
-            fail(Error::invalid);
-            return;
-        }
-        auto const queued = thread.state == ThreadState::ready;
-        if (queued)
-            unready(thread);
-        thread.priority = static_cast<u8>(words[3]);
-        if (queued)
-            make_ready(thread);
-        return;
-    }
-    case Operation::task_reap: {
-        auto& task = *object_of<Task>(first);
-        if (!task.dead || words[3] > u64 { row_count_ } + page_count_ + 1)
-            fail(task.dead ? Error::invalid : Error::not_runnable);
-        else
-            words[2] = task_reap(task, words[3]);
-        return;
-    }
-    default:
-        fail(Error::bad_call);
-        return;
-    }
+    if (thread.state != ThreadState::stopped || thread.task->dead)
+        fail(Error::not_runnable);
+    else
+        make_ready(thread);
 }
 
-void Kernel::operate_memory(Operation operation, Row& first, Row* second, u64* words)
+void Kernel::thread_stop(Thread& thread)
 {
-    switch (operation) {
-    case Operation::map:
-        if (object_of<Task>(first)->dead)
-            fail(Error::dead);
-        else
-            region_map(*object_of<Task>(first), words[4], *second, static_cast<u16>(words[5]));
-        return;
-    case Operation::unmap:
-        if (object_of<Task>(first)->dead)
-            fail(Error::dead);
-        else
-            region_unmap(*object_of<Task>(first), words[3]);
-        return;
-    case Operation::protect:
-        region_protect(object_of<u64>(first), words[3], words[4], static_cast<u16>(words[5]));
-        return;
-    case Operation::fill:
-        region_fill(object_of<u64>(first), words[3], object_of<u64>(*second), words[5]);
-        return;
-    case Operation::region_address: {
-        auto const* leaf = object_of<u64>(first);
-        if (words[3] >= region_pages_max || leaf[words[3]] == 0)
-            fail(Error::invalid);
-        else
-            words[2] = machine_.entry_target(leaf[words[3]]);
+    if (&thread == cpu_.current)
+        fail(Error::invalid);
+    else
+        halt(thread);
+}
+
+// Null, and invalid: no such register, or the thread is the caller's own.
+u64* Kernel::register_of(Thread& thread, u64 index)
+{
+    auto* value = index <= 0xFFFF ? thread.frame.register_at(static_cast<u32>(index)) : nullptr;
+    if (!value || &thread == cpu_.current)
+        return fail(Error::invalid);
+    return value;
+}
+
+void Kernel::thread_priority(Thread& thread, u64 priority)
+{
+    if (priority >= priority_levels) {
+        fail(Error::invalid);
         return;
     }
-    default:
-        fail(Error::bad_call);
+    auto const queued = thread.state == ThreadState::ready;
+    if (queued)
+        unready(thread);
+    thread.priority = static_cast<u8>(priority);
+    if (queued)
+        make_ready(thread);
+}
+
+void Kernel::task_reap_step(Task& task, u64* words)
+{
+    if (!task.dead || words[3] > u64 { row_count_ } + page_count_ + 1)
+        fail(task.dead ? Error::invalid : Error::not_runnable);
+    else
+        words[2] = task_reap(task, words[3]);
+}
+
+void Kernel::operate_mapping(Operation operation, Task& task, Row* region, u64* words)
+{
+    if (task.dead)
+        fail(Error::dead);
+    else if (operation == Operation::map)
+        region_map(task, words[4], *region, static_cast<u16>(words[5]));
+    else
+        region_unmap(task, words[3]);
+}
+
+void Kernel::region_address(u64 const* leaf, u64* words)
+{
+    if (words[3] >= region_pages_max || leaf[words[3]] == 0)
+        fail(Error::invalid);
+    else
+        words[2] = machine_.entry_target(leaf[words[3]]);
+}
+
+void Kernel::region_physical_new(u64* words)
+{
+    if (words[3] > region_pages_max) {
+        fail(Error::too_big);
         return;
     }
+    auto& task = *cpu_.current->task;
+    auto* leaf
+        = region_physical(task, words[2], static_cast<u32>(words[3]), static_cast<u16>(words[4]));
+    if (leaf && !answer_new(task, leaf, words))
+        region_destroy(leaf);
 }
 
 void Kernel::bind_interrupt(u32 line, Row const& port, u64 bits)
@@ -273,103 +294,57 @@ void Kernel::bind_interrupt(u32 line, Row const& port, u64 bits)
     interrupts_[line] = { index_of(port), port.generation, bits };
 }
 
-void Kernel::operate_device(Operation operation, Row* first, u64* words)
+// Binds the line when a port is given; unmasks it in any case.
+void Kernel::interrupt_enable(Row const* port, u64 const* words)
 {
-    switch (operation) {
-    case Operation::region_physical: {
-        if (words[3] > region_pages_max) {
-            fail(Error::too_big);
-            return;
-        }
-        auto& task = *cpu_.current->task;
-        auto* leaf = region_physical(
-            task, words[2], static_cast<u32>(words[3]), static_cast<u16>(words[4]));
-        if (leaf && !answer_new(task, leaf, words))
-            region_destroy(leaf);
+    if (words[2] == arch::tick_line || words[2] >= arch::interrupt_lines_max) {
+        fail(Error::invalid);
         return;
     }
-    case Operation::irq_bind:
-    case Operation::irq_acknowledge:
-        if (words[2] == arch::tick_line || words[2] >= arch::interrupt_lines_max) {
-            fail(Error::invalid);
-            return;
-        }
-        if (operation == Operation::irq_bind)
-            bind_interrupt(static_cast<u32>(words[2]), *first, words[4]);
-        machine_.interrupt_unmask(static_cast<u32>(words[2]));
-        return;
-    case Operation::msi_allocate: {
-        if (words[2] >= arch::interrupt_lines_max) {
-            fail(Error::invalid);
-            return;
-        }
-        auto const target = machine_.msi_target(static_cast<u32>(words[2]));
-        if (target.line == 0) {
-            fail(Error::unavailable);
-            return;
-        }
-        bind_interrupt(target.line, *first, words[4]);
-        words[2] = target.address;
-        words[3] = target.data;
-        words[4] = target.line;
-        return;
-    }
-    case Operation::pio_read:
-    case Operation::pio_write:
-        if (words[2] > 0xFFFF || (words[3] != 1 && words[3] != 2 && words[3] != 4)) {
-            fail(Error::invalid);
-            return;
-        }
-        if (operation == Operation::pio_read)
-            words[2] = machine_.pio_read(static_cast<u32>(words[2]), static_cast<u32>(words[3]));
-        else
-            machine_.pio_write(
-                static_cast<u32>(words[2]), static_cast<u32>(words[3]), static_cast<u32>(words[4]));
-        return;
-    case Operation::scheduler_register:
-        scheduler_task_ = cpu_.current->task->index;
-        scheduler_row_ = index_of(*first);
-        scheduler_generation_ = first->generation;
-        scheduler_bits_ = words[3];
-        return;
-    case Operation::power_off:
-        if (words[2] > 0xFF)
-            fail(Error::invalid);
-        else
-            machine_.power_off(static_cast<u8>(words[2]));
-        return;
-    case Operation::entropy:
-        words[2] = machine_.entropy();
-        return;
-    default:
-        fail(Error::bad_call);
-        return;
-    }
+    if (port)
+        bind_interrupt(static_cast<u32>(words[2]), *port, words[4]);
+    machine_.interrupt_unmask(static_cast<u32>(words[2]));
 }
 
-void Kernel::operate_audit(Operation operation, u64* words)
+void Kernel::msi_allocate(Row const& port, u64* words)
 {
-    switch (operation) {
-    case Operation::audit_row:
-        return audit_row(words);
-    case Operation::audit_thread:
-        return audit_thread(words);
-    case Operation::audit_task:
-        return audit_task(words);
-    case Operation::audit_port:
-        return audit_port(words);
-    case Operation::audit_totals:
-        words[2] = total_pages_;
-        words[3] = free_pages_;
-        words[4] = row_count_;
-        words[5] = free_rows_;
-        words[6] = thread_count_ | u64 { task_count_ } << 32;
-        words[7] = calls_;
-        return;
-    default:
-        fail(Error::bad_call);
+    if (words[2] >= arch::interrupt_lines_max) {
+        fail(Error::invalid);
         return;
     }
+    auto const target = machine_.msi_target(static_cast<u32>(words[2]));
+    if (target.line == 0) {
+        fail(Error::unavailable);
+        return;
+    }
+    bind_interrupt(target.line, port, words[4]);
+    words[2] = target.address;
+    words[3] = target.data;
+    words[4] = target.line;
+}
+
+void Kernel::port_access(Operation operation, u64* words)
+{
+    if (words[2] > 0xFFFF || (words[3] != 1 && words[3] != 2 && words[3] != 4)) {
+        fail(Error::invalid);
+        return;
+    }
+    auto const port = static_cast<u32>(words[2]);
+    auto const bytes = static_cast<u32>(words[3]);
+    if (operation == Operation::pio_read)
+        words[2] = machine_.pio_read(port, bytes);
+    else
+        machine_.pio_write(port, bytes, static_cast<u32>(words[4]));
+}
+
+void Kernel::audit_totals(u64* words)
+{
+    words[2] = total_pages_;
+    words[3] = free_pages_;
+    words[4] = row_count_;
+    words[5] = free_rows_;
+    words[6] = thread_count_ | u64 { task_count_ } << 32;
+    words[7] = calls_;
 }
 
 void Kernel::audit_row(u64* words)
