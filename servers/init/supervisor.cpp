@@ -506,10 +506,6 @@ void Supervisor::power_off(u8 status)
         auto const name = running_.back();
         stop(*find(name));
     }
-    // A script's own output may not end with a newline.
-    bool const has_command = world_.env.variable(command_variable).has_value();
-    system::debug_print(
-        concatenate(has_command ? "\n" : "", "gemel: power off, status ", status, '\n'));
     (void)world_.machine.power_off(status);
 }
 
