@@ -85,6 +85,27 @@ packages_need() {
     : >"$stamp"
 }
 
+# Shows ninja's output: nothing when there is nothing to build, one changing line on a terminal, and
+# everything that is no progress (warnings, errors).
+build_progress() {
+    local line said=
+    while IFS= read -r line; do
+        case $line in
+        'ninja: error'*) ;;
+        ninja:* | *'Re-checking globbed directories'* | *'Re-running CMake'* | '-- '*) continue ;;
+        esac
+        [ -n "$said" ] || say "building build/$1"
+        said=yes
+        case $line in
+        '['*)
+            [ ! -t 2 ] || printf '\r\033[K%.*s' "$((${COLUMNS:-80} - 1))" "$line" >&2
+            ;;
+        *) printf '%s%s\n' "$([ -t 2 ] && printf '\r\033[K')" "$line" >&2 ;;
+        esac
+    done
+    [ -z "$said" ] || [ ! -t 2 ] || printf '\r\033[K' >&2
+}
+
 # build PRESET [TARGET...]: configures if need be and builds, with progress on a terminal and in
 # silence when there is nothing to do. Output goes to standard error.
 build() {
@@ -101,12 +122,7 @@ build() {
             die "cmake --preset $preset failed"
         }
     fi
-    # Looking for new files is always to be done; only what comes after it is work worth showing.
-    if ninja -C "$tree" -n "$@" 2>&1 9>&- | grep -qvE 'Entering directory|Re-checking globbed|no work to do'; then
-        say "building build/$preset"
-        NINJA_STATUS='[%p %f/%t] ' ninja -C "$tree" "$@" >&2 9>&- || die "the build of $preset failed"
-    else
-        log=$(ninja -C "$tree" "$@" 2>&1 9>&-) || die "the build of $preset failed: $log"
-    fi
+    NINJA_STATUS='[%p %f/%t] ' ninja -C "$tree" "$@" 2>&1 9>&- | build_progress "$preset"
+    [ "${PIPESTATUS[0]}" = 0 ] || die "the build of $preset failed"
     exec 9>&-
 }
