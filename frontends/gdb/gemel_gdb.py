@@ -191,7 +191,7 @@ def own_frames(frame):
 
 def is_machinery(frame):
     name = plain(frame.name())
-    return name.startswith(("gemel::arch::", "gemel::Kernel::")) or name.split("::")[-1] in MACHINERY
+    return name.startswith(("gemel::arch::", "gemel::Kernel::", "gemel::system::")) or name.split("::")[-1] in MACHINERY
 
 
 def place(thread):

@@ -110,6 +110,10 @@ class Instance:
                 self.out.script += rest + "\n"
             else:
                 self.expect(word, rest)
+        try:
+            re.compile(self.out.expected)
+        except re.error as error:
+            raise FormatError(f"{self.out.case.where}: a bad regular expression: {error}") from None
         return self.out
 
     def disk(self, rest, number):
@@ -134,7 +138,7 @@ class Instance:
         out = self.out
         exact = rest + "\n"
         if word == ">~":
-            out.expected += rest + "\n"
+            out.expected += f"(?:{rest})\n"
         elif word == ">...":
             out.expected += r"(?:.*\n)*?"
             exact = "...\n"

@@ -88,9 +88,9 @@ def judge(concrete, output, status):
     return "".join(wrong)
 
 
-def indent(text):
+def indent(text, mark="|"):
     text = text if len(text) < 4000 else text[:4000] + "\n... (cut)\n"
-    return "".join(f"    | {line}\n" for line in text.splitlines()) or "    (nothing)\n"
+    return "".join(f"    {mark} {line}\n" for line in text.splitlines()) or "    (nothing)\n"
 
 
 class Runner:
@@ -108,7 +108,7 @@ class Runner:
             return
         self.failed += 1
         print(f"FAIL {self.face}: {concrete.case.title}  ({concrete.case.where}, --seed {self.seed})")
-        print(indent(concrete.script).replace("|", "$") + wrong, flush=True)
+        print(indent(concrete.script, "$") + wrong, flush=True)
 
     def batch(self, concretes, options=()):
         """Runs these cases, rebooting behind one that hangs or kills the system."""
