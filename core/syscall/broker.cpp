@@ -169,8 +169,14 @@ void Kernel::task_create(u64* words)
     auto& creator = *cpu_.current->task;
     auto* task = task_new(creator, static_cast<u32>(words[2]), static_cast<u32>(words[3]),
         static_cast<u32>(words[4]), words + 5);
-    if (!task || answer_new(creator, task, words))
+    if (!task)
         return;
+    if (answer_new(creator, task, words)) {
+        words[3] = task->index;
+        words[4] = machine_.user_begin(task->index);
+        words[5] = machine_.user_end(task->index);
+        return;
+    }
     auto const pending = error_;
     task_destroy(*task);
     for (u64 cursor = task_reap(*task, 0); cursor != 0;)

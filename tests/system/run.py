@@ -117,7 +117,8 @@ class Runner:
                 return
             concretes = self.one_boot(concretes, options)
         for concrete in concretes:
-            self.report(concrete, "not run: the system ended early in every boot\n")
+            self.failed += 1
+            print(f"FAIL {self.face}: {concrete.case.title} (not run: the system ended early in every boot)")
 
     def one_boot(self, concretes, options):
         """Reports the cases that this boot decided; returns those that it never reached."""
