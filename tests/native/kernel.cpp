@@ -151,11 +151,11 @@ void trap_forever(u64)
 void fault_is_resumed(Checks& checks)
 {
     auto const memory = memory_new(page_bytes);
+    Subject subject(checks, write_at, memory.address); // its stack would else take the address
     Registers registers {};
     registers.words[0] = memory.address;
     registers.words[1] = page_bytes;
     call(registers, Call::vm_deallocate);
-    Subject subject(checks, write_at, memory.address);
     subject.run();
     auto message = subject.next();
     checks.expect(
