@@ -249,7 +249,8 @@ int Executor::builtin_read(Arguments const& arguments, Streams const& streams)
     auto const line = read_line(*streams.input);
     if (!line)
         return fail(streams, "read: " + error_text(line.error()));
-    auto rest = trimmed(line->value_or(""));
+    auto const text = line->value_or("");
+    auto rest = trimmed(text);
     for (usize i = 1; i < arguments.size(); ++i) {
         if (!is_name(arguments[i]))
             return fail(streams, "read: `" + arguments[i] + "` is not a name", 2);
