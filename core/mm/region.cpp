@@ -115,6 +115,24 @@ u64 Kernel::region_bytes(u64 const* leaf)
     return pages * page_bytes;
 }
 
+// Its payer has ended. Who still maps it keeps the memory, which nobody pays for any more: a server
+// that works for a client that dies must not fault.
+void Kernel::region_disown(u64* leaf)
+{
+    auto& info = info_of(leaf);
+    if (info.links == 0)
+        return region_destroy(leaf);
+    info.orphan = 1;
+    for (u32 i = 0; i < region_pages_max && !info.physical; ++i) {
+        if (leaf[i] == 0)
+            continue;
+        auto& page = info_of(machine_.at_physical(machine_.entry_target(leaf[i])));
+        if (page.owner == info.owner)
+            page.owner = 0;
+    }
+    info.owner = 0;
+}
+
 // The table entry for an address; null: invalid, or (make) quota and no_memory.
 u64* Kernel::slot(Task& task, u64 address, bool make)
 {

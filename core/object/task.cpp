@@ -107,7 +107,7 @@ void Kernel::reap_page(Task& task, u32 number)
     case ObjectType::port:
         return port_destroy(*static_cast<Port*>(page));
     case ObjectType::region:
-        return region_destroy(static_cast<u64*>(page));
+        return region_disown(static_cast<u64*>(page));
     case ObjectType::none:
     case ObjectType::task:
     case ObjectType::thread:

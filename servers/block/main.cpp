@@ -42,7 +42,7 @@ Result<void> server_main(Env& env)
 
     ObjectServer server { env.port() };
     BlockService const service { *disk, phys, server };
-    server.set_root<Block>(make_ref<BlockSession>(service, RegionPages {}));
+    server.set_root<Block>(make_ref<BlockSession>(service, make_ref<RegionPages>()));
     server.on_notification([&](u64) {
         disk->interrupted();
         if (auto const done = irq.acknowledge(interrupt.line); !done)

@@ -5,33 +5,34 @@ namespace {
 
 using protocol::sector_bytes;
 
-Result<RegionPages> pages_of(PhysBroker const& phys, Handle region)
+Result<Ref<RegionPages>> pages_of(PhysBroker const& phys, Handle region)
 {
     auto const info = TRY(region.inspect());
     if (info.type != ObjectType::region)
         return Error::invalid;
     if (!has(info.rights, Right::read))
         return Error::no_rights;
-    RegionPages pages;
-    pages.writable = has(info.rights, Right::write);
+    auto pages = make_ref<RegionPages>();
+    pages->writable = has(info.rights, Right::write);
+    pages->region = TRY(SharedRegion::map(std::move(region), RegionAccess::read));
     for (u32 page = 0; page < region_pages_max; ++page) {
-        auto const address = phys.region_address(region, page);
+        auto const address = phys.region_address(pages->region.handle(), page);
         if (!address && address.error() == Error::invalid)
             break; // past its end
         if (!address)
             return address.error();
-        pages.addresses.push_back(*address);
+        pages->addresses.push_back(*address);
     }
-    pages.region = std::move(region);
     return pages;
 }
 
-// Answers a deferred request with what became of it. A caller that is gone is not told.
+// Answers a deferred request with what became of it. A caller that is gone is not told. `pages`
+// stay until then.
 template <typename Request>
-BlockDevice::Done answer(Deferred<Block, Request> deferred)
+BlockDevice::Done answer(Deferred<Block, Request> deferred, Ref<RegionPages> const& pages)
 {
     auto const kept = make_ref<Deferred<Block, Request>>(std::move(deferred));
-    return [kept](Result<void> result) {
+    return [kept, pages](Result<void> result) {
         if (result)
             (void)kept->reply(typename Request::Reply {});
         else
@@ -61,7 +62,7 @@ Block::Info::Reply BlockService::info() const
 Result<std::vector<QueueSegment>> BlockSession::segments_of(
     u64 lba, u32 count, u32 offset, QueueSegment::Direction direction) const
 {
-    if (pages_.addresses.empty())
+    if (pages_->addresses.empty())
         return Error::unavailable;
     auto const info = service_.info();
     if (count == 0 || offset % sector_bytes != 0 || lba > info.sectors
@@ -70,13 +71,13 @@ Result<std::vector<QueueSegment>> BlockSession::segments_of(
     if (count > info.sectors_max)
         return Error::too_big;
     u64 const bytes = u64 { count } * sector_bytes;
-    if (offset + bytes > pages_.addresses.size() * page_bytes)
+    if (offset + bytes > pages_->addresses.size() * page_bytes)
         return Error::invalid;
     std::vector<QueueSegment> segments;
     for (u64 at = offset; at < offset + bytes;) {
         auto const within = at % page_bytes;
         auto const piece = std::min<u64>(page_bytes - within, offset + bytes - at);
-        auto const address = pages_.addresses[at / page_bytes] + within;
+        auto const address = pages_->addresses[at / page_bytes] + within;
         if (!segments.empty() && segments.back().physical + segments.back().bytes == address)
             segments.back().bytes += static_cast<u32>(piece);
         else
@@ -90,10 +91,10 @@ void BlockSession::on(Block::Read const& request, Deferred<Block, Block::Read> d
 {
     auto segments = segments_of(
         request.lba, request.count, request.offset, QueueSegment::Direction::device_writes);
-    auto const done = answer(std::move(deferred));
+    auto const done = answer(std::move(deferred), pages_);
     if (!segments)
         return done(segments.error());
-    if (!pages_.writable)
+    if (!pages_->writable)
         return done(Error::no_rights);
     service_.device().submit(BlockDevice::Kind::read, request.lba, std::move(*segments), done);
 }
@@ -102,7 +103,7 @@ void BlockSession::on(Block::Write const& request, Deferred<Block, Block::Write>
 {
     auto segments = segments_of(
         request.lba, request.count, request.offset, QueueSegment::Direction::device_reads);
-    auto const done = answer(std::move(deferred));
+    auto const done = answer(std::move(deferred), pages_);
     if (!segments)
         return done(segments.error());
     if (service_.device().read_only())
@@ -112,7 +113,7 @@ void BlockSession::on(Block::Write const& request, Deferred<Block, Block::Write>
 
 void BlockSession::on(Block::Flush const&, Deferred<Block, Block::Flush> deferred)
 {
-    service_.device().submit(BlockDevice::Kind::flush, 0, {}, answer(std::move(deferred)));
+    service_.device().submit(BlockDevice::Kind::flush, 0, {}, answer(std::move(deferred), pages_));
 }
 
 Result<Block::Attach::Reply> BlockSession::on(Block::Attach request)

@@ -28,9 +28,10 @@ private:
     ObjectServer& server_;
 };
 
-// Where a session's data lies: the pages of the client's region.
+// Where a session's data lies: the pages of the client's region. It is mapped, and kept by each
+// request in flight, so that the pages stay what they are whatever becomes of the client.
 struct RegionPages {
-    Handle region;
+    SharedRegion region;
     std::vector<u64> addresses; // physical
     bool writable = false;
 };
@@ -38,7 +39,7 @@ struct RegionPages {
 class BlockSession {
 public:
     // Without a region: reads and writes are unavailable.
-    BlockSession(BlockService const& service, RegionPages pages)
+    BlockSession(BlockService const& service, Ref<RegionPages> pages)
         : service_(service)
         , pages_(std::move(pages))
     {
@@ -55,7 +56,7 @@ private:
         u64 lba, u32 count, u32 offset, QueueSegment::Direction direction) const;
 
     BlockService const& service_;
-    RegionPages pages_;
+    Ref<RegionPages> pages_;
 };
 
 static_assert(Serves<BlockSession, Block>);

@@ -8,7 +8,6 @@ SharedRegion::SharedRegion(SharedRegion&& other) noexcept
     : handle_(std::move(other.handle_))
     , address_(std::exchange(other.address_, 0))
     , bytes_(std::exchange(other.bytes_, 0))
-    , created_(other.created_)
 {
 }
 
@@ -19,7 +18,6 @@ SharedRegion& SharedRegion::operator=(SharedRegion&& other) noexcept
         handle_ = std::move(other.handle_);
         address_ = std::exchange(other.address_, 0);
         bytes_ = std::exchange(other.bytes_, 0);
-        created_ = other.created_;
     }
     return *this;
 }
@@ -34,8 +32,7 @@ void SharedRegion::unmap()
     if (!bytes_)
         return;
     (void)system::vm_deallocate(address_, bytes_);
-    if (created_)
-        (void)handle_.destroy();
+    handle_.close();
     bytes_ = 0;
 }
 
@@ -51,7 +48,6 @@ Result<SharedRegion> SharedRegion::create(usize bytes)
     region.handle_ = Handle(mapping.region);
     region.address_ = mapping.address;
     region.bytes_ = bytes;
-    region.created_ = true;
     return region;
 }
 

@@ -11,7 +11,7 @@ namespace gemel {
 enum class RegionAccess : u8 { read, read_write };
 
 // Owns the mapping and the capability. Other tasks may change the bytes at any time: read each
-// once.
+// once. The memory is given back when the last task that maps it has let go.
 class SharedRegion {
 public:
     SharedRegion() = default;
@@ -38,7 +38,6 @@ private:
     Handle handle_;
     u64 address_ = 0;
     usize bytes_ = 0;
-    bool created_ = false; // ours to destroy, not only to close
 };
 
 } // namespace gemel

@@ -1,0 +1,94 @@
+// Memory that outlives the one who gave it.
+#include "servers/rt/test/in_program.hpp"
+
+#include <gtest/gtest.h>
+
+namespace gemel {
+namespace {
+
+// In a task of its own: allocates a region and sends it to the port that it was started with. Uses
+// nothing but system calls: this task has no run-time.
+void give_a_region(u64 port)
+{
+    auto const mapping = system::vm_allocate(0, 3 * page_bytes, VmFlag::read | VmFlag::write);
+    auto const shared = system::cap_move(
+        mapping->region, 0, CapOperation::derive, Right::read | Right::write | Right::derive);
+    *reinterpret_cast<u64*>(mapping->address + page_bytes) = 42;
+    (void)system::port_send(
+        port, { .tag = tag_of(1, 1), .words = { 0, 0, 0, 0, 0, shared->word2 } });
+    for (;;)
+        (void)system::sched_yield();
+}
+
+// Starts a task that gives a region to `port`.
+Handle start_giver(TaskBroker const& tasks, MemoryBroker const& memory, Handle const& port)
+{
+    auto task = std::move(*tasks.task_new({ .pages = 64, .rows = 16, .threads = 1 }, "giver"));
+    auto const stack = system::vm_allocate(0, 16 * page_bytes, VmFlag::read | VmFlag::write);
+    // Its window (arch/hosted/include/gemel/arch/machine.hpp) is the one where the kernel lets us
+    // map.
+    Handle const region { stack->region };
+    u64 place = 0;
+    constexpr u64 windows = 0x2000'0000'0000;
+    constexpr u64 window_bytes = u64 { 1 } << 36;
+    for (u64 window = 1; window < 16 && !place; ++window) {
+        auto const address = windows + window * window_bytes + (u64 { 1 } << 30);
+        if (memory.map(task, region, address, VmFlag::read | VmFlag::write))
+            place = address;
+    }
+    EXPECT_NE(place, 0u);
+    auto const theirs = system::cap_move(
+        port.value(), task.value(), CapOperation::derive, rights_of(Right::send));
+    auto const thread = tasks.thread_new(task,
+        { .entry = reinterpret_cast<u64>(&give_a_region),
+            .stack_top = place + 16 * page_bytes,
+            .argument = theirs->word2,
+            .priority = 4 },
+        Handle());
+    EXPECT_TRUE(thread && tasks.thread_run(*thread));
+    return task;
+}
+
+} // namespace
+
+// Goal: a client that dies takes nothing from under a server that still maps its memory, and the
+// memory comes back when the server lets go.
+TEST(SharedRegion, OutlivesItsDeadPayer)
+{
+    EXPECT_EQ(test::in_program([](Env& env) {
+        TaskBroker const tasks { std::move(*env.take_handle("broker-task")) };
+        MemoryBroker const memory { std::move(*env.take_handle("broker-mm")) };
+        AuditBroker const audit { std::move(*env.take_handle("broker-audit")) };
+        Handle const port { *system::port_allocate() };
+        auto task = start_giver(tasks, memory, port);
+        auto const received = system::port_receive(port.value());
+        Incoming in { received->message };
+        auto region = std::move(*SharedRegion::map(in.take(0)));
+        auto const* const word = reinterpret_cast<u64*>(region.span().data() + page_bytes);
+        EXPECT_EQ(*word, 42u);
+        EXPECT_TRUE(system::cap_move(task.value(), 0, CapOperation::destroy));
+        for (u64 cursor = *tasks.task_reap(task, 0); cursor != 0;)
+            cursor = *tasks.task_reap(task, cursor);
+        auto const while_mapped = audit.totals()->pages_free;
+        EXPECT_EQ(*word, 42u);
+        EXPECT_EQ(region.bytes(), 3 * page_bytes);
+        region = SharedRegion();
+        EXPECT_EQ(audit.totals()->pages_free, while_mapped + 4); // three and their table
+    }),
+        0);
+}
+
+// Goal: the same when the giver only closes its side.
+TEST(SharedRegion, OutlivesItsGiver)
+{
+    EXPECT_EQ(test::in_program([](Env&) {
+        auto mine = std::move(*SharedRegion::create(page_bytes));
+        auto const theirs = std::move(*SharedRegion::map(std::move(*mine.handle_for_peer())));
+        mine.span()[7] = std::byte { 9 };
+        mine = SharedRegion();
+        EXPECT_EQ(theirs.span()[7], std::byte { 9 });
+    }),
+        0);
+}
+
+} // namespace gemel
