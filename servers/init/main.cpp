@@ -89,7 +89,7 @@ Result<void> server_main(Env& env)
     ProcessTable table(loader, port);
     ObjectServer objects(port);
     Worker worker(port, worker_bit);
-    ProcessWorld const process_world { table, bundle, objects, audit,
+    ProcessWorld const process_world { table, bundle, objects, worker, audit,
         static_cast<u32>(env.startup().task_id) };
     auto const processes = TRY(
         objects.publish<protocol::Processes>(std::make_unique<ProcessesService>(process_world)));

@@ -1,5 +1,7 @@
 #include "servers/init/process_service.hpp"
 
+#include "servers/init/vfs_session.hpp"
+
 #include <algorithm>
 
 namespace gemel::init {
@@ -17,6 +19,17 @@ constexpr u32 threads = 8;
 constexpr u32 stack_pages = 64;
 constexpr unsigned priority = 3;
 
+constexpr usize file_bytes_max = 16 << 20;
+
+// On the worker's thread.
+Result<std::string> read_program_file(Handle vfs, std::string_view path)
+{
+    Client<protocol::Vfs> const given(std::move(vfs));
+    auto own = TRY(given.call(protocol::Vfs::Session {}, Deadline::after_ms(worker_call_ms)));
+    auto session = TRY(VfsSession::open(std::move(own.vfs)));
+    return session.read_file(path, file_bytes_max);
+}
+
 std::string base_name(std::string_view path)
 {
     return std::string(path.substr(path.rfind('/') + 1));
@@ -24,93 +37,125 @@ std::string base_name(std::string_view path)
 
 } // namespace
 
-std::string& ProcessObject::text_of(ProcessText kind)
+bool ProcessObject::preparing() const
 {
-    return unfinished_[static_cast<usize>(kind)];
-}
-
-void ProcessObject::finish_text(ProcessText kind)
-{
-    auto text = std::exchange(text_of(kind), {});
-    switch (kind) {
-    case ProcessText::path:
-        path_ = std::move(text);
-        return;
-    case ProcessText::argument:
-        arguments_.push_back(std::move(text));
-        return;
-    case ProcessText::variable:
-        variables_.push_back(std::move(text));
-        return;
-    }
+    return record_->state == ProcessState::preparing && !record_->starting;
 }
 
 Result<protocol::Process::AddText::Reply> ProcessObject::on(Process::AddText const& request)
 {
-    if (static_cast<usize>(request.kind) >= unfinished_.size())
+    auto& record = *record_;
+    auto const kind = static_cast<usize>(request.kind);
+    if (kind >= record.unfinished.size())
         return Error::invalid;
-    if (record_->state != ProcessState::preparing)
+    if (!preparing())
         return Error::unavailable;
     auto const text = request.text.view();
     bool const last = text.size() < sizeof(request.text);
     // The path is not in the startup page, but it is bounded as well.
     auto const taken = text.size() + (last ? 1 : 0);
-    if (taken > 2 * startup_text_max - text_bytes_)
+    if (taken > 2 * startup_text_max - record.text_bytes)
         return Error::too_big;
-    text_bytes_ += taken;
-    text_of(request.kind) += text;
-    if (last)
-        finish_text(request.kind);
+    record.text_bytes += taken;
+    record.unfinished[kind] += text;
+    if (!last)
+        return Process::AddText::Reply {};
+    auto whole = std::exchange(record.unfinished[kind], {});
+    switch (request.kind) {
+    case ProcessText::path:
+        record.path = std::move(whole);
+        break;
+    case ProcessText::argument:
+        record.arguments.push_back(std::move(whole));
+        break;
+    case ProcessText::variable:
+        record.variables.push_back(std::move(whole));
+        break;
+    }
     return Process::AddText::Reply {};
 }
 
 Result<protocol::Process::Give::Reply> ProcessObject::on(Process::Give request)
 {
-    if (record_->state != ProcessState::preparing)
+    if (!preparing())
         return Error::unavailable;
     auto const name = request.name.view();
+    auto& capabilities = record_->capabilities;
     if (name.empty() || !request.capability)
         return Error::invalid;
-    if (capabilities_.size() == startup_capabilities_max)
+    if (capabilities.size() == startup_capabilities_max)
         return Error::too_big;
-    if (std::any_of(capabilities_.begin(), capabilities_.end(),
+    if (std::any_of(capabilities.begin(), capabilities.end(),
             [&](auto const& given) { return given.name == name; }))
         return Error::exists;
-    capabilities_.push_back({ std::string(name), std::move(request.capability) });
+    capabilities.push_back({ std::string(name), std::move(request.capability) });
     return Process::Give::Reply {};
 }
 
 // At most a quarter of what is left, so that a pipeline of programs fits into a small machine.
-TaskQuota ProcessObject::quota() const
+TaskQuota ProcessObject::quota(ProcessWorld const& world)
 {
-    auto const own = world_.audit.task(world_.own_task);
+    auto const own = world.audit.task(world.own_task);
     auto const left = own ? own->pages_left : 0;
     return { std::clamp(left / 4, pages_least, pages_wanted), rows, threads };
 }
 
-Result<ProcessTable::Number> ProcessObject::launch(std::span<std::byte const> file)
+Result<protocol::Process::Start::Reply> ProcessObject::launch(
+    ProcessWorld const& world, Ref<Record> record, std::span<std::byte const> file)
 {
-    Launch launch { .name = base_name(path_),
-        .path = path_,
+    Launch launch { .name = base_name(record->path),
+        .path = record->path,
         .file = file,
-        .arguments = std::move(arguments_),
-        .variables = std::move(variables_),
-        .capabilities = std::move(capabilities_),
-        .quota = quota(),
+        .arguments = std::move(record->arguments),
+        .variables = std::move(record->variables),
+        .capabilities = std::move(record->capabilities),
+        .quota = quota(world),
         .stack_pages = stack_pages,
         .priority = priority };
-    auto on_end = [record = record_](ProcessEnd const& how) { ended(*record, how); };
-    return world_.table.launch(std::move(launch), std::move(on_end));
+    auto on_end = [record](ProcessEnd const& how) { ended(*record, how); };
+    record->number = TRY(world.table.launch(std::move(launch), std::move(on_end)));
+    record->state = ProcessState::running;
+    return Process::Start::Reply {};
 }
 
-Result<protocol::Process::Start::Reply> ProcessObject::on(Process::Start const&)
+void ProcessObject::on(Process::Start const&, Starter deferred)
 {
-    if (record_->state != ProcessState::preparing)
-        return Error::unavailable;
-    auto const file = TRY(world_.bundle.file(path_));
-    record_->number = TRY(launch(file));
-    record_->state = ProcessState::running;
-    return Process::Start::Reply {};
+    if (!preparing())
+        return (void)deferred.reply(Error::unavailable);
+    if (!record_->path.starts_with("/gemel/"))
+        return start_from_disk(std::move(deferred));
+    auto const file = world_.bundle.file(record_->path);
+    if (file)
+        (void)deferred.reply(launch(world_, record_, *file));
+    else
+        (void)deferred.reply(file.error());
+}
+
+// The file is read with the new program's own view of names: a session of the "vfs" it was given.
+void ProcessObject::start_from_disk(Starter deferred)
+{
+    auto const& given = record_->capabilities;
+    auto const vfs = std::find_if(
+        given.begin(), given.end(), [](auto const& one) { return one.name == "vfs"; });
+    if (vfs == given.end())
+        return (void)deferred.reply(Error::not_found);
+    auto handle = vfs->handle.derive(Right::call | Right::derive);
+    if (!handle)
+        return (void)deferred.reply(handle.error());
+    record_->starting = true;
+    world_.worker.post([world = world_, record = record_, handle = std::move(*handle),
+                           deferred = std::move(deferred)]() mutable {
+        auto file = std::make_unique<Result<std::string>>(
+            read_program_file(std::move(handle), record->path));
+        world.worker.hand_back(
+            [world, record, file = std::move(file), deferred = std::move(deferred)]() mutable {
+                record->starting = false;
+                if (*file)
+                    (void)deferred.reply(launch(world, record, std::as_bytes(std::span(**file))));
+                else
+                    (void)deferred.reply(file->error());
+            });
+    });
 }
 
 void ProcessObject::on(Process::Wait const&, Waiter deferred)

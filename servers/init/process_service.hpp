@@ -4,6 +4,7 @@
 
 #include "servers/init/bundle.hpp"
 #include "servers/init/process_table.hpp"
+#include "servers/init/worker.hpp"
 #include "servers/protocols/process.hpp"
 #include "servers/rt/object_server.hpp"
 
@@ -14,6 +15,7 @@ struct ProcessWorld {
     ProcessTable& table;
     Bundle const& bundle;
     ObjectServer& objects;
+    Worker& worker;
     AuditBroker const& audit;
     u32 own_task; // init's id: what it has left bounds what a program gets
 };
@@ -30,33 +32,36 @@ public:
     using Process = protocol::Process;
     Result<Process::AddText::Reply> on(Process::AddText const& request);
     Result<Process::Give::Reply> on(Process::Give request);
-    Result<Process::Start::Reply> on(Process::Start const& request);
+    void on(Process::Start const& request, Deferred<Process, Process::Start> deferred);
     void on(Process::Wait const& request, Deferred<Process, Process::Wait> deferred);
     Result<Process::Kill::Reply> on(Process::Kill const& request);
     Result<Process::Info::Reply> on(Process::Info const& request);
 
 private:
+    using Starter = Deferred<Process, Process::Start>;
     using Waiter = Deferred<Process, Process::Wait>;
     struct Record {
         protocol::ProcessState state = protocol::ProcessState::preparing;
+        bool starting = false; // its file is being read
         u8 status = 0;
         ProcessTable::Number number = 0;
         std::vector<Waiter> waiters;
+        std::string path;
+        std::array<std::string, 3> unfinished; // by ProcessText
+        usize text_bytes = 0;
+        std::vector<std::string> arguments;
+        std::vector<std::string> variables;
+        std::vector<GivenCapability> capabilities;
     };
-    std::string& text_of(protocol::ProcessText kind);
-    void finish_text(protocol::ProcessText kind);
-    TaskQuota quota() const;
-    Result<ProcessTable::Number> launch(std::span<std::byte const> file);
+    bool preparing() const;
+    void start_from_disk(Starter deferred);
+    static TaskQuota quota(ProcessWorld const& world);
+    static Result<Process::Start::Reply> launch(
+        ProcessWorld const& world, Ref<Record> record, std::span<std::byte const> file);
     static void ended(Record& record, ProcessEnd const& how);
 
     ProcessWorld world_;
     Ref<Record> record_;
-    std::string path_;
-    std::array<std::string, 3> unfinished_; // by ProcessText
-    usize text_bytes_ = 0;
-    std::vector<std::string> arguments_;
-    std::vector<std::string> variables_;
-    std::vector<GivenCapability> capabilities_;
 };
 
 class ProcessesService {

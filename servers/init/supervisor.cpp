@@ -211,7 +211,7 @@ void Supervisor::gathered(std::string const& name, Gathered got)
             instance->state = State::failed;
             say(LogLevel::error, concatenate("service ", name, " cannot start: ", outcome.error()));
             if (instance->service.ends_machine)
-                (void)world_.machine.power_off(machine_failed);
+                world_.worker.post([this] { (void)world_.machine.power_off(machine_failed); });
         }
         answer_waiters(*instance, outcome);
     }
