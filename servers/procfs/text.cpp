@@ -27,6 +27,17 @@ std::string kilobytes(u64 pages)
     return concatenate(pages * (page_bytes / 1024), " kB\n");
 }
 
+// The audit's own number counts what a task gave to the tasks it made, too.
+u32 threads_of(Audit& audit, u32 task)
+{
+    u32 count = 0;
+    for (u32 index = 1; index < thread_index_end; ++index) {
+        auto const thread = audit.thread(index);
+        count += thread && thread->task == task;
+    }
+    return count;
+}
+
 } // namespace
 
 std::string text_of_rights(Rights rights)
@@ -82,7 +93,7 @@ Result<std::string> task_status(Audit& audit, u32 task)
 {
     auto const info = TRY(audit.task(task));
     return concatenate("Name:\t", info.name, "\nTask:\t", task, "\nState:\t",
-        info.dead ? "dead" : "running", "\nThreads:\t", info.threads, "\nPagesUsed:\t",
+        info.dead ? "dead" : "running", "\nThreads:\t", threads_of(audit, task), "\nPagesUsed:\t",
         info.pages_quota - info.pages_left, "\nPagesMax:\t", info.pages_quota, "\nMemUsed:\t",
         kilobytes(info.pages_quota - info.pages_left), "RowsLeft:\t", info.rows_left, "\n");
 }

@@ -8,7 +8,8 @@
 
 namespace gemel::procfs {
 
-// Of one task: name, state, threads, pages and rows. not_found: it ended.
+// Of one task: name, state, threads, pages and rows (those it gave to tasks it made count as used).
+// not_found: it ended.
 Result<std::string> task_status(Audit& audit, u32 task);
 Result<std::string> task_name(Audit& audit, u32 task);
 // A line for each capability: its row, type, rights, badge, object, depth, children, parent row.

@@ -13,7 +13,7 @@ namespace {
 // A slot: two names, then the answer.
 constexpr u32 name_bytes = 4096;
 constexpr u32 answer_offset = 2 * name_bytes;
-constexpr u32 answer_bytes = 16 * 1024;
+constexpr u32 answer_bytes = 8 * 1024;
 constexpr u32 slot_bytes = answer_offset + answer_bytes;
 static_assert(serve_threads <= 32, "slots are bits of a word");
 

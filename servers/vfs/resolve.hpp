@@ -93,8 +93,8 @@ Result<bool> follow_parents(PathWalk& walk, Located<M> const& at)
     return link != nullptr;
 }
 
-// Both paths of a rename, which must lie on one mount (cross_device). Components may still turn out
-// to be symlinks.
+// Both paths of a rename, which must lie on one mount (cross_device; busy for a mount point
+// itself). Components may still turn out to be symlinks.
 template <typename M>
 Result<LocatedPair<M>> locate_pair(MountTable<M> const& mounts, PathWalk& from, PathWalk& to)
 {
@@ -103,8 +103,10 @@ Result<LocatedPair<M>> locate_pair(MountTable<M> const& mounts, PathWalk& from, 
         if (pair.from.mount == pair.to.mount)
             return pair;
         // Their texts lie on different mounts; a symlink may still lead one to the other's.
-        if (!TRY(follow_parents(from, pair.from)) && !TRY(follow_parents(to, pair.to)))
-            return Error::cross_device;
+        if (TRY(follow_parents(from, pair.from)) || TRY(follow_parents(to, pair.to)))
+            continue;
+        auto const at_mount = pair.from.relative().empty() || pair.to.relative().empty();
+        return at_mount ? Error::busy : Error::cross_device;
     }
 }
 
