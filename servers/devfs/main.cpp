@@ -16,9 +16,8 @@ Result<std::optional<Handle>> open_console(Client<Console> const& console, Handl
 {
     if (!console)
         return Error::unavailable;
-    auto passed
-        = region ? TRY(region.derive(Right::read | Right::write | Right::derive)) : Handle();
-    auto opened = TRY(console.call(Console::Open { .region = std::move(passed) }));
+    // The capability itself: one derived from it would end with this request.
+    auto opened = TRY(console.call(Console::Open { .region = std::move(region) }));
     return std::optional(std::move(opened.file));
 }
 
