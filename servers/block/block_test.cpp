@@ -2,7 +2,7 @@
 // image.
 #include "servers/block/queue.hpp"
 #include "servers/block/service.hpp"
-#include "servers/rt/test/in_program.hpp"
+#include "servers/rt/test/program_thread.hpp"
 #include "sim/devices/map.hpp"
 #include "sim/devices/virtio_block.hpp"
 
@@ -31,35 +31,6 @@ u8 content_at(u64 offset)
     return static_cast<u8>(offset / 512 * 7 + offset);
 }
 
-// A server of this task, with its own port and what it is given.
-class Server {
-public:
-    Server(Result<void> (*main)(Env&), std::vector<std::pair<std::string_view, Handle>> given)
-        : port_(*system::port_allocate())
-    {
-        add("port", std::move(*port_.derive(rights_all)));
-        for (auto& [name, handle] : given)
-            add(name, std::move(handle));
-        run_ = [this, main] {
-            Env env { startup_ };
-            (void)main(env);
-        };
-        test::in_thread(run_);
-    }
-    Handle client() const { return std::move(*port_.derive(Right::call | Right::derive)); }
-
-private:
-    void add(std::string_view name, Handle handle)
-    {
-        auto& given = startup_.capabilities[startup_.capability_count++];
-        std::memcpy(given.name, name.data(), name.size());
-        given.handle = handle.release();
-    }
-    Startup startup_;
-    Handle port_;
-    std::function<void()> run_;
-};
-
 class BlockTest : public testing::Test {
 protected:
     BlockTest()
@@ -78,13 +49,13 @@ protected:
     {
         return test::in_program(
             [&](Env& env) {
-                std::vector<std::pair<std::string_view, Handle>> brokers;
+                test::ProgramThread devices { gemel::devices::server_main };
                 for (auto const name : { "broker-phys", "broker-irq", "broker-pio" })
-                    brokers.emplace_back(name, std::move(*env.take_handle(name)));
-                Server const devices { gemel::devices::server_main, std::move(brokers) };
-                std::vector<std::pair<std::string_view, Handle>> given;
-                given.emplace_back("devices", devices.client());
-                Server const block { server_main, std::move(given) };
+                    devices.give(name, std::move(*env.take_handle(name)));
+                devices.start();
+                test::ProgramThread block { server_main };
+                block.give("devices", devices.client());
+                block.start();
                 body(Client<Block> { block.client() });
             },
             [&](hosted::System& system) {
