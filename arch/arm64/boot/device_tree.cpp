@@ -190,9 +190,8 @@ void read_psci(Tree const& tree, Platform& platform)
 
 } // namespace
 
-bool read_device_tree(u64 physical, Platform& platform)
+bool read_device_tree(void const* blob, u64 physical, Platform& platform)
 {
-    auto const* const blob = reinterpret_cast<void const*>(direct_map | physical);
     if (fdt_check_header(blob) != 0)
         return false;
     platform.device_tree = { physical, physical + fdt_totalsize(blob) };

@@ -65,7 +65,7 @@ void give_back(Kernel& kernel, MemoryRange range, std::span<MemoryRange const> m
 // `device_tree` and `image` are physical addresses.
 extern "C" [[noreturn]] void boot_main(u64 device_tree, u64 image)
 {
-    if (!read_device_tree(device_tree, platform))
+    if (!read_device_tree(the_machine.at_physical(device_tree), device_tree, platform))
         stop(); // nothing to say it on
     auto const ram = usable_memory(image);
     auto free = ram;

@@ -7,6 +7,9 @@
 
 namespace gemel::arch {
 
+// How the firmware is called (PSCI).
+enum class Conduit : u8 { none, hvc, smc };
+
 struct Gic {
     u32 version = 0; // 2 or 3; 0: none found
     u64 distributor = 0; // physical
@@ -42,8 +45,9 @@ struct Platform {
     u64 seed = 0;
 };
 
-// False: not a device tree, or one without memory, PL011 or GIC.
-bool read_device_tree(u64 physical, Platform& platform);
+// Reads the tree at `blob`, whose physical address is `physical`. False: not a device tree, or one
+// without memory, PL011 or GIC.
+bool read_device_tree(void const* blob, u64 physical, Platform& platform);
 
 // The kernel's own translation tables, active on return: the image at `image` (physical) with each
 // section's rights, `ram` and the devices in the direct map; TTBR0 is empty. The tables' pages are

@@ -2,6 +2,7 @@
 // translation and cache maintenance, serial output. Runs with interrupts masked.
 #include <gemel/arch/machine.hpp>
 
+#include "arch/arm64/boot/platform.hpp"
 #include "arch/arm64/src/registers.hpp"
 
 namespace gemel::arch {

@@ -12,10 +12,8 @@ namespace gemel::arch {
 // All of RAM, and the kernel's device windows, stand here.
 inline constexpr u64 direct_map = 0xFFFF'0000'0000'0000;
 
-// How the firmware is called (PSCI).
-enum class Conduit : u8 { none, hvc, smc };
-
 struct Platform; // boot/platform.hpp
+enum class Conduit : u8;
 
 class Machine {
 public:
@@ -87,7 +85,7 @@ private:
     u32 volatile* cpu_interface_ = nullptr; // v2; v3 has system registers
     u64 entropy_ = 0;
     bool random_instruction_ = false;
-    Conduit conduit_ = Conduit::none;
+    Conduit conduit_ {};
     u64 asid_roots_[asid_count] = {}; // whose translations an ASID's TLB entries are
 };
 
