@@ -55,7 +55,8 @@ constexpr u8 operator|(u8 a, DeviceStatus b)
 
 } // namespace
 
-BlockDevice::BlockDevice(Own<Transport> transport, SharedRegion memory, std::array<u64, 3> pages)
+BlockDevice::BlockDevice(
+    Key, Own<Transport> transport, SharedRegion memory, std::array<u64, 3> pages)
     : transport_(std::move(transport))
     , memory_(std::move(memory))
     , pages_(pages)
@@ -75,9 +76,10 @@ Result<Own<BlockDevice>> BlockDevice::open(
     std::array<u64, 3> pages;
     for (u32 i = 0; i < pages.size(); ++i)
         pages[i] = TRY(phys.region_address(memory.handle(), i));
-    Own<BlockDevice> device { new BlockDevice(std::move(transport), std::move(memory), pages) };
+    auto device
+        = std::make_unique<BlockDevice>(Key {}, std::move(transport), std::move(memory), pages);
     TRY(device->negotiate(vector));
-    return device;
+    return Own<BlockDevice>(std::move(device));
 }
 
 // Virtio 1.2, 3.1.1.

@@ -25,6 +25,11 @@ public:
     // Errors: unsupported (no Virtio 1, no queue), io (it refuses), quota.
     static Result<Own<BlockDevice>> open(
         Own<Transport> transport, PhysBroker const& phys, u16 vector);
+    class Key {
+        friend class BlockDevice;
+        Key() = default;
+    };
+    BlockDevice(Key, Own<Transport> transport, SharedRegion memory, std::array<u64, 3> pages);
     ~BlockDevice();
 
     u64 sectors() const { return sectors_; }
@@ -44,7 +49,6 @@ private:
         std::vector<QueueSegment> data;
         Done done;
     };
-    BlockDevice(Own<Transport> transport, SharedRegion memory, std::array<u64, 3> pages);
     Result<void> negotiate(u16 vector);
     void read_configuration(u64 features);
     void start(Request& request);

@@ -3,11 +3,14 @@
 // error.
 #include "sim/devices/virtio_block.hpp"
 
+#include <gemel/hosted/image_file.hpp>
+
 #include <atomic>
 #include <cstring>
-#include <unistd.h>
 
 namespace gemel::sim {
+
+using hosted::FileOutcome;
 
 namespace {
 
@@ -84,32 +87,6 @@ void set_low(u64& word, u32 value)
 void set_high(u64& word, u32 value)
 {
     word = (word & 0xFFFF'FFFFull) | u64 { value } << 32;
-}
-
-bool read_image(int image, u8* to, u32 count, u64 offset)
-{
-    while (count != 0) {
-        auto const got = ::pread(image, to, count, static_cast<off_t>(offset));
-        if (got <= 0)
-            return false;
-        to += got;
-        offset += static_cast<u64>(got);
-        count -= static_cast<u32>(got);
-    }
-    return true;
-}
-
-bool write_image(int image, u8 const* from, u32 count, u64 offset)
-{
-    while (count != 0) {
-        auto const put = ::pwrite(image, from, count, static_cast<off_t>(offset));
-        if (put <= 0)
-            return false;
-        from += put;
-        offset += static_cast<u64>(put);
-        count -= static_cast<u32>(put);
-    }
-    return true;
 }
 
 } // namespace
@@ -319,7 +296,7 @@ u32 VirtioBlock::serve(Chain const& chain)
 u8 VirtioBlock::transfer(u32 type, u64 sector, Chain const& chain, u32& written)
 {
     if (type == request_flush)
-        return ::fdatasync(image_) == 0 ? outcome_ok : outcome_error;
+        return hosted::flush_file(image_) == FileOutcome::done ? outcome_ok : outcome_error;
     if (type != request_in && type != request_out)
         return outcome_unsupported;
     if (type == request_out && access_ == ImageAccess::read_only)
@@ -331,8 +308,10 @@ u8 VirtioBlock::transfer(u32 type, u64 sector, Chain const& chain, u32& written)
             || sector > sectors_ || sectors > sectors_ - sector)
             return outcome_error;
         auto const offset = sector * sector_bytes;
-        if (type == request_in ? !read_image(image_, segment.bytes, segment.count, offset)
-                               : !write_image(image_, segment.bytes, segment.count, offset))
+        auto const moved = type == request_in
+            ? hosted::read_at(image_, segment.bytes, segment.count, offset)
+            : hosted::write_at(image_, segment.bytes, segment.count, offset);
+        if (moved == FileOutcome::failed)
             return outcome_error;
         written += type == request_in ? segment.count : 0;
         sector += sectors;

@@ -1,0 +1,16 @@
+// Bytes of an image file of the host, at a place.
+#pragma once
+
+#include "core/base/types.hpp"
+
+namespace gemel::hosted {
+
+enum class FileOutcome : u8 { done, failed };
+
+// `descriptor` is open. Failed: an error of the host, or the file ended; some bytes may have moved.
+FileOutcome read_at(int descriptor, u8* to, u32 bytes, u64 offset);
+FileOutcome write_at(int descriptor, u8 const* from, u32 bytes, u64 offset);
+// What was written is on the medium, as far as the host says.
+FileOutcome flush_file(int descriptor);
+
+} // namespace gemel::hosted
