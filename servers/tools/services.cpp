@@ -131,6 +131,12 @@ std::string_view state_text(protocol::ServiceState state)
     return "?";
 }
 
+template <typename Reply>
+int outcome(Context& context, std::string const& service, Result<Reply> const& reply)
+{
+    return reply ? status_ok : context.fail(service, reply.error());
+}
+
 int list_services(Context& context, Client<protocol::Init> const& init)
 {
     auto table = Table({ Align::left, Align::left, Align::right, Align::right });
@@ -243,10 +249,11 @@ int run_service(Context& context)
         return list_services(context, *init);
     if (words.size() != 2 || (words[0] != "start" && words[0] != "stop"))
         return context.usage("start or stop, and a name");
-    auto const done = words[0] == "start"
-        ? init->call(protocol::Init::StartService { std::string_view(words[1]) }).has_value()
-        : init->call(protocol::Init::StopService { std::string_view(words[1]) }).has_value();
-    return done ? status_ok : context.fail(words[1], "init refused");
+    if (words[0] == "start")
+        return outcome(context, words[1],
+            init->call(protocol::Init::StartService { std::string_view(words[1]) }));
+    return outcome(
+        context, words[1], init->call(protocol::Init::StopService { std::string_view(words[1]) }));
 }
 
 int run_sleep(Context& context)
