@@ -161,6 +161,7 @@ private:
     u64* region_new(Task& payer, u32 pages);
     u64* region_physical(Task& payer, u64 first_page, u32 pages, u16 flags);
     void region_destroy(u64* leaf);
+    void region_end(u64* leaf);
     void region_disown(u64* leaf);
     u64* slot(Task& task, u64 address, bool make);
     bool region_map(Task& task, u64 address, Row& region, u16 flags);

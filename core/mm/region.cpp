@@ -115,6 +115,17 @@ u64 Kernel::region_bytes(u64 const* leaf)
     return pages * page_bytes;
 }
 
+// The region's capabilities are dead at once; its memory stays with whoever maps it, at the payer's
+// cost, until the last of them unmaps it: a client cannot pull memory from under a server.
+void Kernel::region_end(u64* leaf)
+{
+    auto& info = info_of(leaf);
+    if (info.links == 0)
+        return region_destroy(leaf);
+    ++info.generation;
+    info.orphan = 1;
+}
+
 // Its payer has ended. Who still maps it keeps the memory, which nobody pays for any more: a server
 // that works for a client that dies must not fault.
 void Kernel::region_disown(u64* leaf)

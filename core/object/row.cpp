@@ -214,7 +214,7 @@ void Kernel::object_destroy(Row& row)
     case ObjectType::port:
         return port_destroy(*object_of<Port>(row));
     case ObjectType::region:
-        return region_destroy(object_of<u64>(row));
+        return region_end(object_of<u64>(row));
     case ObjectType::thread:
         return thread_free(*object_of<Thread>(row));
     case ObjectType::none:
