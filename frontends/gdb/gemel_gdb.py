@@ -18,6 +18,7 @@ SAVED = {"r12": 8, "r13": 16, "r14": 24, "r15": 32, "rbx": 40, "rbp": 48, "rip":
 SAVED_BYTES = 64
 REGION_BYTES = 2 << 20  # a stack lies within one region
 LAST_FRAME = "fiber_main"
+SYSTEM_CALL = "gemel::arch::system_call"
 CALL, SEND_FIRST, REPLY_TOKEN = 1, 2, 1 << 63  # core/abi/call.hpp
 # Frames between a program's wait and the switch of stacks: not what a person asks for.
 MACHINERY = ("jump_fcontext", "switch_to", "leave", "system_call", "interrupted")
@@ -301,10 +302,21 @@ def receiver_of_next_message(sender):
         flags = int(sender.value["frame"]["status_"]) >> 8 & 0xFF
         target = int(words[0])
         if flags & CALL and names_a_port(target):
-            run_to("gemel::Kernel::hand_message", f"caller == (gemel::Thread *) {sender.address}")
-            return Thread(gdb.newest_frame().read_var("receiver"))
+            return receiver_of_call(sender)
         if flags & SEND_FIRST and target & REPLY_TOKEN:
             return thread_of(target & 0xFFFFFFFF)
+
+
+def receiver_of_call(sender):
+    """Watches the kernel's exits until some thread holds the token to answer this call."""
+    exits = next(frame for frame in own_frames(gdb.newest_frame()) if plain(frame.name()) == SYSTEM_CALL)
+    awaiting = "(int) gemel::ThreadState::awaiting_reply"
+    run_to(f"*{exits.pc()}", f"(int) ((gemel::Thread *) {sender.address})->state == {awaiting}")
+    for thread in threads():
+        token = int(thread.value["frame"]["port_"])
+        if token & REPLY_TOKEN and token & 0xFFFFFFFF == sender.id and thread.id != sender.id:
+            return thread
+    raise gdb.GdbError("the call was answered before anybody received it")
 
 
 def names_a_port(handle):
@@ -317,7 +329,7 @@ def place_of_receive(receiver):
     look_at(receiver)
     try:
         for frame in own_frames(gdb.selected_frame()):
-            if plain(frame.name()) == "gemel::arch::system_call":
+            if plain(frame.name()) == SYSTEM_CALL:
                 return frame.older().pc()
     finally:
         SPLICE.turn_off()

@@ -5,8 +5,8 @@
 
 namespace gemel::tmpfs {
 
-// Files may take `bytes_max`; names and nodes come on top, from the same quota of the task, whose end
-// is no_memory.
+// Files may take `bytes_max`; names and nodes come on top, from the same quota of the task, whose
+// end is no_memory.
 Result<void> server_main(Env& env)
 {
     Tree tree { {

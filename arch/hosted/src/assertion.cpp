@@ -1,4 +1,5 @@
-// An assertion of the kernel, of a device model or of a task: the process ends where a debugger can look.
+// An assertion of the kernel, of a device model or of a task: the process ends where a debugger can
+// look.
 #include "core/base/assert.hpp"
 
 #include <cstdio>

@@ -7,7 +7,8 @@ namespace gemel::hosted {
 
 extern void* current_thread_pointer; // swapped at every switch
 
-// Task code is running: false in the kernel and in device models, although they run on a task's stack.
+// Task code is running: false in the kernel and in device models, although they run on a task's
+// stack.
 bool in_task();
 
 } // namespace gemel::hosted
