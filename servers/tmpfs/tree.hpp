@@ -7,7 +7,6 @@
 
 #include <functional>
 #include <map>
-#include <unordered_map>
 
 namespace gemel::tmpfs {
 
@@ -52,7 +51,7 @@ private:
         NodeId parent = 0;
         u64 next_cookie = 1;
         std::map<u64, Entry> by_cookie;
-        std::unordered_map<std::string_view, u64> by_name; // the keys are the entries' own names
+        std::map<std::string_view, u64> by_name; // the keys are the entries' own names
     };
     struct Node {
         explicit Node(PageBudget& budget)
@@ -80,7 +79,7 @@ private:
 
     TreeOptions options_;
     PageBudget budget_;
-    std::unordered_map<NodeId, std::unique_ptr<Node>> nodes_;
+    std::map<NodeId, std::unique_ptr<Node>> nodes_;
     NodeId next_id_ = 2;
 };
 

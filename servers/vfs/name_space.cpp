@@ -3,8 +3,6 @@
 
 #include "servers/fskit/mounts_page.hpp"
 
-#include <mutex>
-
 namespace gemel::vfs {
 
 namespace {
@@ -66,7 +64,7 @@ Result<void> NameSpace::mount(MountOptions options, Client<protocol::Directory> 
     options.id = next_mount_id_++;
     auto made = make_ref<Mount>(std::move(options), std::move(root), mounts_page_);
     TRY(made->connect());
-    std::lock_guard const guard { changing_ };
+    auto const turn = changing_.lock();
     auto changed = *mounts();
     TRY(changed.put(std::move(made)));
     publish(std::move(changed));
@@ -75,7 +73,7 @@ Result<void> NameSpace::mount(MountOptions options, Client<protocol::Directory> 
 
 Result<void> NameSpace::unmount(std::string_view path)
 {
-    std::lock_guard const guard { changing_ };
+    auto const turn = changing_.lock();
     auto changed = *mounts();
     TRY(changed.remove(path));
     publish(std::move(changed));

@@ -39,7 +39,8 @@ private:
     void publish(Mounts changed);
 
     SharedRegion mounts_page_;
-    Lock changing_; // one change of the mounts at a time
+    struct Turn { };
+    Guarded<Turn> changing_; // one change of the mounts at a time
     Guarded<Ref<Mounts const>> mounts_;
     struct Ledgers {
         std::vector<Ledger> all;
