@@ -276,7 +276,9 @@ void SystemWorld::interrupt_thread(void* argument)
         for (auto const& [number, process] : *running)
             static_cast<void>(process.call(protocol::Process::Kill { status_interrupted }));
     }
-    system::exit(1); // its own port is gone: so is the shell
+    // The port is gone, so the shell is ending: how, is for its first thread to say.
+    for (;;)
+        system::sched_yield();
 }
 
 } // namespace gemel::gsh
