@@ -1,6 +1,6 @@
 # How kernel code is compiled: no C++ runtime, no vector registers, in the last 2 GiB. Optimised as a whole
 # at link time, but for boot code: the linker script knows that by its object files.
-set(x86_64_kernel_options -Oz -flto -ffreestanding -mgeneral-regs-only -mno-red-zone -mcmodel=kernel -fno-pic
+set(x86_64_kernel_options -Oz -fno-jump-tables -flto -ffreestanding -mgeneral-regs-only -mno-red-zone -mcmodel=kernel -fno-pic
   -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fomit-frame-pointer
   -ffunction-sections -fdata-sections -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
 add_library(gemel_kernel_flags INTERFACE)
