@@ -50,14 +50,15 @@ Result<Own<Registers>> Registers::open(
     protocol::Device::Window::Reply window, protocol::DeviceKind device)
 {
     if (window.kind == protocol::WindowKind::ports)
-        return Own<Registers>(
-            new PortRegisters(std::move(window.window), static_cast<u32>(window.base)));
+        return Own<Registers>(std::make_unique<PortRegisters>(
+            std::move(window.window), static_cast<u32>(window.base)));
     auto region = TRY(SharedRegion::map(std::move(window.window)));
     if (window.base + window.bytes > region.bytes())
         return Error::invalid;
     if (device == protocol::DeviceKind::pl011)
-        return Own<Registers>(new MemoryRegisters<u32>(std::move(region), window.base));
-    return Own<Registers>(new MemoryRegisters<u8>(std::move(region), window.base));
+        return Own<Registers>(
+            std::make_unique<MemoryRegisters<u32>>(std::move(region), window.base));
+    return Own<Registers>(std::make_unique<MemoryRegisters<u8>>(std::move(region), window.base));
 }
 
 } // namespace gemel::console

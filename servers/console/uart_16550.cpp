@@ -78,7 +78,7 @@ private:
 
 Own<Uart> make_uart_16550(Own<Registers> registers)
 {
-    return Own<Uart>(new Uart16550(std::move(registers)));
+    return std::make_unique<Uart16550>(std::move(registers));
 }
 
 } // namespace gemel::console

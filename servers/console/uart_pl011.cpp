@@ -65,7 +65,7 @@ private:
 
 Own<Uart> make_uart_pl011(Own<Registers> registers)
 {
-    return Own<Uart>(new UartPl011(std::move(registers)));
+    return std::make_unique<UartPl011>(std::move(registers));
 }
 
 } // namespace gemel::console

@@ -48,7 +48,7 @@ std::string_view trimmed(std::string_view text)
 
 std::span<Executor::BuiltinEntry const> Executor::builtins()
 {
-    static constexpr std::array entries {
+    static constexpr std::array<BuiltinEntry, 21> entries { {
         BuiltinEntry { ".", &Executor::builtin_source, false, ". FILE: runs FILE in this shell" },
         BuiltinEntry { "[", &Executor::builtin_test, false, "[ EXPRESSION ]: as test" },
         BuiltinEntry { "break", &Executor::builtin_break, false, "leaves the loop" },
@@ -80,7 +80,7 @@ std::span<Executor::BuiltinEntry const> Executor::builtins()
         BuiltinEntry { "type", &Executor::builtin_type, false, "type NAME...: says what it runs" },
         BuiltinEntry {
             "unset", &Executor::builtin_unset, false, "unset NAME...: forgets variables" },
-    };
+    } };
     return entries;
 }
 
@@ -236,10 +236,28 @@ int Executor::builtin_help(Arguments const&, Streams const& streams)
         line(entry.name, entry.help);
     text += "  time       time COMMAND: says how long it took\n"
             "  also       if while until for { }, ; && || ! |, < > >> 2> 2>&1, * ? [a-z],\n"
-            "             $NAME $? $1 $(COMMAND) $((1 + 2)), '...' \"...\" \\, # comment\n"
-            "\nPrograms:\n";
-    for (auto const& program : world_.programs(variables.get("PATH")))
-        line(program.name, program.summary);
+            "             $NAME $? $1 $(COMMAND) $((1 + 2)), '...' \"...\" \\, # comment\n";
+    auto const status = print(streams, "help", text + "\nPrograms:\n");
+    return status == 0 ? list_programs(streams) : status;
+}
+
+// The bundle's own say what they do; of the others the name must do.
+int Executor::list_programs(Streams const& streams)
+{
+    auto const search = variables.get("PATH");
+    auto own_directory = std::string {};
+    if (auto const tools = world_.find_program("tools", search)) {
+        own_directory = tools->substr(0, tools->rfind('/') + 1);
+        auto process = world_.spawn({ *tools, { "tools" }, variables.exported(), streams });
+        if (auto const ended = process ? (*process)->wait() : process.error(); !ended)
+            return fail(streams, "tools: " + error_text(ended.error()));
+    }
+    auto text = std::string {};
+    for (auto const& name : world_.programs(search)) {
+        auto const path = world_.find_program(name, search);
+        if (own_directory.empty() || (path && !path->starts_with(own_directory)))
+            text += "  " + name + "\n";
+    }
     text += "\nCtrl-C interrupts, Ctrl-D leaves, Tab completes, the arrows recall earlier lines.\n";
     return print(streams, "help", text);
 }

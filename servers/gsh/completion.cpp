@@ -76,8 +76,8 @@ std::vector<Candidate> commands(CompletionSource const& source, std::string_view
         if (name.starts_with(start))
             result.push_back({ escaped(name), name });
     for (auto const& program : source.world.programs(source.search))
-        if (program.name.starts_with(start))
-            result.push_back({ escaped(program.name), program.name });
+        if (program.starts_with(start))
+            result.push_back({ escaped(program), program });
     return result;
 }
 

@@ -91,6 +91,7 @@ private:
     std::vector<std::string> spawn_variables(SimpleCommand const& command, Streams const& streams);
     void complain(Streams const& streams, std::string const& what);
     int fail(Streams const& streams, std::string const& what, int status = 1);
+    int list_programs(Streams const& streams);
     int print(Streams const& streams, std::string const& name, std::string_view text);
     std::string prefix(Position where) const;
 

@@ -141,7 +141,7 @@ TEST(Executor, Builtins)
     shell.world.files["/self"] = "source /self\n";
     EXPECT_NE(shell.run("source /self").find("nested too deeply"), std::string::npos);
     EXPECT_EQ(shell.run("time true"), "real 0.001500 s\n");
-    EXPECT_NE(shell.run("help").find("  args       a program\n"), std::string::npos);
+    EXPECT_NE(shell.run("help").find("  args\n"), std::string::npos);
     EXPECT_EQ(shell.run("type cd args nope"),
         "cd is part of the shell\nargs is /bin/args\ngsh: nope: not found\n[127]");
     shell.run("shutdown 3");

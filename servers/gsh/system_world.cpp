@@ -2,7 +2,6 @@
 
 #include "servers/gsh/executor.hpp"
 #include "servers/gsh/path.hpp"
-#include "servers/tools/list.hpp"
 
 #include <algorithm>
 
@@ -44,14 +43,6 @@ std::vector<std::string_view> split_search(std::string_view search)
     return result;
 }
 
-std::string summary_of(std::string_view name)
-{
-    auto const found = std::ranges::find(tools::commands, name, &tools::Command::name);
-    if (found != tools::commands.end())
-        return std::string(found->summary);
-    return name == "gsh" ? "gsh [-c SCRIPT | FILE [ARGUMENT...]]: another shell" : "";
-}
-
 } // namespace
 
 // Ends with a kill at the latest: nobody waits for a program that nobody can reach.
@@ -89,8 +80,8 @@ Result<Handle> SystemStream::for_program() const
 Result<Own<SystemWorld>> SystemWorld::create(fskit::Files files, Services services)
 {
     auto notification = TRY(Notification::create());
-    return Own<SystemWorld>(
-        new SystemWorld(std::move(files), std::move(services), std::move(notification)));
+    return std::make_unique<SystemWorld>(
+        std::move(files), std::move(services), std::move(notification));
 }
 
 Result<StreamRef> SystemWorld::open(std::string const& path, OpenFor purpose)
@@ -171,19 +162,19 @@ Result<std::string> SystemWorld::find_program(std::string const& name, std::stri
     return Error::not_found;
 }
 
-std::vector<ProgramName> SystemWorld::programs(std::string const& search)
+std::vector<std::string> SystemWorld::programs(std::string const& search)
 {
-    auto result = std::vector<ProgramName> {};
+    auto result = std::vector<std::string> {};
     for (auto const directory : split_search(search)) {
         auto entries = files_.list(directory);
         if (!entries)
             continue;
         for (auto& entry : *entries)
             if (entry.kind != FileKind::directory)
-                result.push_back({ entry.name, summary_of(entry.name) });
+                result.push_back(std::move(entry.name));
     }
-    std::ranges::sort(result, {}, &ProgramName::name);
-    auto const repeated = std::ranges::unique(result, {}, &ProgramName::name);
+    std::ranges::sort(result);
+    auto const repeated = std::ranges::unique(result);
     result.erase(repeated.begin(), repeated.end());
     return result;
 }
@@ -243,7 +234,7 @@ Result<std::unique_ptr<Process>> SystemWorld::spawn(SpawnRequest const& request)
         if (static_cast<SystemStream const&>(**stream).sharing() == SystemStream::Sharing::copy)
             stream->reset();
     return std::unique_ptr<Process>(
-        new SystemProcess(*this, std::move(process), std::move(kept), number));
+        std::make_unique<SystemProcess>(*this, std::move(process), std::move(kept), number));
 }
 
 Result<void> SystemWorld::shut_down(int status)

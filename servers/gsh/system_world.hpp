@@ -58,6 +58,13 @@ public:
         ProgramCapabilities others;
     };
 
+    // For create().
+    SystemWorld(fskit::Files files, Services services, Notification notification)
+        : files_(std::move(files))
+        , services_(std::move(services))
+        , interrupts_(std::move(notification))
+    {
+    }
     static Result<Own<SystemWorld>> create(fskit::Files files, Services services);
 
     Result<StreamRef> open(std::string const& path, OpenFor purpose) override;
@@ -67,7 +74,7 @@ public:
     Result<PipeEnds> pipe(PipeUse use) override;
     Result<std::string> find_program(std::string const& name, std::string const& search) override;
     Result<std::unique_ptr<Process>> spawn(SpawnRequest const& request) override;
-    std::vector<ProgramName> programs(std::string const& search) override;
+    std::vector<std::string> programs(std::string const& search) override;
     u64 now_ns() override { return system::time_ns(); }
     bool take_interrupt() override { return interrupted_.exchange(false); }
     Result<void> shut_down(int status) override;
@@ -86,12 +93,6 @@ private:
     using Running = std::map<u64, Client<protocol::Process>>;
     friend class SystemProcess;
 
-    SystemWorld(fskit::Files files, Services services, Notification notification)
-        : files_(std::move(files))
-        , services_(std::move(services))
-        , interrupts_(std::move(notification))
-    {
-    }
     Result<void> give(Client<protocol::Process> const& process, std::string_view name, Handle what);
     Result<void> give_derived(
         Client<protocol::Process> const& process, std::string_view name, Handle const& what);

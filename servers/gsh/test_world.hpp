@@ -125,11 +125,11 @@ struct TestWorld final : World {
             return Error::syntax;
         return std::unique_ptr<Process>(std::make_unique<Ended>(program(request)));
     }
-    std::vector<ProgramName> programs(std::string const&) override
+    std::vector<std::string> programs(std::string const&) override
     {
-        auto result = std::vector<ProgramName> {};
+        auto result = std::vector<std::string> {};
         for (auto const& [name, program] : commands)
-            result.push_back({ name, "a program" });
+            result.push_back(name);
         return result;
     }
     u64 now_ns() override { return clock_ns += 1'500'000; }

@@ -46,11 +46,6 @@ struct ListedName {
     FileKind kind = FileKind::regular;
 };
 
-struct ProgramName {
-    std::string name;
-    std::string summary; // one line, or empty
-};
-
 struct PipeEnds {
     StreamRef reader;
     StreamRef writer;
@@ -82,7 +77,7 @@ public:
         = 0;
     virtual Result<std::unique_ptr<Process>> spawn(SpawnRequest const& request) = 0;
     // What help lists and completion offers, sorted.
-    virtual std::vector<ProgramName> programs(std::string const& search) = 0;
+    virtual std::vector<std::string> programs(std::string const& search) = 0;
     virtual u64 now_ns() = 0;
     // Whether the user has pressed Ctrl-C since the last question.
     virtual bool take_interrupt() = 0;

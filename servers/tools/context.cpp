@@ -36,8 +36,8 @@ Result<Own<Context>> Context::create(Env& env)
     auto files = TRY(fskit::Files::create(TRY(env.take<protocol::Vfs>("vfs"))));
     auto out = TRY(files.attach(TRY(env.take<protocol::File>("stdout"))));
     auto errors = TRY(files.attach(TRY(env.take<protocol::File>("stderr"))));
-    return Own<Context>(
-        new Context(env, std::move(files), Output(std::move(out)), Output(std::move(errors))));
+    return std::make_unique<Context>(
+        env, std::move(files), Output(std::move(out)), Output(std::move(errors)));
 }
 
 std::vector<std::string> Context::arguments() const

@@ -23,6 +23,8 @@ public:
     };
 
     static Result<Own<Context>> create(Env& env);
+    // For create().
+    Context(Env& env, fskit::Files files, Output out, Output errors);
 
     std::string const& name() const { return name_; }
     Env& env() { return env_; }
@@ -67,7 +69,6 @@ public:
     std::optional<AuditBroker> audit();
 
 private:
-    Context(Env& env, fskit::Files files, Output out, Output errors);
     void refuse(std::string_view capability);
 
     Env& env_;

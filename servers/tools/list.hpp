@@ -12,7 +12,7 @@ struct Command {
     std::string_view summary; // usage, then what it does
 };
 
-inline constexpr std::array commands {
+inline constexpr std::array<Command, 35> commands { {
     Command { "basename", "basename PATH [SUFFIX]: the last name of a path" },
     Command { "caps", "caps [-a | TASK]: the capabilities of the caller, of a task, or all" },
     Command { "cat", "cat [FILE...]: the files one after the other; - or none: standard input" },
@@ -48,6 +48,6 @@ inline constexpr std::array commands {
     Command { "uptime", "uptime: for how long the system has been up" },
     Command { "wc", "wc [-lwc] [FILE...]: counts lines, words and bytes" },
     Command { "yes", "yes [WORD...]: a line, for ever" },
-};
+} };
 
 } // namespace gemel::tools

@@ -14,8 +14,29 @@ constexpr std::array<Run, commands.size()> functions { run_basename, run_caps, r
     run_rm, run_rmdir, run_seq, run_service, run_sleep, run_sort, run_stat, run_tail, run_touch,
     run_true, run_uptime, run_wc, run_yes };
 
+int show_help(Context& context)
+{
+    for (auto const& command : commands)
+        if (command.name == context.name())
+            context.out().line(command.summary);
+    return status_ok;
+}
+
+// The program by its own name: what there is.
+int list_all(Context& context)
+{
+    for (auto const& command : commands)
+        context.out().line(concatenate("  ", command.summary));
+    return status_ok;
+}
+
 int run(Context& context)
 {
+    if (context.name() == "tools")
+        return list_all(context);
+    auto const arguments = context.arguments();
+    if (arguments.size() == 1 && arguments[0] == "--help")
+        return show_help(context);
     for (usize i = 0; i < commands.size(); ++i)
         if (commands[i].name == context.name())
             return functions[i](context);
