@@ -78,6 +78,28 @@ TEST(SharedRegion, OutlivesItsDeadPayer)
         0);
 }
 
+// Goal: the same when the giver destroys it: capabilities die, the mapping stays until it is let
+// go.
+TEST(SharedRegion, OutlivesItsDestruction)
+{
+    EXPECT_EQ(test::in_program([](Env& env) {
+        AuditBroker const audit { std::move(*env.take_handle("broker-audit")) };
+        auto const free_before = audit.totals()->pages_free;
+        auto const mapping = system::vm_allocate(0, 2 * page_bytes, VmFlag::read | VmFlag::write);
+        Handle root { mapping->region };
+        auto theirs
+            = std::move(*SharedRegion::map(std::move(*root.derive(Right::read | Right::write))));
+        theirs.span()[page_bytes] = std::byte { 5 };
+        EXPECT_TRUE(root.destroy());
+        EXPECT_EQ(theirs.handle().inspect().error(), Error::dead);
+        EXPECT_TRUE(system::vm_deallocate(mapping->address, 2 * page_bytes));
+        EXPECT_EQ(theirs.span()[page_bytes], std::byte { 5 });
+        theirs = SharedRegion();
+        EXPECT_EQ(audit.totals()->pages_free, free_before);
+    }),
+        0);
+}
+
 // Goal: the same when the giver only closes its side.
 TEST(SharedRegion, OutlivesItsGiver)
 {
