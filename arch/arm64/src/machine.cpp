@@ -73,8 +73,12 @@ void Machine::leaf_changed(void* leaf, u32 first, u32 pages) noexcept
     synchronize_instructions(static_cast<u64 const*>(leaf), first, pages);
 }
 
-void Machine::leaf_emptied(void*) noexcept
+// The kernel still asks where the entries lead, so they only stop being valid.
+void Machine::leaf_emptied(void* leaf) noexcept
 {
+    auto* const entries = static_cast<u64*>(leaf);
+    for (u32 i = 0; i < region_pages_max; ++i)
+        entries[i] &= ~entry::valid;
     flush_all_translations();
 }
 

@@ -14,6 +14,7 @@ inline constexpr u64 address_mask = 0x0000'FFFF'FFFF'F000;
 inline constexpr u64 device_memory = 0 << 2;
 inline constexpr u64 normal_memory = 1 << 2;
 
+inline constexpr u64 valid = 1;
 inline constexpr u64 block = 1;
 inline constexpr u64 table = 3; // also a page in the last table
 inline constexpr u64 user = 1 << 6;
