@@ -14,6 +14,8 @@ constexpr std::size_t output_bytes_max = 4096;
 constexpr std::size_t untaken_max = 65536; // input is left where it is while more than this waits
 constexpr std::size_t file_bytes_max = 64u << 20; // of a file as standard input
 constexpr char end_of_input = '\x04'; // Ctrl-D
+constexpr char interrupt_key = '\x03'; // Ctrl-C
+constexpr char literal_key = '\x16'; // Ctrl-V: servers/console/line_discipline.hpp
 constexpr char leave_key = '\x1D'; // Ctrl-]
 constexpr int left_status = 130;
 
@@ -78,15 +80,22 @@ void HostConsole::typed(std::string_view bytes)
 {
     if (input_ == Input::terminal && bytes.find(leave_key) != std::string_view::npos)
         machine_.power_off(left_status);
-    last_typed_ = bytes.back();
-    uart_.type(bytes);
+    if (input_ == Input::terminal) {
+        uart_.type(bytes);
+        return;
+    }
+    // What the console would take for a key is sent as the byte it is.
+    std::string literal;
+    for (auto const byte : bytes) {
+        if (byte == interrupt_key || byte == end_of_input || byte == literal_key)
+            literal += literal_key;
+        literal += byte;
+    }
+    uart_.type(literal);
 }
 
-// A last line without its newline is still a line.
 void HostConsole::ended()
 {
-    if (last_typed_ != '\n')
-        uart_.type("\n");
     uart_.type({ &end_of_input, 1 });
 }
 

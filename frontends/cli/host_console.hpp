@@ -37,7 +37,6 @@ private:
     sim::Uart16550 uart_;
     std::string output_;
     bool paused_ = false; // input waits until the driver has taken what is typed
-    char last_typed_ = '\n';
 };
 
 } // namespace gemel::cli

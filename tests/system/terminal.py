@@ -163,6 +163,45 @@ def test_terminal_after_a_crash():
             terminal.end()
 
 
+# Goal: a program that ends while it reads takes nothing along: the console serves on.
+def test_a_reader_interrupted():
+    with Terminal() as terminal:
+        terminal.prompt()
+        terminal.line("cat | cat")
+        time.sleep(0.3)
+        terminal.line("through-both")
+        terminal.expect(r"^through-both\r?\nthrough-both\r?$")
+        terminal.keys("half a li\x03")
+        terminal.prompt()
+        terminal.line("yes")
+        terminal.expect(r"(^y\r?\n){50}")
+        terminal.keys("\x03")
+        terminal.prompt()
+        terminal.line("echo $?-$((4 * 5)); service | grep console")
+        terminal.expect(r"^130-20\r?\nconsole +running +[0-9]+ +0\r?$")
+
+
+# Goal: lines that arrive together run one after the other, and a program reads what follows its own.
+def test_pasted_lines():
+    with Terminal() as terminal:
+        terminal.prompt()
+        terminal.keys("x=$((3 * 7))\recho one-$x\rread y; echo \"<$y>\"\rfor-read $x\rif true; then\recho two-$x\rfi\r")
+        terminal.expect(r"^one-21\r?$")
+        terminal.expect(r"^<for-read \$x>\r?$")
+        terminal.expect(r"^two-21\r?$")
+        terminal.keys("\x04")
+
+
+# Goal: every byte of a standard input that is a file arrives, and nothing else.
+def test_binary_input():
+    data = os.urandom(20000) + b"\x03\x04\x16\r\n\x04"
+    ran = subprocess.run(
+        [PROGRAM, "run", "-c", "cat"], input=data, capture_output=True, timeout=60, env=dict(os.environ, GEMEL_ROOT=TOP)
+    )
+    assert ran.stdout == data, f"{len(ran.stdout)} bytes of {len(data)}"
+    assert ran.returncode == 0
+
+
 # Goal: standard input that is no terminal is a script, line by line; no prompt, no echo.
 def test_piped_input():
     run = subprocess.run(
