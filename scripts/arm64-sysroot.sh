@@ -30,7 +30,7 @@ cd "$apt"
 for package in $missing; do
     rm -f "${package}"_*.deb
     apt_arm64 download "$package" >&2 || {
-        echo "arm64-sysroot: cannot fetch $package:arm64; is the network up and deb.debian.org in the sources?" >&2
+        echo "arm64-sysroot: cannot fetch $package:arm64; is the network up, and Debian in the sources?" >&2
         exit 1
     }
     dpkg -x "${package}"_*.deb "$sysroot"

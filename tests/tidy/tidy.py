@@ -25,7 +25,7 @@ HOST = re.compile(
 MACROS = {"TRY", "ASSERT", "BUGGIFY", "SOMETIMES"}
 OWNERS = {"servers/rt/ref.hpp"}  # Own and Ref themselves
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
-OUTSIDE = re.compile(r"/work/(main|trees|shared)|\bDESIGN(\.md)?\b|\bSTYLE\.md\b|\bSIM\.md\b|BRIEF\.md")
+OUTSIDE = re.compile(r"(?<![\w.}])/(work|Users)/\w|\bDESIGN(\.md)?\b|\bSTYLE\.md\b|\bSIM\.md\b")
 
 
 def tracked():
