@@ -31,7 +31,7 @@ struct Text {
     // What does not fit is cut off.
     Text(std::string_view text)
     {
-        std::memcpy(bytes.data(), text.data(), std::min(text.size(), Bytes));
+        std::copy_n(text.data(), std::min(text.size(), Bytes), bytes.data());
     }
     Text(char const* text)
         : Text(std::string_view(text))

@@ -1,8 +1,10 @@
 // A mounted file system from the vfs's side (see mount.hpp).
 #include "servers/vfs/mount.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
+#include <span>
 
 namespace gemel::vfs {
 
@@ -85,7 +87,8 @@ private:
     {
         ASSERT(name.size() <= name_bytes);
         Span const span { index_ * slot_bytes + offset, static_cast<u32>(name.size()) };
-        std::memcpy(connection_->region.span().data() + span.offset, name.data(), name.size());
+        auto const bytes = std::as_bytes(std::span(name));
+        std::copy(bytes.begin(), bytes.end(), connection_->region.span().data() + span.offset);
         return span;
     }
 

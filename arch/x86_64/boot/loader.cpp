@@ -9,7 +9,8 @@ constexpr u32 pvh_magic = 0x336E'C578;
 constexpr u32 pvh_version_with_map = 1;
 constexpr u32 memory_usable = 1; // the same number in both
 
-struct PvhInfo {
+// The PVH structures may lie at any address: packed.
+struct [[gnu::packed]] PvhInfo {
     u32 magic;
     u32 version;
     u32 flags;
@@ -22,14 +23,14 @@ struct PvhInfo {
     u32 reserved;
 };
 
-struct PvhModule {
+struct [[gnu::packed]] PvhModule {
     u64 address;
     u64 bytes;
     u64 command_line;
     u64 reserved;
 };
 
-struct PvhMemory {
+struct [[gnu::packed]] PvhMemory {
     u64 address;
     u64 bytes;
     u32 type;
