@@ -7,7 +7,7 @@ export GEMEL_ROOT=$root
 . "$root/scripts/common.sh"
 cd "$root" || exit 2
 
-parts=(packages layout tidy docs hosted system-hosted terminal gdb asan system-asan
+parts=(packages layout docs hosted tidy system-hosted terminal gdb asan system-asan
     x86_64 native-x86_64 system-x86_64 iso arm64 native-arm64 system-arm64 size)
 long_parts=(tsan campaign)
 
