@@ -63,7 +63,7 @@ function(gemel_test name)
   add_executable(${name} ${arg_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PRIVATE gemel_options ${arg_LIBRARIES} gtest gtest_main gemel_test_assertion)
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+  set_tests_properties(${name} PROPERTIES TIMEOUT 1200)
 endfunction()
 
 # Each face says what becomes of the programs: arch/<face>/finish.cmake.
