@@ -60,14 +60,28 @@ TemporaryFolder::~TemporaryFolder()
     fs::remove_all(path_, ignored);
 }
 
-FileBlockReader::FileBlockReader(fs::path const& image)
-    : file_(open(image.c_str(), O_RDONLY | O_CLOEXEC))
-    , size_(0)
+namespace {
+
+u64 size_of(int file, fs::path const& image)
 {
     struct stat status { };
-    if (file_ < 0 || fstat(file_, &status) != 0)
+    if (file < 0 || fstat(file, &status) != 0)
         throw std::runtime_error("cannot open " + image.string());
-    size_ = static_cast<u64>(status.st_size);
+    return static_cast<u64>(status.st_size);
+}
+
+void check_range(u64 size, u64 byte_offset, usize count)
+{
+    if (byte_offset > size || count > size - byte_offset)
+        throw std::logic_error("the volume went outside the device");
+}
+
+} // namespace
+
+FileBlockReader::FileBlockReader(fs::path const& image)
+    : file_(open(image.c_str(), O_RDONLY | O_CLOEXEC))
+    , size_(size_of(file_, image))
+{
 }
 
 FileBlockReader::~FileBlockReader()
@@ -78,11 +92,46 @@ FileBlockReader::~FileBlockReader()
 Result<void> FileBlockReader::read(u64 byte_offset, std::span<u8> target)
 {
     ++reads;
-    if (byte_offset > size_ || target.size() > size_ - byte_offset)
-        throw std::logic_error("the volume read outside the device");
+    check_range(size_, byte_offset, target.size());
     auto const count = pread(file_, target.data(), target.size(), static_cast<off_t>(byte_offset));
     if (count != static_cast<ssize_t>(target.size()))
         return Error::io;
+    return {};
+}
+
+FileBlockDevice::FileBlockDevice(fs::path const& image)
+    : file_(open(image.c_str(), O_RDWR | O_CLOEXEC))
+    , size_(size_of(file_, image))
+{
+}
+
+FileBlockDevice::~FileBlockDevice()
+{
+    close(file_);
+}
+
+Result<void> FileBlockDevice::read(u64 byte_offset, std::span<u8> target)
+{
+    check_range(size_, byte_offset, target.size());
+    auto const count = pread(file_, target.data(), target.size(), static_cast<off_t>(byte_offset));
+    if (count != static_cast<ssize_t>(target.size()))
+        return Error::io;
+    return {};
+}
+
+Result<void> FileBlockDevice::write(u64 byte_offset, std::span<u8 const> source)
+{
+    ++writes;
+    check_range(size_, byte_offset, source.size());
+    auto const count = pwrite(file_, source.data(), source.size(), static_cast<off_t>(byte_offset));
+    if (count != static_cast<ssize_t>(source.size()))
+        return Error::io;
+    return {};
+}
+
+Result<void> FileBlockDevice::flush()
+{
+    ++flushes;
     return {};
 }
 

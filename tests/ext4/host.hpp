@@ -1,6 +1,7 @@
 // What the image tests need of the host: commands, temporary folders, image files.
 #pragma once
 
+#include "servers/ext4/block_device.hpp"
 #include "servers/ext4/volume.hpp"
 
 #include <filesystem>
@@ -49,6 +50,27 @@ public:
     u64 size_bytes() const override { return size_; }
 
     u64 reads = 0;
+
+private:
+    int file_;
+    u64 size_;
+};
+
+// An image file that may be written.
+class FileBlockDevice final : public BlockDevice {
+public:
+    explicit FileBlockDevice(fs::path const& image);
+    ~FileBlockDevice() override;
+    FileBlockDevice(FileBlockDevice const&) = delete;
+    FileBlockDevice& operator=(FileBlockDevice const&) = delete;
+
+    Result<void> read(u64 byte_offset, std::span<u8> target) override;
+    Result<void> write(u64 byte_offset, std::span<u8 const> source) override;
+    Result<void> flush() override;
+    u64 size_bytes() const override { return size_; }
+
+    u64 writes = 0;
+    u64 flushes = 0;
 
 private:
     int file_;
