@@ -47,7 +47,7 @@ Result<void> server_main(Env& env)
             env.log().error("the block device is gone");
             system::exit(1, static_cast<u64>(Error::dead));
         });
-    objects.set_root<Directory>(make_ref<RootDirectory>(served, SharedRegion {}));
+    objects.set_root<Directory>(make_ref<RootDirectory>(served, SessionMemory {}));
     return objects.run();
 }
 

@@ -63,7 +63,7 @@ Result<File::Stat::Reply> OpenFile::on(File::Stat const& request)
 Result<File::Attach::Reply> OpenFile::on(File::Attach request)
 {
     TRY(check_open());
-    auto region = TRY(SharedRegion::map(std::move(request.region)));
+    auto region = TRY(SessionMemory::map(std::move(request.region)));
     auto file = make_ref<OpenFile>(served_, opening_, std::move(region));
     return File::Attach::Reply { TRY(served_.objects.publish<File>(std::move(file))) };
 }

@@ -4,7 +4,7 @@
 #include "servers/ext4/served_volume.hpp"
 #include "servers/protocols/directory.hpp"
 #include "servers/protocols/file.hpp"
-#include "servers/rt/region.hpp"
+#include "servers/rt/session_memory.hpp"
 
 #include <atomic>
 
@@ -26,7 +26,7 @@ struct Opening {
 class OpenFile {
 public:
     // `region` may be empty: then the file serves after Attach only.
-    OpenFile(ServedVolume& served, Ref<Opening> opening, SharedRegion region)
+    OpenFile(ServedVolume& served, Ref<Opening> opening, SessionMemory region)
         : served_(served)
         , opening_(std::move(opening))
         , region_(std::move(region))
@@ -46,7 +46,7 @@ private:
 
     ServedVolume& served_;
     Ref<Opening> opening_;
-    SharedRegion region_;
+    SessionMemory region_;
 };
 
 } // namespace gemel::ext4

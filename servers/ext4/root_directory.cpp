@@ -92,10 +92,15 @@ Result<Reply> RootDirectory::link_reply(LinkMet const& met, Span answer) const
 
 Result<Directory::Attach::Reply> RootDirectory::on(Directory::Attach request)
 {
-    auto region = TRY(SharedRegion::map(std::move(request.region)));
+    auto region = TRY(SessionMemory::map(std::move(request.region)));
     auto directory = make_ref<RootDirectory>(served_, std::move(region));
     return Directory::Attach::Reply { TRY(
         served_.objects.publish<Directory>(std::move(directory))) };
+}
+
+Result<Directory::Extend::Reply> RootDirectory::on(Directory::Extend request)
+{
+    return Directory::Extend::Reply { TRY(region_.extend(std::move(request.region))) };
 }
 
 Result<Directory::Open::Reply> RootDirectory::on(Directory::Open request)
@@ -127,9 +132,11 @@ Result<Directory::Open::Reply> RootDirectory::open_inode(
     Directory::Open::Reply reply {};
     reply.kind = kind_of(inode.type());
     reply.size = inode.size_bytes;
-    SharedRegion memory;
+    SessionMemory memory;
+    if (has(flags, OpenFlag::session_memory))
+        memory = region_;
     if (region)
-        memory = TRY(SharedRegion::map(std::move(region)));
+        memory = TRY(SessionMemory::map(std::move(region)));
     auto opening = make_ref<Opening>(std::move(inode), flags);
     auto file = make_ref<OpenFile>(served_, std::move(opening), std::move(memory));
     reply.file = TRY(served_.objects.publish<File>(std::move(file)));

@@ -3,20 +3,21 @@
 
 #include "servers/ext4/resolve.hpp"
 #include "servers/ext4/served_volume.hpp"
-#include "servers/rt/region.hpp"
+#include "servers/rt/session_memory.hpp"
 
 namespace gemel::ext4 {
 
 class RootDirectory {
 public:
     // `region` holds paths and answers; without one only Attach is served.
-    RootDirectory(ServedVolume& served, SharedRegion region)
+    RootDirectory(ServedVolume& served, SessionMemory region)
         : served_(served)
         , region_(std::move(region))
     {
     }
 
     Result<Directory::Attach::Reply> on(Directory::Attach request);
+    Result<Directory::Extend::Reply> on(Directory::Extend request);
     Result<Directory::Open::Reply> on(Directory::Open request);
     Result<Directory::Stat::Reply> on(Directory::Stat const& request);
     Result<Directory::Readdir::Reply> on(Directory::Readdir const& request);
@@ -43,7 +44,7 @@ private:
     Result<std::variant<std::monostate, LinkMet>> check_parent(std::string_view path);
 
     ServedVolume& served_;
-    SharedRegion region_;
+    SessionMemory region_;
 };
 
 } // namespace gemel::ext4

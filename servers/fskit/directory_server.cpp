@@ -8,7 +8,7 @@ namespace gemel::fskit {
 namespace {
 
 // A struct or text as the answer; too_big when the span is too small for it.
-Result<void> put_answer(SharedRegion const& region, Span span, std::span<std::byte const> bytes)
+Result<void> put_answer(SessionMemory const& region, Span span, std::span<std::byte const> bytes)
 {
     auto const answer = TRY(region.at(span));
     if (answer.size() < bytes.size())
@@ -43,11 +43,12 @@ Result<NameIn> name_of_place(Place const& place)
     return NameIn { place.parent, place.name };
 }
 
-Result<SharedRegion> map_if_given(Handle region)
+// What an open file moves bytes through.
+Result<SessionMemory> memory_for(Handle region, OpenFlags flags, SessionMemory const& session)
 {
-    if (!region)
-        return SharedRegion();
-    return SharedRegion::map(std::move(region));
+    if (region)
+        return SessionMemory::map(std::move(region));
+    return has(flags, OpenFlag::session_memory) ? session : SessionMemory();
 }
 
 } // namespace
@@ -120,7 +121,7 @@ Result<protocol::File::Resize::Reply> FileObject::on(File::Resize const& request
 Result<protocol::File::Attach::Reply> FileObject::on(File::Attach request)
 {
     TRY(opening_->node());
-    auto region = TRY(SharedRegion::map(std::move(request.region)));
+    auto region = TRY(SessionMemory::map(std::move(request.region)));
     auto file = make_ref<FileObject>(server_, opening_, std::move(region));
     return File::Attach::Reply { TRY(server_.objects.publish<File>(std::move(file))) };
 }
@@ -155,10 +156,15 @@ Result<Reply> DirectoryObject::at_place(Span path, LastLink last, Span answer, A
 
 Result<protocol::Directory::Attach::Reply> DirectoryObject::on(Directory::Attach request)
 {
-    auto region = TRY(SharedRegion::map(std::move(request.region)));
+    auto region = TRY(SessionMemory::map(std::move(request.region)));
     auto directory = make_ref<DirectoryObject>(server_, std::move(region));
     return Directory::Attach::Reply { TRY(
         server_.objects.publish<Directory>(std::move(directory))) };
+}
+
+Result<protocol::Directory::Extend::Reply> DirectoryObject::on(Directory::Extend request)
+{
+    return Directory::Extend::Reply { TRY(region_.extend(std::move(request.region))) };
 }
 
 Result<NodeId> DirectoryObject::node_to_open(Place const& place, OpenFlags flags, u16 mode)
@@ -185,7 +191,7 @@ Result<Handle> DirectoryObject::open_node(NodeId node, OpenFlags flags, Handle r
     if (server_.open_elsewhere)
         if (auto file = TRY(server_.open_elsewhere(node, region)))
             return std::move(*file);
-    auto mapped = TRY(map_if_given(std::move(region)));
+    auto mapped = TRY(memory_for(std::move(region), flags, region_));
     auto const opened = TRY(server_.tree.open(node));
     auto opening = make_ref<Opening>(server_.tree, opened, flags);
     return server_.objects.publish<protocol::File>(
@@ -321,7 +327,8 @@ Result<void> serve_tree(Handle const& port, NodeTree& tree, OpenElsewhere open_e
 {
     TreeServer server { port, tree };
     server.open_elsewhere = std::move(open_elsewhere);
-    server.objects.set_root<protocol::Directory>(make_ref<DirectoryObject>(server, SharedRegion()));
+    server.objects.set_root<protocol::Directory>(
+        make_ref<DirectoryObject>(server, SessionMemory()));
     return server.objects.run();
 }
 

@@ -6,7 +6,7 @@
 #include "servers/protocols/directory.hpp"
 #include "servers/protocols/file.hpp"
 #include "servers/rt/object_server.hpp"
-#include "servers/rt/region.hpp"
+#include "servers/rt/session_memory.hpp"
 
 #include <functional>
 
@@ -58,7 +58,7 @@ class FileObject {
 public:
     using File = protocol::File;
 
-    FileObject(TreeServer& server, Ref<Opening> opening, SharedRegion region)
+    FileObject(TreeServer& server, Ref<Opening> opening, SessionMemory region)
         : server_(server)
         , opening_(std::move(opening))
         , region_(std::move(region))
@@ -76,7 +76,7 @@ public:
 private:
     TreeServer& server_;
     Ref<Opening> opening_;
-    SharedRegion region_; // empty: opened without one
+    SessionMemory region_; // empty: opened without one
 };
 
 // The root of the tree, with one client's region.
@@ -84,13 +84,14 @@ class DirectoryObject {
 public:
     using Directory = protocol::Directory;
 
-    DirectoryObject(TreeServer& server, SharedRegion region)
+    DirectoryObject(TreeServer& server, SessionMemory region)
         : server_(server)
         , region_(std::move(region))
     {
     }
 
     Result<Directory::Attach::Reply> on(Directory::Attach request);
+    Result<Directory::Extend::Reply> on(Directory::Extend request);
     Result<Directory::Open::Reply> on(Directory::Open request);
     Result<Directory::Stat::Reply> on(Directory::Stat const& request);
     Result<Directory::Readdir::Reply> on(Directory::Readdir const& request);
@@ -114,7 +115,7 @@ private:
     Result<Reply> link_reply(LinkMet const& link, Span answer);
 
     TreeServer& server_;
-    SharedRegion region_; // empty: only Attach makes sense
+    SessionMemory region_; // empty: only Attach makes sense
 };
 
 static_assert(Serves<FileObject, protocol::File>);

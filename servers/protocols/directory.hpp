@@ -29,8 +29,19 @@ struct Directory {
         };
     };
 
+    // Adds `region` (read and write) to the session's memory, for a client that moves more than one
+    // region holds: its bytes are at `offset` and on. Only the last of a session's regions may be
+    // shorter than region_bytes_max (invalid); too many -> too_big.
+    struct Extend {
+        Handle region;
+        struct Reply {
+            u32 offset = 0;
+        };
+    };
+
     // `region` is what the file's reads and writes move bytes through (read and write; left out:
-    // the file can be used after File::Attach only). `mode` is for a file that is made. A directory
+    // the session's own memory with OpenFlag::session_memory, else the file can be used after
+    // File::Attach only). `mode` is for a file that is made. A directory
     // with write, create or truncate -> is_directory.
     struct Open {
         Span path;
@@ -159,7 +170,8 @@ struct Directory {
             Message<19, "symlink", Symlink, Fields<"path", "text", "answer">,
                 Fields<"link_bytes", "link_component">>,
             Message<20, "statfs", Statfs, Fields<"answer">, Fields<>>,
-            Message<25, "show_mounts", ShowMounts, Fields<"region">, Fields<>>>;
+            Message<25, "show_mounts", ShowMounts, Fields<"region">, Fields<>>,
+            Message<40, "extend", Extend, Fields<"region">, Fields<"offset">>>;
 };
 
 } // namespace gemel

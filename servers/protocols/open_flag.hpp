@@ -14,6 +14,7 @@ enum class OpenFlag : u32 {
     truncate = 1 << 4, // with write: cut to 0 bytes
     append = 1 << 5, // every write goes to the end, whatever offset it names
     no_follow = 1 << 6, // a symlink in last place -> symlink_loop
+    session_memory = 1 << 7, // without a region: the file uses the directory session's memory
 };
 using OpenFlags = u32;
 constexpr OpenFlags operator|(OpenFlag a, OpenFlag b)

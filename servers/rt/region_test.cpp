@@ -1,4 +1,5 @@
 // Memory that outlives the one who gave it.
+#include "servers/rt/session_memory.hpp"
 #include "servers/rt/test/in_program.hpp"
 
 #include <gtest/gtest.h>
@@ -109,6 +110,32 @@ TEST(SharedRegion, OutlivesItsGiver)
         mine.span()[7] = std::byte { 9 };
         mine = SharedRegion();
         EXPECT_EQ(theirs.span()[7], std::byte { 9 });
+    }),
+        0);
+}
+
+// Goal: spans name the pieces of a session's memory end to end, and nothing beside them.
+// Method: a full piece and a short one; look on both sides of every border.
+TEST(SessionMemory, HoldsItsPiecesEndToEnd)
+{
+    EXPECT_EQ(test::in_program([](Env&) {
+        constexpr auto piece = static_cast<u32>(region_bytes_max);
+        auto const first = std::move(*SharedRegion::create(region_bytes_max));
+        auto const second = std::move(*SharedRegion::create(page_bytes));
+        auto const memory = std::move(*SessionMemory::map(std::move(*first.handle_for_peer())));
+        EXPECT_EQ(memory.at({ piece, 1 }).error(), Error::invalid);
+        EXPECT_EQ(*memory.extend(std::move(*second.handle_for_peer())), piece);
+        first.span()[piece - 1] = std::byte { 3 };
+        second.span()[0] = std::byte { 4 };
+        EXPECT_EQ((*memory.at({ piece - 1, 1 }))[0], std::byte { 3 });
+        EXPECT_EQ((*memory.at({ piece, 1 }))[0], std::byte { 4 });
+        EXPECT_EQ(memory.at({ piece - 1, 2 }).error(), Error::invalid);
+        EXPECT_EQ(memory.at({ piece, static_cast<u32>(page_bytes) + 1 }).error(), Error::invalid);
+        EXPECT_EQ(memory.at({ 2 * piece, 1 }).error(), Error::invalid);
+        // Behind a short piece there is no place.
+        EXPECT_EQ(memory.extend(std::move(*second.handle_for_peer())).error(), Error::invalid);
+        EXPECT_EQ(SessionMemory {}.at({ 0, 1 }).error(), Error::invalid);
+        EXPECT_TRUE(SessionMemory {}.at({ 0, 0 }));
     }),
         0);
 }

@@ -129,6 +129,8 @@ Result<Vfs::Session::Reply> Session::on(Vfs::Session const& request)
 
 Result<Opened> Session::open_at(PathWalk& walk, Vfs::Open const& request, Handle const& region)
 {
+    if (has(request.flags, OpenFlag::session_memory)) // it would be the vfs's own
+        return Error::invalid;
     auto const ask = [&](At const& at) {
         return at.mount->open(at.relative(), request.flags, request.mode, region);
     };

@@ -86,7 +86,7 @@ struct System {
         MountReport report;
         volume.emplace(std::move(*Volume::mount(*device, errors, report)), volume_server.objects);
         volume_server.objects.set_root<Directory>(
-            make_ref<RootDirectory>(*volume, SharedRegion {}));
+            make_ref<RootDirectory>(*volume, SessionMemory {}));
         in_thread(volume_server.run, "volume");
         Client<Directory> const root(volume_server.client());
         auto attached = root.call(Directory::Attach { *region.handle_for_peer() });
@@ -187,6 +187,27 @@ TEST_F(ServerTest, ReadsStatsAndLinks)
         EXPECT_EQ(std::string_view(volume.type), "ext4");
         EXPECT_EQ(volume.read_only, 1u);
         EXPECT_EQ(volume.bytes_total, 32u << 20);
+    }),
+        0);
+}
+
+// Goal: a session's memory may be several regions, and its files use any of them.
+// Method: read through a file without a region of its own into the second region.
+TEST_F(ServerTest, FilesUseTheSessionsMemory)
+{
+    EXPECT_EQ(with_system([&](System& system) {
+        auto const more = std::move(*SharedRegion::create(page_bytes));
+        auto const extended = system.directory.call(Directory::Extend { *more.handle_for_peer() });
+        ASSERT_TRUE(extended);
+        auto opened = system.directory.call(Directory::Open { system.path("hi"),
+            OpenFlag::read | OpenFlag::session_memory, 0, System::answer, Handle() });
+        Client<File> const file(std::move(opened->file));
+        EXPECT_EQ(file.call(File::Read { 0, { extended->offset + 5, 2 } })->bytes, 2u);
+        EXPECT_EQ(std::memcmp(more.span().data() + 5, "hi", 2), 0);
+        auto without = system.directory.call(Directory::Open { system.path("hi"),
+            static_cast<OpenFlags>(OpenFlag::read), 0, System::answer, Handle() });
+        Client<File> const bare(std::move(without->file));
+        EXPECT_EQ(bare.call(File::Read { 0, { 0, 2 } }).error(), Error::invalid);
     }),
         0);
 }
