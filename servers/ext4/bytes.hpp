@@ -30,6 +30,19 @@ inline u32 load32(Bytes bytes, usize offset)
         | static_cast<u32>(bytes[offset + 2]) << 16 | static_cast<u32>(bytes[offset + 3]) << 24;
 }
 
+inline void store16(std::span<u8> bytes, usize offset, u16 value)
+{
+    ASSERT(bytes.size() >= 2 && offset <= bytes.size() - 2);
+    bytes[offset] = static_cast<u8>(value);
+    bytes[offset + 1] = static_cast<u8>(value >> 8);
+}
+
+inline void store32(std::span<u8> bytes, usize offset, u32 value)
+{
+    store16(bytes, offset, static_cast<u16>(value));
+    store16(bytes, offset + 2, static_cast<u16>(value >> 16));
+}
+
 // A 64-bit number that the disk keeps as two separate halves.
 constexpr u64 join(u32 low, u32 high)
 {

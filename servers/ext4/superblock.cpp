@@ -65,6 +65,7 @@ void parse_counts(Bytes bytes, Superblock& super)
     super.first_data_block = load32(bytes, 0x14);
     super.blocks_per_group = load32(bytes, 0x20);
     super.inodes_per_group = load32(bytes, 0x28);
+    super.journal_inode = load32(bytes, 0xE0);
     super.first_meta_group = load32(bytes, 0x104);
     super.backup_groups = { load32(bytes, 0x24C), load32(bytes, 0x250) };
 }
@@ -119,12 +120,6 @@ Result<void> check_features(Superblock const& super, MountReport& report)
         return refuse(report, Error::unsupported, super.kind(),
             " image with features that cannot be read: ",
             feature_names(FeatureWord::incompatible, unreadable));
-    }
-    if (super.has(Incompatible::needs_recovery)) {
-        return refuse(report, Error::unsupported, "image needs journal recovery: this ",
-            super.kind(),
-            " image with a journal to replay was not unmounted cleanly; run e2fsck on it, or mount "
-            "it once for writing");
     }
     return {};
 }

@@ -35,6 +35,7 @@ struct Superblock {
     u32 compatible;
     u32 incompatible;
     u32 read_only_compatible;
+    u32 journal_inode; // 0: external, or none
     u32 checksum_seed; // of every metadata checksum but the superblock's own
     CharSign hash_sign;
     std::array<u32, 4> hash_seed;

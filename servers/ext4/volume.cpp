@@ -1,42 +1,23 @@
 #include "servers/ext4/volume.hpp"
 
 #include "servers/ext4/contents.hpp"
-#include "servers/ext4/foreign.hpp"
+#include "servers/ext4/recovery.hpp"
+#include "servers/ext4/replay_overlay.hpp"
+#include "servers/ext4/volume_super.hpp"
 
 #include <algorithm>
-#include <array>
 
 namespace gemel::ext4 {
 
 namespace {
 
-using SuperblockBytes = std::array<u8, superblock_bytes>;
-
-Error refuse_foreign(BlockReader& device, MountReport& report)
+void note_replay(ReplayPlan const& plan, MountReport& report)
 {
-    auto const name = recognise_foreign(device);
-    if (name && !name->empty()) {
-        report.refusal = sentence("not an ext2, ext3 or ext4 image: it looks like ", *name);
-        return Error::unsupported;
-    }
-    report.refusal = "not an ext2, ext3 or ext4 image: no superblock at byte 1024";
-    return name ? Error::corrupt : name.error();
-}
-
-Result<SuperblockBytes> read_superblock(BlockReader& device, MountReport& report)
-{
-    SuperblockBytes bytes {};
-    if (device.size_bytes() < superblock_offset + superblock_bytes) {
-        report.refusal = sentence("not an ext2, ext3 or ext4 image: ", device.size_bytes(),
-            " bytes are too few to hold a superblock");
-        return Error::corrupt;
-    }
-    auto const done = device.read(superblock_offset, bytes);
-    if (!done) {
-        report.refusal = sentence("cannot read the superblock: ", name_of(done.error()));
-        return done.error();
-    }
-    return bytes;
+    // What the first look at the superblock found odd is told again by the second.
+    report.notes.clear();
+    report.notes.push_back(sentence("the volume was not unmounted cleanly: ", plan.transactions,
+        " transactions of its journal (", plan.copies.size(),
+        " blocks) are read from there; nothing is written"));
 }
 
 // Takes the first component off `path`.
@@ -52,11 +33,17 @@ std::string_view take_component(std::string_view& path)
 
 Result<Volume> Volume::mount(BlockReader& device, ErrorSink& errors, MountReport& report)
 {
-    auto const bytes = TRY(read_superblock(device, report));
-    if (!has_superblock_magic(bytes))
-        return refuse_foreign(device, report);
-    auto super = TRY(parse_superblock(bytes, device.size_bytes(), report));
-    Volume volume(std::make_unique<Disk>(device, errors, std::move(super)));
+    auto super = TRY(load_superblock(device, report));
+    std::unique_ptr<BlockReader> replayed;
+    if (super.has(Incompatible::needs_recovery)) {
+        auto plan = TRY(plan_recovery(device, errors, super, report));
+        note_replay(plan, report);
+        replayed
+            = std::make_unique<ReplayOverlay>(device, super.block_bytes, std::move(plan.copies));
+        super = TRY(load_superblock(*replayed, report));
+    }
+    auto& source = replayed ? *replayed : device;
+    Volume volume(std::move(replayed), std::make_unique<Disk>(source, errors, std::move(super)));
     auto const root = volume.inode(root_inode);
     if (!root || !root->is_directory()) {
         report.refusal

@@ -40,8 +40,9 @@ struct WalkEnd {
 class Volume {
 public:
     // Borrows `device` and `errors`, which outlive the volume. A refusal is explained in `report`:
-    // Error::unsupported for what can be named and is not offered (another file system, a feature,
-    // a journal to replay), Error::corrupt for damage, else the device's error.
+    // Error::unsupported for what can be named and is not offered (another file system, a feature),
+    // Error::corrupt for damage, else the device's error. A journal to replay is replayed in
+    // memory.
     static Result<Volume> mount(BlockReader& device, ErrorSink& errors, MountReport& report);
 
     Superblock const& super() const { return disk_->super(); }
@@ -72,11 +73,13 @@ public:
     static constexpr usize path_bytes_max = 4096;
 
 private:
-    explicit Volume(std::unique_ptr<Disk> disk)
-        : disk_(std::move(disk))
+    Volume(std::unique_ptr<BlockReader> replayed, std::unique_ptr<Disk> disk)
+        : replayed_(std::move(replayed))
+        , disk_(std::move(disk))
     {
     }
 
+    std::unique_ptr<BlockReader> replayed_; // what `disk_` reads, after a replay in memory
     std::unique_ptr<Disk> disk_; // a unique place, because cursors borrow it
 };
 

@@ -28,21 +28,6 @@ private:
     TemporaryFolder folder_;
 };
 
-TEST_F(Refusal, JournalToReplay)
-{
-    mkfs("");
-    Debugfs(image()).change({ "feature needs_recovery" });
-    expect_refused(Error::unsupported, { "image needs journal recovery", "ext4", "e2fsck" });
-}
-
-TEST_F(Refusal, Ext3JournalToReplay)
-{
-    mkfs("-t ext3");
-    Debugfs(image()).change({ "feature needs_recovery" });
-    expect_refused(Error::unsupported,
-        { "image needs journal recovery", "ext3 image with a journal to replay" });
-}
-
 TEST_F(Refusal, ExternalJournal)
 {
     mkfs("-O journal_dev");

@@ -1,0 +1,131 @@
+// The order of writes is what makes it safe: copies, flush, the journal's superblock (nothing to
+// replay any more), flush, the volume's superblock (needs_recovery taken away), flush. Until the
+// second flush a new start finds the whole log and does the same again; it never changes.
+#include "servers/ext4/recovery.hpp"
+
+#include "servers/ext4/replay_overlay.hpp"
+#include "servers/ext4/volume_super.hpp"
+
+#include <algorithm>
+
+namespace gemel::ext4 {
+
+namespace {
+
+constexpr usize incompatible_offset = 0x60;
+constexpr usize state_offset = 0x3A;
+constexpr u8 state_errors = 0x2;
+// Copies that follow each other are written by one call.
+constexpr u64 run_bytes_max = 1 << 20;
+
+struct Failing {
+    MountReport& report;
+
+    // Adds where it happened to a device's error.
+    template <typename... Parts>
+    Result<void> at(Result<void> done, Parts const&... parts) const
+    {
+        if (!done) {
+            report.refusal = sentence(
+                "journal recovery was interrupted: cannot ", parts..., ": ", name_of(done.error()));
+        }
+        return done;
+    }
+};
+
+Result<void> copy_blocks(
+    BlockDevice& device, u32 block_bytes, ReplayPlan const& plan, Failing failing)
+{
+    std::vector<u8> run;
+    auto const& copies = plan.copies;
+    for (usize index = 0; index < copies.size();) {
+        auto const first = copies[index].target;
+        run.clear();
+        while (index < copies.size() && copies[index].target == first + run.size() / block_bytes
+            && run.size() < run_bytes_max) {
+            auto const& copy = copies[index++];
+            run.resize(run.size() + block_bytes);
+            auto const target = std::span(run).last(block_bytes);
+            TRY(failing.at(device.read(copy.source * block_bytes, target), "read journal block ",
+                copy.journal_block));
+            unescape(copy, 0, target);
+        }
+        TRY(failing.at(device.write(first * block_bytes, run), "write block ", first));
+    }
+    return failing.at(device.flush(), "flush");
+}
+
+// Says in the journal that there is nothing to replay.
+Result<void> empty_journal(
+    BlockDevice& device, Journal const& journal, ReplayPlan const& plan, Failing failing)
+{
+    if (journal.super().start == 0 && journal.super().error == 0)
+        return {};
+    auto const block = journal.place(0);
+    auto const offset = block * journal.disk().super().block_bytes;
+    std::array<u8, journal::super::bytes> bytes {};
+    TRY(failing.at(device.read(offset, bytes), "read block ", block));
+    journal::store_be32(bytes, journal::super::start, 0);
+    journal::store_be32(bytes, journal::super::sequence, plan.next_sequence);
+    journal::store_be32(bytes, journal::super::error, 0);
+    if (journal.super().has_tails()) {
+        journal::store_be32(bytes, journal::super::checksum, 0);
+        journal::store_be32(bytes, journal::super::checksum, journal_super_checksum(bytes));
+    }
+    TRY(failing.at(device.write(offset, bytes), "write block ", block));
+    return failing.at(device.flush(), "flush");
+}
+
+// Takes needs_recovery from the volume's superblock, as the replay left it.
+Result<void> finish(BlockDevice& device, Journal const& journal, MountReport& report)
+{
+    Failing const failing { report };
+    SuperblockBytes bytes {};
+    TRY(failing.at(device.read(superblock_offset, bytes), "read the superblock"));
+    auto const features = load32(bytes, incompatible_offset);
+    store32(bytes, incompatible_offset, features & ~static_cast<u32>(Incompatible::needs_recovery));
+    if (journal.super().error != 0)
+        bytes[state_offset] |= state_errors;
+    seal_superblock(bytes);
+    TRY(failing.at(device.write(superblock_offset, bytes), "write the superblock"));
+    return failing.at(device.flush(), "flush");
+}
+
+Result<Journal> open_journal(Disk& disk, MountReport& report)
+{
+    auto journal = Journal::open(disk, report);
+    if (journal || journal.error() != Error::not_found)
+        return journal;
+    report.refusal = "corrupt: the volume needs its journal replayed and has none";
+    return Error::corrupt;
+}
+
+} // namespace
+
+Result<ReplayPlan> plan_recovery(
+    BlockReader& device, ErrorSink& errors, Superblock const& super, MountReport& report)
+{
+    Disk disk(device, errors, super);
+    auto const journal = TRY(open_journal(disk, report));
+    return plan_replay(journal, report);
+}
+
+Result<Recovery> recover(BlockDevice& device, ErrorSink& errors, MountReport& report)
+{
+    auto const super = TRY(load_superblock(device, report));
+    if (!super.has(Incompatible::needs_recovery))
+        return Recovery {};
+    Disk disk(device, errors, super);
+    auto const journal = TRY(open_journal(disk, report));
+    auto const plan = TRY(plan_replay(journal, report));
+    // What the volume will be must be sound before the first block is written.
+    ReplayOverlay replayed(device, super.block_bytes, plan.copies);
+    report.notes.clear();
+    TRY(load_superblock(replayed, report));
+    TRY(copy_blocks(device, super.block_bytes, plan, { report }));
+    TRY(empty_journal(device, journal, plan, { report }));
+    TRY(finish(device, journal, report));
+    return Recovery { true, plan.transactions, plan.copies.size(), plan.revoked };
+}
+
+} // namespace gemel::ext4
