@@ -48,6 +48,8 @@ enum class Error : u8 {
     too_many_open = 0x2C,
     syntax = 0x2D,
     busy = 0x2E, // in use: a mount point, or a name with one below it
+    too_many_links = 0x2F, // a file with as many names as the file system can count
+    no_attribute = 0x30, // the file has no extended attribute of that name
 };
 
 constexpr std::string_view name_of(Error error)
@@ -125,6 +127,10 @@ constexpr std::string_view name_of(Error error)
         return "syntax error";
     case Error::busy:
         return "in use";
+    case Error::too_many_links:
+        return "too many links";
+    case Error::no_attribute:
+        return "no such attribute";
     }
     return "unknown error";
 }

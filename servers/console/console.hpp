@@ -5,6 +5,7 @@
 #include "servers/console/uart.hpp"
 #include "servers/protocols/console.hpp"
 #include "servers/protocols/file.hpp"
+#include "servers/protocols/refused.hpp"
 #include "servers/rt/object_server.hpp"
 
 #include <deque>
@@ -77,8 +78,10 @@ private:
 };
 
 // What an Open gave out: the same terminal for everybody.
-class ConsoleFile {
+class ConsoleFile : public RefusedFileRequests {
 public:
+    using RefusedFileRequests::on;
+
     ConsoleFile(Console& console, ObjectServer& server, SharedRegion region)
         : console_(console)
         , server_(server)

@@ -4,6 +4,7 @@
 #include "servers/ext4/served_volume.hpp"
 #include "servers/protocols/directory.hpp"
 #include "servers/protocols/file.hpp"
+#include "servers/protocols/refused.hpp"
 #include "servers/rt/session_memory.hpp"
 
 #include <atomic>
@@ -23,8 +24,10 @@ struct Opening {
     std::atomic<bool> closed { false };
 };
 
-class OpenFile {
+class OpenFile : public RefusedFileRequests {
 public:
+    using RefusedFileRequests::on;
+
     // `region` may be empty: then the file serves after Attach only.
     OpenFile(ServedVolume& served, Ref<Opening> opening, SessionMemory region)
         : served_(served)

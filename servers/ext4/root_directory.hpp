@@ -3,12 +3,18 @@
 
 #include "servers/ext4/resolve.hpp"
 #include "servers/ext4/served_volume.hpp"
+#include "servers/protocols/refused.hpp"
 #include "servers/rt/session_memory.hpp"
 
 namespace gemel::ext4 {
 
-class RootDirectory {
+class RootDirectory
+    : public Refused<Directory::Link, Directory::MakeNode, Directory::SetAttributes,
+          Directory::ReaddirStatus, Directory::Sync, Directory::GetExtended, Directory::SetExtended,
+          Directory::ListExtended, Directory::RemoveExtended> {
 public:
+    using Refused::on;
+
     // `region` holds paths and answers; without one only Attach is served.
     RootDirectory(ServedVolume& served, SessionMemory region)
         : served_(served)

@@ -99,9 +99,9 @@ Result<void> OpenFile::write_piece(std::span<std::byte const> piece)
     return write_area(static_cast<u32>(offset), static_cast<u32>(piece.size()));
 }
 
-Result<void> OpenFile::sync()
+Result<void> OpenFile::sync(SyncKind kind)
 {
-    TRY(file_.call(File::Sync {}));
+    TRY(file_.call(File::Sync { .kind = kind }));
     return {};
 }
 
@@ -199,28 +199,49 @@ Result<FileStatus> Files::status(std::string_view path, LastLink last)
     return answer_struct<FileStatus>();
 }
 
-Result<std::vector<ListedEntry>> Files::list(std::string_view path)
+template <typename Request, typename Record, typename Entry>
+Result<void> Files::list_with(std::string_view path, Entry entry)
 {
-    std::vector<ListedEntry> entries;
     u64 cookie = 0;
     for (;;) {
         auto const span = TRY(put(path));
-        auto const reply = TRY(
-            vfs_.call(Vfs::Readdir { .path = span, .cookie = cookie, .answer = answer_span }));
+        auto const reply
+            = TRY(vfs_.call(Request { .path = span, .cookie = cookie, .answer = answer_span }));
         if (reply.bytes == 0)
-            break;
+            return {};
         auto const text = answer_text(reply.bytes);
         EntryReader reader { std::as_bytes(std::span(text.data(), text.size())) };
-        DirectoryEntry entry;
+        Record record;
         std::string_view name;
-        auto const before = entries.size();
-        while (reader.next(entry, name)) {
-            cookie = entry.cookie;
-            entries.push_back({ std::string(name), entry.inode, entry.kind });
-        }
-        if (entries.size() == before) // bytes without an entry would never end
+        usize count = 0;
+        for (; reader.next(record, name); ++count)
+            cookie = entry(record, name);
+        if (count == 0) // bytes without an entry would never end
             return Error::invalid_request;
     }
+}
+
+Result<std::vector<ListedEntry>> Files::list(std::string_view path)
+{
+    std::vector<ListedEntry> entries;
+    auto const take = [&](DirectoryEntry const& entry, std::string_view name) {
+        entries.push_back({ std::string(name), entry.inode, entry.kind });
+        return entry.cookie;
+    };
+    TRY((list_with<Vfs::Readdir, DirectoryEntry>(path, take)));
+    std::sort(entries.begin(), entries.end(),
+        [](auto const& a, auto const& b) { return a.name < b.name; });
+    return entries;
+}
+
+Result<std::vector<Files::ListedStatus>> Files::list_status(std::string_view path)
+{
+    std::vector<ListedStatus> entries;
+    auto const take = [&](DirectoryEntryStatus const& record, std::string_view name) {
+        entries.push_back({ std::string(name), record.status });
+        return record.entry.cookie;
+    };
+    TRY((list_with<Vfs::ReaddirStatus, DirectoryEntryStatus>(path, take)));
     std::sort(entries.begin(), entries.end(),
         [](auto const& a, auto const& b) { return a.name < b.name; });
     return entries;
@@ -238,11 +259,43 @@ Result<void> Files::remove(std::string_view path, RemoveKind kind)
     return {};
 }
 
-Result<void> Files::rename(std::string_view from, std::string_view to)
+Result<void> Files::rename(std::string_view from, std::string_view to, RenameMode mode)
 {
     auto const from_span = TRY(put(from));
     auto const to_span = TRY(put(to, NameArea::second));
-    TRY(vfs_.call(Vfs::Rename { .from = from_span, .to = to_span }));
+    TRY(vfs_.call(Vfs::Rename { .from = from_span, .to = to_span, .mode = mode }));
+    return {};
+}
+
+Result<void> Files::link(std::string_view from, std::string_view to)
+{
+    auto const from_span = TRY(put(from));
+    auto const to_span = TRY(put(to, NameArea::second));
+    TRY(vfs_.call(Vfs::Link { .from = from_span, .to = to_span }));
+    return {};
+}
+
+Result<void> Files::make_node(
+    std::string_view path, FileKind kind, u16 mode, u64 device, Owner owner)
+{
+    TRY(vfs_.call(Vfs::MakeNode {
+        .path = TRY(put(path)), .kind = kind, .mode = mode, .device = device, .owner = owner }));
+    return {};
+}
+
+Result<void> Files::set_attributes(
+    std::string_view path, FileAttributes const& attributes, LastLink last)
+{
+    auto const path_span = TRY(put(path));
+    std::string_view const bytes(reinterpret_cast<char const*>(&attributes), sizeof(attributes));
+    auto const span = TRY(put(bytes, NameArea::second));
+    TRY(vfs_.call(Vfs::SetAttributes { .path = path_span, .last = last, .attributes = span }));
+    return {};
+}
+
+Result<void> Files::sync(std::string_view path, SyncScope scope)
+{
+    TRY(vfs_.call(Vfs::Sync { .path = TRY(put(path)), .scope = scope }));
     return {};
 }
 

@@ -53,7 +53,7 @@ public:
     Result<void> write(std::string_view text);
     // What read_piece of this same session just gave, without a copy.
     Result<void> write_piece(std::span<std::byte const> piece);
-    Result<void> sync();
+    Result<void> sync(SyncKind kind = SyncKind::all);
     Result<void> resize(u64 size);
     Result<FileStatus> status();
     // A capability to the same open file for another program, which must attach it first.
@@ -107,7 +107,21 @@ public:
     Result<std::vector<ListedEntry>> list(std::string_view path);
     Result<void> make_directory(std::string_view path, u16 mode = 0755);
     Result<void> remove(std::string_view path, RemoveKind kind = RemoveKind::file);
-    Result<void> rename(std::string_view from, std::string_view to);
+    Result<void> rename(
+        std::string_view from, std::string_view to, RenameMode mode = RenameMode::replace);
+    Result<void> link(std::string_view from, std::string_view to);
+    Result<void> make_node(
+        std::string_view path, FileKind kind, u16 mode = 0644, u64 device = 0, Owner owner = {});
+    Result<void> set_attributes(
+        std::string_view path, FileAttributes const& attributes, LastLink last = LastLink::follow);
+    struct ListedStatus {
+        std::string name;
+        FileStatus status;
+    };
+    // Sorted by name, byte by byte.
+    Result<std::vector<ListedStatus>> list_status(std::string_view path);
+    // What was done before is durable when this returns.
+    Result<void> sync(std::string_view path, SyncScope scope = SyncScope::volume);
     Result<std::string> link_text(std::string_view path);
     Result<void> make_symlink(std::string_view path, std::string_view text);
     Result<VolumeStatus> volume(std::string_view path);
@@ -140,6 +154,9 @@ private:
     enum class NameArea : u8 { first, second };
     // Puts a name where the vfs reads it. Longer than a path may be -> name_too_long.
     Result<Span> put(std::string_view name, NameArea area = NameArea::first);
+    // Calls entry(record, name) for each record of a listing.
+    template <typename Request, typename Record, typename Entry>
+    Result<void> list_with(std::string_view path, Entry entry);
     std::string_view answer_text(u32 bytes) const;
     template <typename T>
     T answer_struct() const;

@@ -43,6 +43,16 @@ Result<NameIn> name_of_place(Place const& place)
     return NameIn { place.parent, place.name };
 }
 
+Result<FileAttributes> read_attributes(SessionMemory const& region, Span span)
+{
+    auto const bytes = TRY(region.at(span));
+    FileAttributes attributes;
+    if (bytes.size() != sizeof(attributes))
+        return Error::invalid;
+    std::memcpy(&attributes, bytes.data(), sizeof(attributes));
+    return attributes;
+}
+
 // What an open file moves bytes through.
 Result<SessionMemory> memory_for(Handle region, OpenFlags flags, SessionMemory const& session)
 {
@@ -118,6 +128,21 @@ Result<protocol::File::Resize::Reply> FileObject::on(File::Resize const& request
     return File::Resize::Reply {};
 }
 
+Result<protocol::File::SetAttributes::Reply> FileObject::on(File::SetAttributes const& request)
+{
+    auto const attributes = TRY(read_attributes(region_, request.attributes));
+    auto const sized = attributes.has(AttributeChange::size);
+    auto const node = TRY(sized ? opening_->node_for(OpenFlag::write) : opening_->node());
+    TRY(server_.tree.set_attributes(node, attributes));
+    return File::SetAttributes::Reply {};
+}
+
+Result<protocol::File::Seek::Reply> FileObject::on(File::Seek const& request)
+{
+    auto const node = TRY(opening_->node());
+    return File::Seek::Reply { TRY(server_.tree.seek(node, request.offset, request.kind)) };
+}
+
 Result<protocol::File::Attach::Reply> FileObject::on(File::Attach request)
 {
     TRY(opening_->node());
@@ -167,13 +192,14 @@ Result<protocol::Directory::Extend::Reply> DirectoryObject::on(Directory::Extend
     return Directory::Extend::Reply { TRY(region_.extend(std::move(request.region))) };
 }
 
-Result<NodeId> DirectoryObject::node_to_open(Place const& place, OpenFlags flags, u16 mode)
+Result<NodeId> DirectoryObject::node_to_open(Place const& place, Directory::Open const& request)
 {
+    auto const flags = request.flags;
     if (!place.node) {
         if (!has(flags, OpenFlag::create))
             return Error::not_found;
-        return server_.tree.make(
-            { place.parent, place.name }, { .kind = FileKind::regular, .mode = mode });
+        return server_.tree.make({ place.parent, place.name },
+            { .kind = FileKind::regular, .mode = request.mode, .owner = request.owner });
     }
     if (has(flags, OpenFlag::create) && has(flags, OpenFlag::exclusive))
         return Error::exists;
@@ -203,7 +229,7 @@ Result<protocol::Directory::Open::Reply> DirectoryObject::on(Directory::Open req
     auto const keeps = has(request.flags, OpenFlag::no_follow)
         || (has(request.flags, OpenFlag::create) && has(request.flags, OpenFlag::exclusive));
     auto const open = [&](Place const& place) -> Result<Directory::Open::Reply> {
-        auto const node = TRY(node_to_open(place, request.flags, request.mode));
+        auto const node = TRY(node_to_open(place, request));
         auto file = open_node(node, request.flags, std::move(request.region));
         if (!file) {
             if (!place.node) // it was made for this opening
@@ -254,16 +280,24 @@ Result<protocol::Directory::Readlink::Reply> DirectoryObject::on(Directory::Read
     return at_place<Directory::Readlink::Reply>(request.path, LastLink::keep, request.answer, read);
 }
 
-Result<protocol::Directory::Mkdir::Reply> DirectoryObject::on(Directory::Mkdir const& request)
+template <typename Request>
+Result<typename Request::Reply> DirectoryObject::make_node(
+    Request const& request, NewNode const& node)
 {
-    auto const make = [&](Place const& place) -> Result<Directory::Mkdir::Reply> {
+    using Reply = typename Request::Reply;
+    auto const make = [&](Place const& place) -> Result<Reply> {
         if (place.node)
             return Error::exists;
-        TRY(server_.tree.make(
-            { place.parent, place.name }, { .kind = FileKind::directory, .mode = request.mode }));
-        return Directory::Mkdir::Reply {};
+        TRY(server_.tree.make({ place.parent, place.name }, node));
+        return Reply {};
     };
-    return at_place<Directory::Mkdir::Reply>(request.path, LastLink::keep, request.answer, make);
+    return at_place<Reply>(request.path, LastLink::keep, request.answer, make);
+}
+
+Result<protocol::Directory::Mkdir::Reply> DirectoryObject::on(Directory::Mkdir const& request)
+{
+    return make_node(
+        request, { .kind = FileKind::directory, .mode = request.mode, .owner = request.owner });
 }
 
 Result<protocol::Directory::Unlink::Reply> DirectoryObject::on(Directory::Unlink const& request)
@@ -277,20 +311,101 @@ Result<protocol::Directory::Unlink::Reply> DirectoryObject::on(Directory::Unlink
 
 Result<protocol::Directory::Rename::Reply> DirectoryObject::on(Directory::Rename const& request)
 {
-    using Reply = Directory::Rename::Reply;
+    return at_two_places(request, [&](Place const& from, Place const& to) -> Result<void> {
+        return server_.tree.rename(TRY(name_of_place(from)), TRY(name_of_place(to)), request.mode);
+    });
+}
+
+Result<protocol::Directory::Link::Reply> DirectoryObject::on(Directory::Link const& request)
+{
+    return at_two_places(request, [&](Place const& from, Place const& to) -> Result<void> {
+        auto const node = TRY(existing(from));
+        if (to.node)
+            return Error::exists;
+        return server_.tree.link(node, TRY(name_of_place(to)));
+    });
+}
+
+template <typename Request, typename Action>
+Result<typename Request::Reply> DirectoryObject::at_two_places(
+    Request const& request, Action action)
+{
+    using Reply = typename Request::Reply;
     auto const to_text = TRY(text_at(request.to));
-    auto const rename = [&](Place const& from) -> Result<Reply> {
+    auto const act = [&](Place const& from) -> Result<Reply> {
         auto const met = TRY(walk(server_.tree, to_text, LastLink::keep));
         if (auto const* const link = std::get_if<LinkMet>(&met)) {
             auto reply = TRY(link_reply<Reply>(*link, request.answer));
             reply.link_in = 1;
             return reply;
         }
-        auto const& to = std::get<Place>(met);
-        TRY(server_.tree.rename(TRY(name_of_place(from)), TRY(name_of_place(to))));
+        TRY(action(from, std::get<Place>(met)));
         return Reply {};
     };
-    return at_place<Reply>(request.from, LastLink::keep, request.answer, rename);
+    return at_place<Reply>(request.from, LastLink::keep, request.answer, act);
+}
+
+Result<protocol::Directory::MakeNode::Reply> DirectoryObject::on(Directory::MakeNode const& request)
+{
+    if (request.kind == FileKind::directory || request.kind == FileKind::symlink)
+        return Error::invalid;
+    return make_node(request,
+        { .kind = request.kind,
+            .mode = request.mode,
+            .owner = request.owner,
+            .device = request.device });
+}
+
+Result<protocol::Directory::SetAttributes::Reply> DirectoryObject::on(
+    Directory::SetAttributes const& request)
+{
+    auto const attributes = TRY(read_attributes(region_, request.attributes));
+    auto const set = [&](Place const& place) -> Result<Directory::SetAttributes::Reply> {
+        TRY(server_.tree.set_attributes(TRY(existing(place)), attributes));
+        return Directory::SetAttributes::Reply {};
+    };
+    return at_place<Directory::SetAttributes::Reply>(
+        request.path, request.last, request.answer, set);
+}
+
+// The tree's own listing, entry by entry with what is known of each.
+Result<protocol::Directory::ReaddirStatus::Reply> DirectoryObject::on(
+    Directory::ReaddirStatus const& request)
+{
+    auto const list = [&](Place const& place) -> Result<Directory::ReaddirStatus::Reply> {
+        auto const into = TRY(region_.at(request.answer));
+        // No more names than have room when each brings its status.
+        std::vector<std::byte> listed(into.size() / sizeof(DirectoryEntryStatus)
+            * (sizeof(DirectoryEntry) + name_bytes_max + 1));
+        EntryWriter plain { listed };
+        TRY(server_.tree.list(TRY(existing(place)), request.cookie, plain));
+        EntryReader reader { std::span(listed).first(plain.bytes()) };
+        EntryWriter entries { into };
+        DirectoryEntry entry;
+        std::string_view name;
+        while (reader.next(entry, name)) {
+            auto const status = TRY(server_.tree.status(entry.inode));
+            if (entries.add(name, status, entry.cookie) == EntryWriter::Added::full)
+                break;
+        }
+        if (entries.bytes() == 0 && plain.bytes() != 0)
+            return Error::too_big;
+        return Directory::ReaddirStatus::Reply { .bytes = entries.bytes() };
+    };
+    return at_place<Directory::ReaddirStatus::Reply>(
+        request.path, LastLink::follow, request.answer, list);
+}
+
+// Memory is as durable as these trees get.
+Result<protocol::Directory::Sync::Reply> DirectoryObject::on(Directory::Sync const& request)
+{
+    if (request.scope == SyncScope::volume)
+        return Directory::Sync::Reply {};
+    auto const sync = [](Place const& place) -> Result<Directory::Sync::Reply> {
+        TRY(existing(place));
+        return Directory::Sync::Reply {};
+    };
+    return at_place<Directory::Sync::Reply>(request.path, LastLink::follow, request.answer, sync);
 }
 
 Result<protocol::Directory::Symlink::Reply> DirectoryObject::on(Directory::Symlink const& request)
@@ -298,14 +413,8 @@ Result<protocol::Directory::Symlink::Reply> DirectoryObject::on(Directory::Symli
     auto const text = TRY(text_at(request.text));
     if (text.empty())
         return Error::invalid;
-    auto const make = [&](Place const& place) -> Result<Directory::Symlink::Reply> {
-        if (place.node)
-            return Error::exists;
-        TRY(server_.tree.make({ place.parent, place.name },
-            { .kind = FileKind::symlink, .mode = 0777, .link_text = text }));
-        return Directory::Symlink::Reply {};
-    };
-    return at_place<Directory::Symlink::Reply>(request.path, LastLink::keep, request.answer, make);
+    return make_node(request,
+        { .kind = FileKind::symlink, .mode = 0777, .link_text = text, .owner = request.owner });
 }
 
 Result<protocol::Directory::Statfs::Reply> DirectoryObject::on(Directory::Statfs const& request)

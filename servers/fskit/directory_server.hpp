@@ -5,6 +5,7 @@
 #include "servers/fskit/node_tree.hpp"
 #include "servers/protocols/directory.hpp"
 #include "servers/protocols/file.hpp"
+#include "servers/protocols/refused.hpp"
 #include "servers/rt/object_server.hpp"
 #include "servers/rt/session_memory.hpp"
 
@@ -54,9 +55,10 @@ private:
     OpenFlags flags_;
 };
 
-class FileObject {
+class FileObject : public Refused<File::Allocate> {
 public:
     using File = protocol::File;
+    using Refused::on;
 
     FileObject(TreeServer& server, Ref<Opening> opening, SessionMemory region)
         : server_(server)
@@ -72,6 +74,8 @@ public:
     Result<File::Stat::Reply> on(File::Stat const& request);
     Result<File::Resize::Reply> on(File::Resize const& request);
     Result<File::Attach::Reply> on(File::Attach request);
+    Result<File::SetAttributes::Reply> on(File::SetAttributes const& request);
+    Result<File::Seek::Reply> on(File::Seek const& request);
 
 private:
     TreeServer& server_;
@@ -80,9 +84,10 @@ private:
 };
 
 // The root of the tree, with one client's region.
-class DirectoryObject {
+class DirectoryObject : public RefusedExtendedAttributes {
 public:
     using Directory = protocol::Directory;
+    using RefusedExtendedAttributes::on;
 
     DirectoryObject(TreeServer& server, SessionMemory region)
         : server_(server)
@@ -102,11 +107,22 @@ public:
     Result<Directory::Symlink::Reply> on(Directory::Symlink const& request);
     Result<Directory::Statfs::Reply> on(Directory::Statfs const& request);
     Result<Directory::ShowMounts::Reply> on(Directory::ShowMounts request);
+    Result<Directory::Link::Reply> on(Directory::Link const& request);
+    Result<Directory::MakeNode::Reply> on(Directory::MakeNode const& request);
+    Result<Directory::SetAttributes::Reply> on(Directory::SetAttributes const& request);
+    Result<Directory::ReaddirStatus::Reply> on(Directory::ReaddirStatus const& request);
+    Result<Directory::Sync::Reply> on(Directory::Sync const& request);
 
 private:
     // Copies the text out of the region: the other side may change it at any time.
     Result<std::string> text_at(Span span) const;
-    Result<NodeId> node_to_open(Place const& place, OpenFlags flags, u16 mode);
+    Result<NodeId> node_to_open(Place const& place, Directory::Open const& request);
+    // Makes a node where no name is yet.
+    template <typename Request>
+    Result<typename Request::Reply> make_node(Request const& request, NewNode const& node);
+    // Walks two paths and runs action(from, to) -> Result<void>.
+    template <typename Request, typename Action>
+    Result<typename Request::Reply> at_two_places(Request const& request, Action action);
     Result<Handle> open_node(NodeId node, OpenFlags flags, Handle region);
     // Walks to `path` and runs action(place) -> Result<Reply>; a symlink on the way is the reply.
     template <typename Reply, typename Action>

@@ -5,6 +5,14 @@
 
 namespace gemel::fskit {
 
+Result<u64> NodeTree::seek(NodeId node, u64 offset, SeekKind kind)
+{
+    auto const size = TRY(status(node)).size;
+    if (offset >= size)
+        return Error::not_found;
+    return kind == SeekKind::data ? offset : size;
+}
+
 Result<std::variant<Place, LinkMet>> walk(NodeTree& tree, std::string_view path, LastLink last)
 {
     if (path.size() > path_bytes_max)

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/base/result.hpp"
+#include "servers/protocols/file_attributes.hpp"
 #include "servers/protocols/file_status.hpp"
 #include "servers/protocols/open_flag.hpp"
 
@@ -22,6 +23,8 @@ struct NewNode {
     FileKind kind = FileKind::regular;
     u16 mode = 0;
     std::string_view link_text {};
+    Owner owner {};
+    u64 device = 0; // major in the upper half
 };
 
 // A name in a directory, for operations that take two.
@@ -58,11 +61,16 @@ public:
         return Error::read_only;
     }
     virtual Result<void> resize(NodeId, u64) { return Error::read_only; }
+    virtual Result<void> set_attributes(NodeId, FileAttributes const&) { return Error::read_only; }
+    // As File::Seek. A tree without holes is all data.
+    virtual Result<u64> seek(NodeId node, u64 offset, SeekKind kind);
     // The name must not be there (exists).
     virtual Result<NodeId> make(NameIn, NewNode const&) { return Error::read_only; }
     virtual Result<void> remove(NameIn, RemoveKind) { return Error::read_only; }
+    // Another name, which must not be there (exists), for a node that is no directory (no_rights).
+    virtual Result<void> link(NodeId, NameIn) { return Error::read_only; }
     // As POSIX rename(); onto the same node: nothing happens.
-    virtual Result<void> rename(NameIn, NameIn) { return Error::read_only; }
+    virtual Result<void> rename(NameIn, NameIn, RenameMode) { return Error::read_only; }
 
     virtual VolumeStatus volume() = 0;
     // The page the vfs keeps its mounts in, mapped read-only for as long as the tree lives.

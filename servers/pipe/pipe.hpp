@@ -3,6 +3,7 @@
 
 #include "servers/protocols/file.hpp"
 #include "servers/protocols/pipe.hpp"
+#include "servers/protocols/refused.hpp"
 #include "servers/rt/object_server.hpp"
 #include "servers/rt/region.hpp"
 
@@ -58,8 +59,10 @@ private:
     std::deque<Waiting<Write>> waiting_writers_;
 };
 
-class PipeEnd {
+class PipeEnd : public RefusedFileRequests {
 public:
+    using RefusedFileRequests::on;
+
     PipeEnd(Ref<Pipe> pipe, End end, ObjectServer& server, SharedRegion region);
     ~PipeEnd() { pipe_->closed(end_, region_); }
     PipeEnd(PipeEnd const&) = delete;

@@ -2,6 +2,7 @@
 // names below it. Data does not come this way: Open answers with a File capability.
 #pragma once
 
+#include "servers/protocols/file_attributes.hpp"
 #include "servers/protocols/file_status.hpp"
 #include "servers/protocols/open_flag.hpp"
 #include "servers/rt/protocol.hpp"
@@ -41,14 +42,15 @@ struct Directory {
 
     // `region` is what the file's reads and writes move bytes through (read and write; left out:
     // the session's own memory with OpenFlag::session_memory, else the file can be used after
-    // File::Attach only). `mode` is for a file that is made. A directory
-    // with write, create or truncate -> is_directory.
+    // File::Attach only). `mode` and `owner` are for a file that is made. A
+    // directory with write, create or truncate -> is_directory.
     struct Open {
         Span path;
         OpenFlags flags = 0;
         u16 mode = 0;
         Span answer;
         Handle region;
+        Owner owner;
         struct Reply {
             u32 link_bytes = 0;
             u32 link_component = 0;
@@ -98,6 +100,7 @@ struct Directory {
         Span path;
         u16 mode = 0;
         Span answer;
+        Owner owner;
         struct Reply {
             u32 link_bytes = 0;
             u32 link_component = 0;
@@ -121,6 +124,7 @@ struct Directory {
         Span from;
         Span to;
         Span answer;
+        RenameMode mode = RenameMode::replace;
         struct Reply {
             u32 link_bytes = 0;
             u32 link_component = 0;
@@ -128,10 +132,125 @@ struct Directory {
         };
     };
 
+    // Another name for the file at `from`, a symlink there included; a directory -> no_rights. Over
+    // the file system's bound on names -> too_many_links. `link_in` as in Rename.
+    struct Link {
+        Span from;
+        Span to;
+        Span answer;
+        struct Reply {
+            u32 link_bytes = 0;
+            u32 link_component = 0;
+            u32 link_in = 0;
+        };
+    };
+
+    // A pipe, socket, device or empty regular file (other kinds -> invalid). `device` is a device's
+    // number, major in the upper half.
+    struct MakeNode {
+        Span path;
+        FileKind kind = FileKind::pipe;
+        u16 mode = 0;
+        u64 device = 0;
+        Span answer;
+        Owner owner;
+        struct Reply {
+            u32 link_bytes = 0;
+            u32 link_component = 0;
+        };
+    };
+
+    // `attributes` holds a FileAttributes.
+    struct SetAttributes {
+        Span path;
+        LastLink last = LastLink::follow;
+        Span attributes;
+        Span answer;
+        struct Reply {
+            u32 link_bytes = 0;
+            u32 link_component = 0;
+        };
+    };
+
+    // As Readdir, with DirectoryEntryStatus records.
+    struct ReaddirStatus {
+        Span path;
+        u64 cookie = 0;
+        Span answer;
+        struct Reply {
+            u32 link_bytes = 0;
+            u32 link_component = 0;
+            u32 bytes = 0;
+        };
+    };
+
+    // What was done before is durable when this answers.
+    struct Sync {
+        Span path;
+        SyncScope scope = SyncScope::volume;
+        Span answer;
+        struct Reply {
+            u32 link_bytes = 0;
+            u32 link_component = 0;
+        };
+    };
+
+    // Extended attributes. Names are whole ("user.x"), 1 to 255 bytes. `answer` receives the value;
+    // too small for it -> too_big. Not there -> no_attribute.
+    struct GetExtended {
+        Span path;
+        LastLink last = LastLink::follow;
+        Span attribute;
+        Span answer;
+        struct Reply {
+            u32 link_bytes = 0;
+            u32 link_component = 0;
+            u32 bytes = 0;
+        };
+    };
+
+    // No room for it -> no_space; a name space that the file system does not have -> unsupported.
+    struct SetExtended {
+        Span path;
+        LastLink last = LastLink::follow;
+        Span attribute;
+        Span value;
+        ExtendedMode mode = ExtendedMode::set;
+        Span answer;
+        struct Reply {
+            u32 link_bytes = 0;
+            u32 link_component = 0;
+        };
+    };
+
+    // `answer` receives the names, each with a NUL after it.
+    struct ListExtended {
+        Span path;
+        LastLink last = LastLink::follow;
+        Span answer;
+        struct Reply {
+            u32 link_bytes = 0;
+            u32 link_component = 0;
+            u32 bytes = 0;
+        };
+    };
+
+    struct RemoveExtended {
+        Span path;
+        LastLink last = LastLink::follow;
+        Span attribute;
+        Span answer;
+        struct Reply {
+            u32 link_bytes = 0;
+            u32 link_component = 0;
+        };
+    };
+
     struct Symlink {
         Span path;
         Span text; // 1 to 4095 bytes
         Span answer;
+        Owner owner;
         struct Reply {
             u32 link_bytes = 0;
             u32 link_component = 0;
@@ -151,27 +270,47 @@ struct Directory {
         struct Reply { };
     };
 
-    using Messages
-        = MessageList<Message<1, "open", Open, Fields<"path", "flags", "mode", "answer", "region">,
-                          Fields<"link_bytes", "link_component", "kind", "size", "file">>,
-            Message<5, "mkdir", Mkdir, Fields<"path", "mode", "answer">,
-                Fields<"link_bytes", "link_component">>,
-            Message<6, "readdir", Readdir, Fields<"path", "cookie", "answer">,
-                Fields<"link_bytes", "link_component", "bytes">>,
-            Message<7, "stat", Stat, Fields<"path", "last", "answer">,
-                Fields<"link_bytes", "link_component">>,
-            Message<8, "unlink", Unlink, Fields<"path", "kind", "answer">,
-                Fields<"link_bytes", "link_component">>,
-            Message<9, "rename", Rename, Fields<"from", "to", "answer">,
-                Fields<"link_bytes", "link_component", "link_in">>,
-            Message<16, "attach", Attach, Fields<"region">, Fields<"directory">>,
-            Message<18, "readlink", Readlink, Fields<"path", "answer">,
-                Fields<"link_bytes", "link_component", "bytes">>,
-            Message<19, "symlink", Symlink, Fields<"path", "text", "answer">,
-                Fields<"link_bytes", "link_component">>,
-            Message<20, "statfs", Statfs, Fields<"answer">, Fields<>>,
-            Message<25, "show_mounts", ShowMounts, Fields<"region">, Fields<>>,
-            Message<40, "extend", Extend, Fields<"region">, Fields<"offset">>>;
+    using Messages = MessageList<
+        Message<1, "open", Open, Fields<"path", "flags", "mode", "answer", "region", "owner">,
+            Fields<"link_bytes", "link_component", "kind", "size", "file">>,
+        Message<5, "mkdir", Mkdir, Fields<"path", "mode", "answer", "owner">,
+            Fields<"link_bytes", "link_component">>,
+        Message<6, "readdir", Readdir, Fields<"path", "cookie", "answer">,
+            Fields<"link_bytes", "link_component", "bytes">>,
+        Message<7, "stat", Stat, Fields<"path", "last", "answer">,
+            Fields<"link_bytes", "link_component">>,
+        Message<8, "unlink", Unlink, Fields<"path", "kind", "answer">,
+            Fields<"link_bytes", "link_component">>,
+        Message<9, "rename", Rename, Fields<"from", "to", "answer", "mode">,
+            Fields<"link_bytes", "link_component", "link_in">>,
+        Message<16, "attach", Attach, Fields<"region">, Fields<"directory">>,
+        Message<18, "readlink", Readlink, Fields<"path", "answer">,
+            Fields<"link_bytes", "link_component", "bytes">>,
+        Message<19, "symlink", Symlink, Fields<"path", "text", "answer", "owner">,
+            Fields<"link_bytes", "link_component">>,
+        Message<20, "statfs", Statfs, Fields<"answer">, Fields<>>,
+        Message<25, "show_mounts", ShowMounts, Fields<"region">, Fields<>>,
+        Message<26, "link", Link, Fields<"from", "to", "answer">,
+            Fields<"link_bytes", "link_component", "link_in">>,
+        Message<27, "make_node", MakeNode,
+            Fields<"path", "kind", "mode", "device", "answer", "owner">,
+            Fields<"link_bytes", "link_component">>,
+        Message<28, "set_attributes", SetAttributes, Fields<"path", "last", "attributes", "answer">,
+            Fields<"link_bytes", "link_component">>,
+        Message<29, "readdir_status", ReaddirStatus, Fields<"path", "cookie", "answer">,
+            Fields<"link_bytes", "link_component", "bytes">>,
+        Message<30, "sync", Sync, Fields<"path", "scope", "answer">,
+            Fields<"link_bytes", "link_component">>,
+        Message<31, "get_extended", GetExtended, Fields<"path", "last", "attribute", "answer">,
+            Fields<"link_bytes", "link_component", "bytes">>,
+        Message<32, "set_extended", SetExtended,
+            Fields<"path", "last", "attribute", "value", "mode", "answer">,
+            Fields<"link_bytes", "link_component">>,
+        Message<33, "list_extended", ListExtended, Fields<"path", "last", "answer">,
+            Fields<"link_bytes", "link_component", "bytes">>,
+        Message<34, "remove_extended", RemoveExtended,
+            Fields<"path", "last", "attribute", "answer">, Fields<"link_bytes", "link_component">>,
+        Message<40, "extend", Extend, Fields<"region">, Fields<"offset">>>;
 };
 
 } // namespace gemel

@@ -2,6 +2,7 @@
 // disks, memory, devices, pipes and terminals speak this.
 #pragma once
 
+#include "servers/protocols/file_attributes.hpp"
 #include "servers/protocols/file_status.hpp"
 #include "servers/rt/protocol.hpp"
 
@@ -38,7 +39,9 @@ struct File {
         struct Reply { };
     };
 
+    // Errors of writing that came earlier are told here, once.
     struct Sync {
+        SyncKind kind = SyncKind::all;
         struct Reply { };
     };
 
@@ -63,15 +66,42 @@ struct File {
         };
     };
 
+    // `attributes` holds a FileAttributes. A size needs the file opened for writing (no_rights).
+    struct SetAttributes {
+        Span attributes;
+        struct Reply { };
+    };
+
+    // Not opened for writing -> no_rights; no bytes -> invalid. A failed grow may leave blocks that
+    // read as zeros.
+    struct Allocate {
+        u64 offset = 0;
+        u64 bytes = 0;
+        AllocateKind kind = AllocateKind::grow;
+        struct Reply { };
+    };
+
+    // From the end on, and for data when only a hole is left -> not_found.
+    struct Seek {
+        u64 offset = 0;
+        SeekKind kind = SeekKind::data;
+        struct Reply {
+            u64 offset = 0;
+        };
+    };
+
     // Numbers are the wire's: add, never change or reuse.
     using Messages
         = MessageList<Message<2, "read", Read, Fields<"offset", "span">, Fields<"bytes">>,
             Message<3, "write", Write, Fields<"offset", "span">, Fields<"bytes">>,
             Message<4, "close", Close, Fields<>, Fields<>>,
-            Message<16, "sync", Sync, Fields<>, Fields<>>,
+            Message<16, "sync", Sync, Fields<"kind">, Fields<>>,
             Message<17, "stat", Stat, Fields<"answer">, Fields<>>,
             Message<18, "resize", Resize, Fields<"size">, Fields<>>,
-            Message<19, "attach", Attach, Fields<"region">, Fields<"file">>>;
+            Message<19, "attach", Attach, Fields<"region">, Fields<"file">>,
+            Message<20, "set_attributes", SetAttributes, Fields<"attributes">, Fields<>>,
+            Message<21, "allocate", Allocate, Fields<"offset", "bytes", "kind">, Fields<>>,
+            Message<22, "seek", Seek, Fields<"offset", "kind">, Fields<"offset">>>;
 };
 
 } // namespace gemel

@@ -35,8 +35,11 @@ struct FileStatus {
     u16 mode = 0; // permission bits 07777, without the kind
     FileKind kind = FileKind::regular;
     u8 reserved = 0;
+    i64 created_ns = 0; // 0: not known
+    u32 device_major = 0; // of a character or block device
+    u32 device_minor = 0;
 };
-static_assert(sizeof(FileStatus) == 64 && std::is_trivially_copyable_v<FileStatus>);
+static_assert(sizeof(FileStatus) == 80 && std::is_trivially_copyable_v<FileStatus>);
 
 // A file system as a whole.
 struct VolumeStatus {
@@ -63,6 +66,14 @@ struct DirectoryEntry {
 };
 static_assert(sizeof(DirectoryEntry) == 24 && std::is_trivially_copyable_v<DirectoryEntry>);
 
+// What a listing with status holds in place of each DirectoryEntry: the same record, with the
+// file's status between the entry and the name.
+struct DirectoryEntryStatus {
+    DirectoryEntry entry;
+    FileStatus status;
+};
+static_assert(sizeof(DirectoryEntryStatus) == 104);
+
 // Packs entries into a span, one after the other.
 class EntryWriter {
 public:
@@ -76,23 +87,35 @@ public:
     // `name` of 1 to 255 bytes. Full: nothing was written.
     Added add(std::string_view name, u64 inode, FileKind kind, u64 cookie)
     {
-        auto const bytes = align_up(sizeof(DirectoryEntry) + name.size(), usize { 8 });
-        if (bytes > into_.size() - used_)
-            return Added::full;
-        DirectoryEntry const entry { .inode = inode,
-            .cookie = cookie,
-            .record_bytes = static_cast<u16>(bytes),
-            .kind = kind,
-            .name_bytes = static_cast<u8>(name.size()) };
-        std::memcpy(into_.data() + used_, &entry, sizeof(entry));
-        std::memcpy(into_.data() + used_ + sizeof(entry), name.data(), name.size());
-        used_ += bytes;
-        return Added::yes;
+        return put(name, DirectoryEntry { .inode = inode, .cookie = cookie, .kind = kind });
+    }
+    // A record of a listing with status.
+    Added add(std::string_view name, FileStatus const& status, u64 cookie)
+    {
+        DirectoryEntry const entry { .inode = status.inode, .cookie = cookie, .kind = status.kind };
+        return put(name, DirectoryEntryStatus { entry, status });
     }
 
     u32 bytes() const { return static_cast<u32>(used_); }
 
 private:
+    static DirectoryEntry& entry_of(DirectoryEntry& record) { return record; }
+    static DirectoryEntry& entry_of(DirectoryEntryStatus& record) { return record.entry; }
+
+    template <typename Record>
+    Added put(std::string_view name, Record record)
+    {
+        auto const bytes = align_up(sizeof(Record) + name.size(), usize { 8 });
+        if (bytes > into_.size() - used_)
+            return Added::full;
+        entry_of(record).record_bytes = static_cast<u16>(bytes);
+        entry_of(record).name_bytes = static_cast<u8>(name.size());
+        std::memcpy(into_.data() + used_, &record, sizeof(record));
+        std::memcpy(into_.data() + used_ + sizeof(record), name.data(), name.size());
+        used_ += bytes;
+        return Added::yes;
+    }
+
     std::span<std::byte> into_;
     usize used_ = 0;
 };
@@ -106,20 +129,28 @@ public:
     }
 
     // False at the end. `name` points into the span.
-    bool next(DirectoryEntry& entry, std::string_view& name)
+    bool next(DirectoryEntry& entry, std::string_view& name) { return take(entry, entry, name); }
+    // Of a listing with status.
+    bool next(DirectoryEntryStatus& record, std::string_view& name)
     {
-        if (from_.size() < sizeof(DirectoryEntry))
+        return take(record, record.entry, name);
+    }
+
+private:
+    template <typename Record>
+    bool take(Record& record, DirectoryEntry const& entry, std::string_view& name)
+    {
+        if (from_.size() < sizeof(record))
             return false;
-        std::memcpy(&entry, from_.data(), sizeof(entry));
+        std::memcpy(&record, from_.data(), sizeof(record));
         if (entry.record_bytes > from_.size()
-            || entry.record_bytes < sizeof(entry) + entry.name_bytes)
+            || entry.record_bytes < sizeof(record) + entry.name_bytes)
             return false;
-        name = { reinterpret_cast<char const*>(from_.data()) + sizeof(entry), entry.name_bytes };
+        name = { reinterpret_cast<char const*>(from_.data()) + sizeof(record), entry.name_bytes };
         from_ = from_.subspan(entry.record_bytes);
         return true;
     }
 
-private:
     std::span<std::byte const> from_;
 };
 

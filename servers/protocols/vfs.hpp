@@ -45,6 +45,7 @@ struct Vfs {
         OpenFlags flags = 0;
         u16 mode = 0;
         Handle region;
+        Owner owner;
         struct Reply {
             FileKind kind = FileKind::regular;
             u64 size = 0;
@@ -55,6 +56,7 @@ struct Vfs {
     struct Mkdir {
         Span path;
         u16 mode = 0;
+        Owner owner;
         struct Reply { };
     };
 
@@ -87,6 +89,82 @@ struct Vfs {
     struct Rename {
         Span from;
         Span to;
+        RenameMode mode = RenameMode::replace;
+        struct Reply { };
+    };
+
+    // These are as in Directory. Link: over a mount's border -> cross_device.
+    struct Link {
+        Span from;
+        Span to;
+        struct Reply { };
+    };
+
+    struct MakeNode {
+        Span path;
+        FileKind kind = FileKind::pipe;
+        u16 mode = 0;
+        u64 device = 0;
+        Owner owner;
+        struct Reply { };
+    };
+
+    struct SetAttributes {
+        Span path;
+        LastLink last = LastLink::follow;
+        Span attributes;
+        struct Reply { };
+    };
+
+    // Mount points that the file system below does not have are not in this listing.
+    struct ReaddirStatus {
+        Span path;
+        u64 cookie = 0;
+        Span answer;
+        struct Reply {
+            u32 bytes = 0;
+        };
+    };
+
+    // Scope volume: the whole file system that holds `path`.
+    struct Sync {
+        Span path;
+        SyncScope scope = SyncScope::volume;
+        struct Reply { };
+    };
+
+    struct GetExtended {
+        Span path;
+        LastLink last = LastLink::follow;
+        Span attribute;
+        Span answer;
+        struct Reply {
+            u32 bytes = 0;
+        };
+    };
+
+    struct SetExtended {
+        Span path;
+        LastLink last = LastLink::follow;
+        Span attribute;
+        Span value;
+        ExtendedMode mode = ExtendedMode::set;
+        struct Reply { };
+    };
+
+    struct ListExtended {
+        Span path;
+        LastLink last = LastLink::follow;
+        Span answer;
+        struct Reply {
+            u32 bytes = 0;
+        };
+    };
+
+    struct RemoveExtended {
+        Span path;
+        LastLink last = LastLink::follow;
+        Span attribute;
         struct Reply { };
     };
 
@@ -102,6 +180,7 @@ struct Vfs {
     struct Symlink {
         Span path;
         Span text;
+        Owner owner;
         struct Reply { };
     };
 
@@ -146,22 +225,39 @@ struct Vfs {
         struct Reply { };
     };
 
-    using Messages = MessageList<Message<1, "open", Open, Fields<"path", "flags", "mode", "region">,
-                                     Fields<"kind", "size", "file">>,
-        Message<5, "mkdir", Mkdir, Fields<"path", "mode">, Fields<>>,
-        Message<6, "readdir", Readdir, Fields<"path", "cookie", "answer">, Fields<"bytes">>,
-        Message<7, "stat", Stat, Fields<"path", "last", "answer">, Fields<>>,
-        Message<8, "unlink", Unlink, Fields<"path", "kind">, Fields<>>,
-        Message<9, "rename", Rename, Fields<"from", "to">, Fields<>>,
-        Message<16, "attach", Attach, Fields<"region">, Fields<>>,
-        Message<17, "session", Session, Fields<"files_max">, Fields<"vfs">>,
-        Message<18, "readlink", Readlink, Fields<"path", "answer">, Fields<"bytes">>,
-        Message<19, "symlink", Symlink, Fields<"path", "text">, Fields<>>,
-        Message<20, "statfs", Statfs, Fields<"path", "answer">, Fields<>>,
-        Message<21, "resolve", Resolve, Fields<"path", "answer">, Fields<"bytes", "kind">>,
-        Message<22, "mounts", Mounts, Fields<"answer">, Fields<"bytes">>,
-        Message<23, "mount", Mount, Fields<"path", "type", "flags", "directory">, Fields<>>,
-        Message<24, "unmount", Unmount, Fields<"path">, Fields<>>>;
+    using Messages
+        = MessageList<Message<1, "open", Open, Fields<"path", "flags", "mode", "region", "owner">,
+                          Fields<"kind", "size", "file">>,
+            Message<5, "mkdir", Mkdir, Fields<"path", "mode", "owner">, Fields<>>,
+            Message<6, "readdir", Readdir, Fields<"path", "cookie", "answer">, Fields<"bytes">>,
+            Message<7, "stat", Stat, Fields<"path", "last", "answer">, Fields<>>,
+            Message<8, "unlink", Unlink, Fields<"path", "kind">, Fields<>>,
+            Message<9, "rename", Rename, Fields<"from", "to", "mode">, Fields<>>,
+            Message<16, "attach", Attach, Fields<"region">, Fields<>>,
+            Message<17, "session", Session, Fields<"files_max">, Fields<"vfs">>,
+            Message<18, "readlink", Readlink, Fields<"path", "answer">, Fields<"bytes">>,
+            Message<19, "symlink", Symlink, Fields<"path", "text", "owner">, Fields<>>,
+            Message<20, "statfs", Statfs, Fields<"path", "answer">, Fields<>>,
+            Message<21, "resolve", Resolve, Fields<"path", "answer">, Fields<"bytes", "kind">>,
+            Message<22, "mounts", Mounts, Fields<"answer">, Fields<"bytes">>,
+            Message<23, "mount", Mount, Fields<"path", "type", "flags", "directory">, Fields<>>,
+            Message<24, "unmount", Unmount, Fields<"path">, Fields<>>,
+            Message<26, "link", Link, Fields<"from", "to">, Fields<>>,
+            Message<27, "make_node", MakeNode, Fields<"path", "kind", "mode", "device", "owner">,
+                Fields<>>,
+            Message<28, "set_attributes", SetAttributes, Fields<"path", "last", "attributes">,
+                Fields<>>,
+            Message<29, "readdir_status", ReaddirStatus, Fields<"path", "cookie", "answer">,
+                Fields<"bytes">>,
+            Message<30, "sync", Sync, Fields<"path", "scope">, Fields<>>,
+            Message<31, "get_extended", GetExtended, Fields<"path", "last", "attribute", "answer">,
+                Fields<"bytes">>,
+            Message<32, "set_extended", SetExtended,
+                Fields<"path", "last", "attribute", "value", "mode">, Fields<>>,
+            Message<33, "list_extended", ListExtended, Fields<"path", "last", "answer">,
+                Fields<"bytes">>,
+            Message<34, "remove_extended", RemoveExtended, Fields<"path", "last", "attribute">,
+                Fields<>>>;
 };
 
 } // namespace gemel

@@ -81,6 +81,24 @@ Result<usize> FileData::write(u64 offset, std::span<std::byte const> from)
     return done;
 }
 
+Result<u64> FileData::seek(u64 offset, SeekKind kind) const
+{
+    if (offset >= size_)
+        return Error::not_found;
+    auto page = pages_.lower_bound(offset / page_bytes);
+    if (kind == SeekKind::data) {
+        if (page == pages_.end() || page->first * page_bytes >= size_)
+            return Error::not_found;
+        return std::max(offset, page->first * page_bytes);
+    }
+    auto number = offset / page_bytes;
+    while (page != pages_.end() && page->first == number) {
+        ++page;
+        ++number;
+    }
+    return std::min(size_, std::max(offset, number * page_bytes));
+}
+
 Result<void> FileData::resize(u64 size)
 {
     if (size > file_bytes_max)

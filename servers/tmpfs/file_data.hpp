@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/base/result.hpp"
+#include "servers/protocols/file_attributes.hpp"
 
 #include <array>
 #include <map>
@@ -44,6 +45,8 @@ public:
     // Short when the budget ends; no_space when not one byte fits; too_big past 2^63 - 1.
     Result<usize> write(u64 offset, std::span<std::byte const> from);
     Result<void> resize(u64 size);
+    // As File::Seek.
+    Result<u64> seek(u64 offset, SeekKind kind) const;
 
 private:
     using Page = std::array<std::byte, page_bytes>;

@@ -191,13 +191,17 @@ Result<NodeId> Tree::make(NameIn place, NewNode const& made)
     auto const is_directory = made.kind == FileKind::directory;
     node->status = { .inode = id,
         .size = made.link_text.size(),
+        .uid = made.owner.uid,
+        .gid = made.owner.gid,
         .links = is_directory ? 2u : 1u,
         .mode = static_cast<u16>(made.mode & 07777),
-        .kind = made.kind };
+        .kind = made.kind,
+        .device_major = static_cast<u32>(made.device >> 32),
+        .device_minor = static_cast<u32>(made.device) };
     node->link_text = made.link_text;
     node->children.parent = place.directory;
     touch(*node);
-    node->status.accessed_ns = node->status.modified_ns;
+    node->status.accessed_ns = node->status.created_ns = node->status.modified_ns;
     nodes_[id] = std::move(node); // replaces what an earlier make left when memory ended below
     add_entry(*parent, place.name, id);
     if (is_directory)
@@ -248,8 +252,86 @@ bool Tree::is_ancestor(NodeId ancestor, NodeId of)
     return of == ancestor;
 }
 
-Result<void> Tree::rename(NameIn from, NameIn to)
+Result<void> Tree::link(NodeId id, NameIn place)
 {
+    auto* const linked = TRY(node(id));
+    auto* const parent = TRY(directory(place.directory));
+    TRY(fskit::check_name(place.name));
+    if (linked->status.kind == FileKind::directory)
+        return Error::no_rights;
+    if (linked->status.links == 0 || parent->status.links == 0)
+        return Error::not_found;
+    if (entry(*parent, place.name))
+        return Error::exists;
+    add_entry(*parent, place.name, id);
+    ++linked->status.links;
+    linked->status.changed_ns = options_.now_ns();
+    return {};
+}
+
+// Neither name is ever missing, and nothing ends: two directories trade parents.
+Result<void> Tree::exchange(NameIn from, NameIn to)
+{
+    auto* const source = TRY(directory(from.directory));
+    auto* const target = TRY(directory(to.directory));
+    auto* const one = entry(*source, from.name);
+    auto* const other = entry(*target, to.name);
+    if (!one || !other)
+        return Error::not_found;
+    if (is_ancestor(one->node, to.directory) || is_ancestor(other->node, from.directory))
+        return Error::invalid;
+    std::swap(one->node, other->node);
+    auto const settle = [&](NodeId moved, NameIn left, NameIn reached) {
+        auto& node = *nodes_.at(moved);
+        node.children.parent = reached.directory;
+        node.status.changed_ns = options_.now_ns();
+        if (node.status.kind != FileKind::directory)
+            return;
+        --nodes_.at(left.directory)->status.links;
+        ++nodes_.at(reached.directory)->status.links;
+    };
+    settle(one->node, to, from);
+    settle(other->node, from, to);
+    touch(*source);
+    touch(*target);
+    return {};
+}
+
+Result<void> Tree::set_attributes(NodeId id, FileAttributes const& attributes)
+{
+    auto* const found = TRY(node(id));
+    if (attributes.has(AttributeChange::size))
+        TRY(resize(id, attributes.size));
+    auto& status = found->status;
+    auto const now = options_.now_ns();
+    if (attributes.has(AttributeChange::mode))
+        status.mode = attributes.mode & 07777;
+    if (attributes.has(AttributeChange::uid))
+        status.uid = attributes.uid;
+    if (attributes.has(AttributeChange::gid))
+        status.gid = attributes.gid;
+    if (attributes.has(AttributeChange::accessed))
+        status.accessed_ns = attributes.accessed_ns;
+    if (attributes.has(AttributeChange::modified))
+        status.modified_ns = attributes.modified_ns;
+    if (attributes.has(AttributeChange::accessed_now))
+        status.accessed_ns = now;
+    if (attributes.has(AttributeChange::modified_now))
+        status.modified_ns = now;
+    status.changed_ns = now;
+    return {};
+}
+
+Result<u64> Tree::seek(NodeId id, u64 offset, SeekKind kind)
+{
+    auto* const file = TRY(regular(id));
+    return file->data.seek(offset, kind);
+}
+
+Result<void> Tree::rename(NameIn from, NameIn to, RenameMode mode)
+{
+    if (mode == RenameMode::exchange)
+        return exchange(from, to);
     auto* const source = TRY(directory(from.directory));
     auto* const target = TRY(directory(to.directory));
     TRY(fskit::check_name(to.name));
@@ -262,6 +344,8 @@ Result<void> Tree::rename(NameIn from, NameIn to)
     if (is_directory && is_ancestor(id, to.directory))
         return Error::invalid;
     auto* const replaced = entry(*target, to.name);
+    if (replaced && mode == RenameMode::no_replace)
+        return Error::exists;
     if (replaced && replaced->node == id)
         return {};
     if (replaced)

@@ -37,7 +37,10 @@ public:
     // Over nodes_max, or in a directory that was removed -> no_space, not_found.
     Result<NodeId> make(NameIn place, NewNode const& node) override;
     Result<void> remove(NameIn place, RemoveKind kind) override;
-    Result<void> rename(NameIn from, NameIn to) override;
+    Result<void> link(NodeId node, NameIn place) override;
+    Result<void> rename(NameIn from, NameIn to, RenameMode mode) override;
+    Result<void> set_attributes(NodeId node, FileAttributes const& attributes) override;
+    Result<u64> seek(NodeId node, u64 offset, SeekKind kind) override;
     VolumeStatus volume() override;
 
 private:
@@ -76,6 +79,7 @@ private:
     void forget_if_unused(NodeId id);
     Result<void> check_replace(Node& moved, Node& replaced);
     bool is_ancestor(NodeId ancestor, NodeId of);
+    Result<void> exchange(NameIn from, NameIn to);
 
     TreeOptions options_;
     PageBudget budget_;

@@ -77,6 +77,26 @@ TEST_F(TreeTest, RenameKeepsLinkCounts)
     EXPECT_EQ(rename("a", "a/d/x/y").error(), Error::invalid);
 }
 
+// Goal: exchange trades two names in one step, no_replace keeps what stands there.
+// Method: a file and a directory in two directories; then the refusals.
+TEST_F(TreeTest, RenameModes)
+{
+    ASSERT_TRUE(make("a", directory));
+    ASSERT_TRUE(make("b", directory));
+    auto const moved = make("a/d", directory).value();
+    auto const file = make("b/f").value();
+    ASSERT_TRUE(rename("a/d", "b/f", RenameMode::exchange));
+    EXPECT_EQ(node("a/d"), file);
+    EXPECT_EQ(node("b/f"), moved);
+    EXPECT_EQ(links("a"), 2u);
+    EXPECT_EQ(links("b"), 3u);
+    EXPECT_EQ(rename("b", "b/f", RenameMode::exchange).error(), Error::invalid);
+    EXPECT_EQ(rename("a/d", "none", RenameMode::exchange).error(), Error::not_found);
+    EXPECT_EQ(rename("a/d", "b/f", RenameMode::no_replace).error(), Error::exists);
+    EXPECT_TRUE(rename("a/d", "b/g", RenameMode::no_replace));
+    EXPECT_EQ(node("b/g"), file);
+}
+
 // A file system as a map from path to kind: rename rewrites prefixes.
 struct Model {
     std::map<std::string, FileKind> files;

@@ -75,7 +75,8 @@ TEST_F(TreeTest, ARemovedDirectoryStaysEmpty)
     EXPECT_EQ(links(""), 2u);
     EXPECT_EQ(tree_.make({ gone, "x" }, {}).error(), Error::not_found);
     ASSERT_TRUE(make("f"));
-    EXPECT_EQ(tree_.rename(name("f"), { gone, "x" }).error(), Error::not_found);
+    EXPECT_EQ(
+        tree_.rename(name("f"), { gone, "x" }, RenameMode::replace).error(), Error::not_found);
     tree_.close(gone);
     EXPECT_EQ(tree_.find(gone, "x").error(), Error::not_found);
 }
@@ -145,6 +146,63 @@ TEST_F(TreeTest, StampsTimes)
     now_ns_ = 4'000;
     ASSERT_TRUE(tree_.remove(name("f"), RemoveKind::file));
     EXPECT_EQ(tree_.status(1).value().modified_ns, 4'000);
+}
+
+// Goal: a second name is the same file, counted; directories have one name.
+// Method: link, remove the first name, link a directory and onto a name that is there.
+TEST_F(TreeTest, LinksShareAFile)
+{
+    auto const file = make("f").value();
+    ASSERT_TRUE(make("d", directory));
+    ASSERT_TRUE(tree_.link(file, name("d/g")));
+    EXPECT_EQ(links("f"), 2u);
+    EXPECT_EQ(tree_.link(file, name("d/g")).error(), Error::exists);
+    EXPECT_EQ(tree_.link(node("d"), name("e")).error(), Error::no_rights);
+    ASSERT_TRUE(tree_.remove(name("f"), RemoveKind::file));
+    EXPECT_EQ(node("d/g"), file);
+    EXPECT_EQ(links("d/g"), 1u);
+}
+
+// Goal: attributes change as asked, and only those.
+// Method: owner and a time, then a size with the clock moved on.
+TEST_F(TreeTest, SetsAttributes)
+{
+    auto const file = tree_.make(name("f"), { .mode = 0600, .owner = { 7, 8 } }).value();
+    EXPECT_EQ(tree_.status(file).value().uid, 7u);
+    FileAttributes attributes { .mode = 04755, .uid = 9, .modified_ns = 55 };
+    attributes.add(AttributeChange::mode);
+    attributes.add(AttributeChange::modified);
+    now_ns_ = 2'000;
+    ASSERT_TRUE(tree_.set_attributes(file, attributes));
+    auto status = tree_.status(file).value();
+    EXPECT_EQ(status.mode, 04755);
+    EXPECT_EQ(status.uid, 7u);
+    EXPECT_EQ(status.modified_ns, 55);
+    EXPECT_EQ(status.changed_ns, 2'000);
+    attributes = { .size = 10 };
+    attributes.add(AttributeChange::size);
+    attributes.add(AttributeChange::accessed_now);
+    now_ns_ = 3'000;
+    ASSERT_TRUE(tree_.set_attributes(file, attributes));
+    status = tree_.status(file).value();
+    EXPECT_EQ(status.size, 10u);
+    EXPECT_EQ(status.accessed_ns, 3'000);
+    EXPECT_EQ(status.modified_ns, 3'000);
+}
+
+// Goal: data and holes are found.
+// Method: one page of data between holes.
+TEST_F(TreeTest, SeeksDataAndHoles)
+{
+    auto const file = make("f").value();
+    ASSERT_TRUE(tree_.write(file, 2 * page_bytes + 5, std::array { std::byte { 1 } }));
+    ASSERT_TRUE(tree_.resize(file, 9 * page_bytes));
+    EXPECT_EQ(tree_.seek(file, 0, SeekKind::data).value(), 2 * page_bytes);
+    EXPECT_EQ(tree_.seek(file, 2 * page_bytes + 9, SeekKind::data).value(), 2 * page_bytes + 9);
+    EXPECT_EQ(tree_.seek(file, 2 * page_bytes + 9, SeekKind::hole).value(), 3 * page_bytes);
+    EXPECT_EQ(tree_.seek(file, 4, SeekKind::hole).value(), 4u);
+    EXPECT_EQ(tree_.seek(file, 3 * page_bytes, SeekKind::data).error(), Error::not_found);
+    EXPECT_EQ(tree_.seek(file, 9 * page_bytes, SeekKind::hole).error(), Error::not_found);
 }
 
 class SmallTree : public TreeTest {

@@ -35,9 +35,10 @@ protected:
     {
         return tree_.make(name(path), { .kind = kind, .mode = 0644 });
     }
-    Result<void> rename(std::string_view from, std::string_view to)
+    Result<void> rename(
+        std::string_view from, std::string_view to, RenameMode mode = RenameMode::replace)
     {
-        return tree_.rename(name(from), name(to));
+        return tree_.rename(name(from), name(to), mode);
     }
     usize write(NodeId node, std::string_view text)
     {

@@ -53,6 +53,8 @@ public:
     // Names are at most path_bytes_max: the walk saw to that.
     Span first(std::string_view name) { return put(0, name); }
     Span second(std::string_view name) { return put(name_bytes, name); }
+    // A value: travels where the answer will be written, once it was read.
+    Span third(std::string_view value) { return put(answer_offset, value, answer_bytes); }
     Span answer() const { return { index_ * slot_bytes + answer_offset, answer_bytes }; }
     std::span<std::byte const> answered(usize bytes) const
     {
@@ -83,9 +85,9 @@ public:
     }
 
 private:
-    Span put(u32 offset, std::string_view name)
+    Span put(u32 offset, std::string_view name, usize bytes_max = name_bytes)
     {
-        ASSERT(name.size() <= name_bytes);
+        ASSERT(name.size() <= bytes_max);
         Span const span { index_ * slot_bytes + offset, static_cast<u32>(name.size()) };
         auto const bytes = std::as_bytes(std::span(name));
         std::copy(bytes.begin(), bytes.end(), connection_->region.span().data() + span.offset);
@@ -221,7 +223,7 @@ Result<std::optional<fskit::LinkMet>> Mount::refuse_changes(std::string_view nam
 }
 
 Result<Found<Opened>> Mount::open(
-    std::string_view name, OpenFlags flags, u16 mode, Handle const& region)
+    std::string_view name, OpenFlags flags, Made const& made, Handle const& region)
 {
     if (read_only && (flags & (OpenFlag::write | OpenFlag::create | OpenFlag::truncate))) {
         if (auto link = TRY(refuse_changes(name, flags)))
@@ -235,30 +237,41 @@ Result<Found<Opened>> Mount::open(
         [&](Slot& slot) {
             return Directory::Open { .path = slot.first(name),
                 .flags = flags,
-                .mode = mode,
+                .mode = made.mode,
                 .answer = slot.answer(),
-                .region = std::move(passed) };
+                .region = std::move(passed),
+                .owner = made.owner };
         },
         [](auto& reply, Slot&) {
             return Opened { reply.kind, reply.size, std::move(reply.file) };
         });
 }
 
-Result<Found<u32>> Mount::readdir(std::string_view name, u64 cookie, std::span<std::byte> into)
+template <typename Request>
+Result<Found<u32>> Mount::list(std::string_view name, u64 cookie, std::span<std::byte> into)
 {
     return ask<u32>(
         [&](Slot& slot) {
             auto answer = slot.answer();
             answer.length = static_cast<u32>(std::min<usize>(answer.length, into.size()));
-            return Directory::Readdir {
-                .path = slot.first(name), .cookie = cookie, .answer = answer
-            };
+            return Request { .path = slot.first(name), .cookie = cookie, .answer = answer };
         },
         [&](auto const& reply, Slot& slot) {
             auto const entries = slot.answered(std::min<usize>(reply.bytes, into.size()));
             std::memcpy(into.data(), entries.data(), entries.size());
             return static_cast<u32>(entries.size());
         });
+}
+
+Result<Found<u32>> Mount::readdir(std::string_view name, u64 cookie, std::span<std::byte> into)
+{
+    return list<Directory::Readdir>(name, cookie, into);
+}
+
+Result<Found<u32>> Mount::readdir_status(
+    std::string_view name, u64 cookie, std::span<std::byte> into)
+{
+    return list<Directory::ReaddirStatus>(name, cookie, into);
 }
 
 Result<Found<std::string>> Mount::readlink(std::string_view name)
@@ -270,52 +283,155 @@ Result<Found<std::string>> Mount::readlink(std::string_view name)
         [](auto const& reply, Slot& slot) { return slot.answered_text(reply.bytes); });
 }
 
-Result<Found<Done>> Mount::mkdir(std::string_view name, u16 mode)
+template <typename Make>
+Result<Found<Done>> Mount::change(Make make)
 {
     TRY(check_writable());
-    return ask<Done>(
-        [&](Slot& slot) {
-            return Directory::Mkdir {
-                .path = slot.first(name), .mode = mode, .answer = slot.answer()
-            };
-        },
-        [](auto const&, Slot&) { return Done {}; });
+    return ask<Done>(make, [](auto const&, Slot&) { return Done {}; });
+}
+
+Result<Found<Done>> Mount::mkdir(std::string_view name, Made const& made)
+{
+    return change([&](Slot& slot) {
+        return Directory::Mkdir { .path = slot.first(name),
+            .mode = made.mode,
+            .answer = slot.answer(),
+            .owner = made.owner };
+    });
+}
+
+Result<Found<Done>> Mount::make_node(std::string_view name, Made const& made)
+{
+    return change([&](Slot& slot) {
+        return Directory::MakeNode { .path = slot.first(name),
+            .kind = made.kind,
+            .mode = made.mode,
+            .device = made.device,
+            .answer = slot.answer(),
+            .owner = made.owner };
+    });
 }
 
 Result<Found<Done>> Mount::unlink(std::string_view name, RemoveKind kind)
 {
-    TRY(check_writable());
-    return ask<Done>(
-        [&](Slot& slot) {
-            return Directory::Unlink {
-                .path = slot.first(name), .kind = kind, .answer = slot.answer()
-            };
-        },
-        [](auto const&, Slot&) { return Done {}; });
+    return change([&](Slot& slot) {
+        return Directory::Unlink {
+            .path = slot.first(name), .kind = kind, .answer = slot.answer()
+        };
+    });
 }
 
-Result<Found<Done>> Mount::symlink(std::string_view name, std::string_view text)
+Result<Found<Done>> Mount::symlink(std::string_view name, std::string_view text, Owner owner)
 {
-    TRY(check_writable());
+    return change([&](Slot& slot) {
+        return Directory::Symlink { .path = slot.first(name),
+            .text = slot.second(text),
+            .answer = slot.answer(),
+            .owner = owner };
+    });
+}
+
+Result<Found<Done>> Mount::set_attributes(
+    std::string_view name, LastLink last, FileAttributes const& attributes)
+{
+    std::string_view const bytes(reinterpret_cast<char const*>(&attributes), sizeof(attributes));
+    return change([&](Slot& slot) {
+        return Directory::SetAttributes { .path = slot.first(name),
+            .last = last,
+            .attributes = slot.second(bytes),
+            .answer = slot.answer() };
+    });
+}
+
+// A read-only mount has nothing to make durable, but the path must lead somewhere all the same.
+Result<Found<Done>> Mount::sync(std::string_view name, SyncScope scope)
+{
     return ask<Done>(
         [&](Slot& slot) {
-            return Directory::Symlink {
-                .path = slot.first(name), .text = slot.second(text), .answer = slot.answer()
+            return Directory::Sync {
+                .path = slot.first(name), .scope = scope, .answer = slot.answer()
             };
         },
         [](auto const&, Slot&) { return Done {}; });
 }
 
-Result<std::optional<Mount::RenameLink>> Mount::rename(std::string_view from, std::string_view to)
+Result<Found<std::string>> Mount::get_extended(ExtendedName const& name)
+{
+    return ask<std::string>(
+        [&](Slot& slot) {
+            return Directory::GetExtended { .path = slot.first(name.path),
+                .last = name.last,
+                .attribute = slot.second(name.attribute),
+                .answer = slot.answer() };
+        },
+        [](auto const& reply, Slot& slot) { return slot.answered_text(reply.bytes); });
+}
+
+Result<Found<std::string>> Mount::list_extended(std::string_view name, LastLink last)
+{
+    return ask<std::string>(
+        [&](Slot& slot) {
+            return Directory::ListExtended {
+                .path = slot.first(name), .last = last, .answer = slot.answer()
+            };
+        },
+        [](auto const& reply, Slot& slot) { return slot.answered_text(reply.bytes); });
+}
+
+Result<Found<Done>> Mount::set_extended(
+    ExtendedName const& name, std::string_view value, ExtendedMode mode)
+{
+    if (value.size() > answer_bytes)
+        return Error::too_big;
+    return change([&](Slot& slot) {
+        return Directory::SetExtended { .path = slot.first(name.path),
+            .last = name.last,
+            .attribute = slot.second(name.attribute),
+            .value = slot.third(value),
+            .mode = mode,
+            .answer = slot.answer() };
+    });
+}
+
+Result<Found<Done>> Mount::remove_extended(ExtendedName const& name)
+{
+    return change([&](Slot& slot) {
+        return Directory::RemoveExtended { .path = slot.first(name.path),
+            .last = name.last,
+            .attribute = slot.second(name.attribute),
+            .answer = slot.answer() };
+    });
+}
+
+template <typename Make>
+Result<std::optional<Mount::PairLink>> Mount::change_pair(Make make)
 {
     TRY(check_writable());
     auto slot = TRY(this->slot());
-    auto const reply = TRY(slot.call(Directory::Rename {
-        .from = slot.first(from), .to = slot.second(to), .answer = slot.answer() }));
+    auto const reply = TRY(slot.call(make(slot)));
     if (reply.link_bytes == 0)
-        return std::optional<RenameLink>();
-    return std::optional(RenameLink {
+        return std::optional<PairLink>();
+    return std::optional(PairLink {
         { reply.link_component, slot.answered_text(reply.link_bytes) }, reply.link_in != 0 });
+}
+
+Result<std::optional<Mount::PairLink>> Mount::rename(
+    std::string_view from, std::string_view to, RenameMode mode)
+{
+    return change_pair([&](Slot& slot) {
+        return Directory::Rename {
+            .from = slot.first(from), .to = slot.second(to), .answer = slot.answer(), .mode = mode
+        };
+    });
+}
+
+Result<std::optional<Mount::PairLink>> Mount::link(std::string_view from, std::string_view to)
+{
+    return change_pair([&](Slot& slot) {
+        return Directory::Link {
+            .from = slot.first(from), .to = slot.second(to), .answer = slot.answer()
+        };
+    });
 }
 
 Result<VolumeStatus> Mount::statfs()

@@ -34,6 +34,21 @@ struct Opened {
     Handle file;
 };
 
+// A file that is made.
+struct Made {
+    u16 mode = 0;
+    Owner owner;
+    FileKind kind = FileKind::regular; // of MakeNode
+    u64 device = 0;
+};
+
+// An extended attribute, by the file that has it.
+struct ExtendedName {
+    std::string_view path;
+    LastLink last = LastLink::follow;
+    std::string_view attribute;
+};
+
 struct MountOptions {
     u64 id = 0; // never used again
     std::string path; // absolute, real
@@ -62,19 +77,31 @@ public:
     Result<Found<FileStatus>> stat(std::string_view name, LastLink last);
     // `region` may be empty; the file system gets a capability derived from it.
     Result<Found<Opened>> open(
-        std::string_view name, OpenFlags flags, u16 mode, Handle const& region);
-    // Bytes of DirectoryEntry records put into `into`.
+        std::string_view name, OpenFlags flags, Made const& made, Handle const& region);
+    // Bytes of DirectoryEntry records put into `into`; with status, DirectoryEntryStatus records.
     Result<Found<u32>> readdir(std::string_view name, u64 cookie, std::span<std::byte> into);
+    Result<Found<u32>> readdir_status(std::string_view name, u64 cookie, std::span<std::byte> into);
     Result<Found<std::string>> readlink(std::string_view name);
-    Result<Found<Done>> mkdir(std::string_view name, u16 mode);
+    Result<Found<Done>> mkdir(std::string_view name, Made const& made);
+    Result<Found<Done>> make_node(std::string_view name, Made const& made);
     Result<Found<Done>> unlink(std::string_view name, RemoveKind kind);
-    Result<Found<Done>> symlink(std::string_view name, std::string_view text);
+    Result<Found<Done>> symlink(std::string_view name, std::string_view text, Owner owner);
+    Result<Found<Done>> set_attributes(
+        std::string_view name, LastLink last, FileAttributes const& attributes);
+    Result<Found<Done>> sync(std::string_view name, SyncScope scope);
+    Result<Found<std::string>> get_extended(ExtendedName const& name);
+    Result<Found<std::string>> list_extended(std::string_view name, LastLink last);
+    Result<Found<Done>> set_extended(
+        ExtendedName const& name, std::string_view value, ExtendedMode mode);
+    Result<Found<Done>> remove_extended(ExtendedName const& name);
     // A symlink met, and in which path.
-    struct RenameLink {
+    struct PairLink {
         fskit::LinkMet link;
         bool in_to = false;
     };
-    Result<std::optional<RenameLink>> rename(std::string_view from, std::string_view to);
+    Result<std::optional<PairLink>> rename(
+        std::string_view from, std::string_view to, RenameMode mode);
+    Result<std::optional<PairLink>> link(std::string_view from, std::string_view to);
     Result<VolumeStatus> statfs();
 
 private:
@@ -93,6 +120,13 @@ private:
     // Sends make(slot) and gives take(reply, slot), or the symlink of the reply.
     template <typename T, typename Make, typename Take>
     Result<Found<T>> ask(Make make, Take take);
+    // The same for what only changes something: refused on a read-only mount.
+    template <typename Make>
+    Result<Found<Done>> change(Make make);
+    template <typename Request>
+    Result<Found<u32>> list(std::string_view name, u64 cookie, std::span<std::byte> into);
+    template <typename Make>
+    Result<std::optional<PairLink>> change_pair(Make make);
 
     Client<protocol::Directory> root_;
     SharedRegion const& mounts_page_;

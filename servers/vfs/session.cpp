@@ -132,7 +132,8 @@ Result<Opened> Session::open_at(PathWalk& walk, Vfs::Open const& request, Handle
     if (has(request.flags, OpenFlag::session_memory)) // it would be the vfs's own
         return Error::invalid;
     auto const ask = [&](At const& at) {
-        return at.mount->open(at.relative(), request.flags, request.mode, region);
+        return at.mount->open(
+            at.relative(), request.flags, { .mode = request.mode, .owner = request.owner }, region);
     };
     if (!walk.directory_required())
         return ask_at<Opened>(walk, ask);
@@ -162,15 +163,36 @@ Result<Vfs::Open::Reply> Session::on(Vfs::Open request)
     return Vfs::Open::Reply { kind, size, TRY(lend(std::move(*opened))) };
 }
 
-Result<Vfs::Mkdir::Reply> Session::on(Vfs::Mkdir const& request)
+template <typename Make>
+Result<void> Session::make_at(PathWalk& walk, Make make)
 {
-    auto walk = TRY(walk_at(request.path, LastLink::keep));
     TRY(ask_at<Done>(walk, [&](At const& at) -> Result<Found<Done>> {
         if (at.relative().empty()) // a mount point is there, whatever is below it
             return Error::exists;
-        return at.mount->mkdir(at.relative(), request.mode);
+        return make(at);
+    }));
+    return {};
+}
+
+Result<Vfs::Mkdir::Reply> Session::on(Vfs::Mkdir const& request)
+{
+    auto walk = TRY(walk_at(request.path, LastLink::keep));
+    TRY(make_at(walk, [&](At const& at) {
+        return at.mount->mkdir(at.relative(), { .mode = request.mode, .owner = request.owner });
     }));
     return Vfs::Mkdir::Reply {};
+}
+
+Result<Vfs::MakeNode::Reply> Session::on(Vfs::MakeNode const& request)
+{
+    auto walk = TRY(walk_at(request.path, LastLink::keep));
+    if (walk.directory_required())
+        return Error::not_found;
+    TRY(make_at(walk, [&](At const& at) {
+        return at.mount->make_node(
+            at.relative(), { request.mode, request.owner, request.kind, request.device });
+    }));
+    return Vfs::MakeNode::Reply {};
 }
 
 Result<Vfs::Readdir::Reply> Session::on(Vfs::Readdir const& request)
@@ -217,21 +239,130 @@ Result<Vfs::Rename::Reply> Session::on(Vfs::Rename const& request)
 {
     auto from = TRY(walk_at(request.from, LastLink::keep));
     auto to = TRY(walk_at(request.to, LastLink::keep));
-    auto const mounts = names_.mounts();
     // "f/" names a directory; whether it does is looked at on a walk of its own.
     if (auto named = from; from.directory_required() || to.directory_required()) {
         if (TRY(existing(named, LastLink::keep)).status.kind != FileKind::directory)
             return Error::not_directory;
     }
+    TRY(change_pair(std::move(from), std::move(to), [&](At const& one, At const& other) {
+        return one.mount->rename(one.relative(), other.relative(), request.mode);
+    }));
+    return Vfs::Rename::Reply {};
+}
+
+template <typename Change>
+Result<void> Session::change_pair(PathWalk from, PathWalk to, Change change)
+{
+    auto const mounts = names_.mounts();
     for (;;) { // ends: each round follows one of at most 40 symlinks
         auto const pair = TRY(locate_pair(*mounts, from, to));
         TRY(check_name_may_go(pair.from.text, from.ending()));
         TRY(check_name_may_go(pair.to.text, to.ending()));
-        auto const met = TRY(pair.from.mount->rename(pair.from.relative(), pair.to.relative()));
+        auto const met = TRY(change(pair.from, pair.to));
         if (!met)
-            return Vfs::Rename::Reply {};
+            return {};
         TRY(met->in_to ? follow(to, pair.to, met->link) : follow(from, pair.from, met->link));
     }
+}
+
+Result<Vfs::Link::Reply> Session::on(Vfs::Link const& request)
+{
+    auto from = TRY(walk_at(request.from, LastLink::keep));
+    auto to = TRY(walk_at(request.to, LastLink::keep));
+    if (from.directory_required()) {
+        TRY(existing(from, LastLink::follow)); // "f/" -> not_directory
+        return Error::no_rights;
+    }
+    if (to.directory_required())
+        return Error::not_found;
+    TRY(change_pair(std::move(from), std::move(to), [](At const& one, At const& other) {
+        return one.mount->link(one.relative(), other.relative());
+    }));
+    return Vfs::Link::Reply {};
+}
+
+Result<Vfs::SetAttributes::Reply> Session::on(Vfs::SetAttributes const& request)
+{
+    auto walk = TRY(walk_at(request.path, request.last));
+    auto const bytes = TRY(TRY(region())->at(request.attributes));
+    FileAttributes attributes;
+    if (bytes.size() != sizeof(attributes))
+        return Error::invalid;
+    std::memcpy(&attributes, bytes.data(), sizeof(attributes));
+    auto const last = walk.directory_required() ? LastLink::follow : request.last;
+    TRY(ask_at<Done>(walk,
+        [&](At const& at) { return at.mount->set_attributes(at.relative(), last, attributes); }));
+    return Vfs::SetAttributes::Reply {};
+}
+
+Result<Vfs::ReaddirStatus::Reply> Session::on(Vfs::ReaddirStatus const& request)
+{
+    auto walk = TRY(walk_at(request.path, LastLink::follow));
+    auto const region = TRY(this->region());
+    auto const into = TRY(region->at(request.answer));
+    return Vfs::ReaddirStatus::Reply { TRY(ask_at<u32>(walk, [&](At const& at) {
+        return at.mount->readdir_status(at.relative(), request.cookie, into);
+    })) };
+}
+
+Result<Vfs::Sync::Reply> Session::on(Vfs::Sync const& request)
+{
+    auto walk = TRY(walk_at(request.path, LastLink::follow));
+    TRY(existing(walk, LastLink::follow));
+    TRY(ask_at<Done>(
+        walk, [&](At const& at) { return at.mount->sync(at.relative(), request.scope); }));
+    return Vfs::Sync::Reply {};
+}
+
+template <typename T, typename Request, typename Ask>
+Result<T> Session::at_extended(Request const& request, Ask ask)
+{
+    auto walk = TRY(walk_at(request.path, request.last));
+    auto const attribute = TRY(text_at(request.attribute));
+    if (attribute.empty() || attribute.find('\0') != std::string::npos)
+        return Error::invalid;
+    if (attribute.size() > fskit::name_bytes_max)
+        return Error::name_too_long;
+    auto const last = walk.directory_required() ? LastLink::follow : request.last;
+    return ask_at<T>(walk, [&](At const& at) {
+        return ask(*at.mount, ExtendedName { at.relative(), last, attribute });
+    });
+}
+
+Result<Vfs::GetExtended::Reply> Session::on(Vfs::GetExtended const& request)
+{
+    auto const value = TRY(at_extended<std::string>(
+        request, [](Mount& mount, ExtendedName const& name) { return mount.get_extended(name); }));
+    TRY(answer(request.answer, bytes_of(value)));
+    return Vfs::GetExtended::Reply { static_cast<u32>(value.size()) };
+}
+
+Result<Vfs::SetExtended::Reply> Session::on(Vfs::SetExtended const& request)
+{
+    auto const region = TRY(this->region());
+    auto const bytes = TRY(region->at(request.value));
+    std::string const value(reinterpret_cast<char const*>(bytes.data()), bytes.size());
+    TRY(at_extended<Done>(request, [&](Mount& mount, ExtendedName const& name) {
+        return mount.set_extended(name, value, request.mode);
+    }));
+    return Vfs::SetExtended::Reply {};
+}
+
+Result<Vfs::RemoveExtended::Reply> Session::on(Vfs::RemoveExtended const& request)
+{
+    TRY(at_extended<Done>(request,
+        [](Mount& mount, ExtendedName const& name) { return mount.remove_extended(name); }));
+    return Vfs::RemoveExtended::Reply {};
+}
+
+Result<Vfs::ListExtended::Reply> Session::on(Vfs::ListExtended const& request)
+{
+    auto walk = TRY(walk_at(request.path, request.last));
+    auto const last = walk.directory_required() ? LastLink::follow : request.last;
+    auto const names = TRY(ask_at<std::string>(
+        walk, [&](At const& at) { return at.mount->list_extended(at.relative(), last); }));
+    TRY(answer(request.answer, bytes_of(names)));
+    return Vfs::ListExtended::Reply { static_cast<u32>(names.size()) };
 }
 
 Result<Vfs::Readlink::Reply> Session::on(Vfs::Readlink const& request)
@@ -251,11 +382,8 @@ Result<Vfs::Symlink::Reply> Session::on(Vfs::Symlink const& request)
         return Error::invalid;
     if (walk.directory_required())
         return Error::not_found;
-    TRY(ask_at<Done>(walk, [&](At const& at) -> Result<Found<Done>> {
-        if (at.relative().empty())
-            return Error::exists;
-        return at.mount->symlink(at.relative(), text);
-    }));
+    TRY(make_at(
+        walk, [&](At const& at) { return at.mount->symlink(at.relative(), text, request.owner); }));
     return Vfs::Symlink::Reply {};
 }
 

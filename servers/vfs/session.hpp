@@ -41,6 +41,15 @@ public:
     Result<Vfs::Mounts::Reply> on(Vfs::Mounts const& request);
     Result<Vfs::Mount::Reply> on(Vfs::Mount request);
     Result<Vfs::Unmount::Reply> on(Vfs::Unmount const& request);
+    Result<Vfs::Link::Reply> on(Vfs::Link const& request);
+    Result<Vfs::MakeNode::Reply> on(Vfs::MakeNode const& request);
+    Result<Vfs::SetAttributes::Reply> on(Vfs::SetAttributes const& request);
+    Result<Vfs::ReaddirStatus::Reply> on(Vfs::ReaddirStatus const& request);
+    Result<Vfs::Sync::Reply> on(Vfs::Sync const& request);
+    Result<Vfs::GetExtended::Reply> on(Vfs::GetExtended const& request);
+    Result<Vfs::SetExtended::Reply> on(Vfs::SetExtended const& request);
+    Result<Vfs::ListExtended::Reply> on(Vfs::ListExtended const& request);
+    Result<Vfs::RemoveExtended::Reply> on(Vfs::RemoveExtended const& request);
 
 private:
     using At = Located<Mount>;
@@ -61,6 +70,15 @@ private:
     Result<Existing> existing(PathWalk& walk, LastLink last);
     Result<void> check_name_may_go(std::string_view path, fskit::PathEnding ending);
     Result<Handle> lend(Opened opened);
+    // Both names of a rename or link: runs change(from, to) -> Result<optional<PairLink>>.
+    template <typename Change>
+    Result<void> change_pair(PathWalk from, PathWalk to, Change change);
+    // Makes what is to stand at the path: make(at) -> Result<Found<Done>>.
+    template <typename Make>
+    Result<void> make_at(PathWalk& walk, Make make);
+    // An extended attribute's path and name: ask(mount, name) -> Result<Found<T>>.
+    template <typename T, typename Request, typename Ask>
+    Result<T> at_extended(Request const& request, Ask ask);
     Result<Opened> open_at(PathWalk& walk, Vfs::Open const& request, Handle const& region);
     Result<std::string> path_to_mount(PathWalk walk);
 

@@ -103,6 +103,44 @@ bool eventually(std::function<bool()> const& condition)
     return false;
 }
 
+// Goal: what file systems offer beside reading and writing is reached by path, symlinks followed.
+// Method: link, node, owner, listing with status, exchange; what tmpfs lacks is named.
+TEST(Vfs, PassesRequestsThrough)
+{
+    EXPECT_EQ(in_program([](Env&) {
+        auto files = lasting<World>().files();
+        EXPECT_TRUE(files.make_symlink("/s", "/tmp"));
+        EXPECT_TRUE(files.write_all("/s/f", "text"));
+        EXPECT_TRUE(files.link("/s/f", "/tmp/g"));
+        EXPECT_EQ(files.status("/tmp/g")->links, 2u);
+        EXPECT_EQ(files.link("/s/f", "/g").error(), Error::cross_device);
+        auto const device = u64 { 4 } << 32 | 7;
+        EXPECT_TRUE(files.make_node("/s/n", FileKind::block_device, 0640, device, { 10, 20 }));
+        auto const node = files.status("/tmp/n");
+        EXPECT_EQ(node->device_major, 4u);
+        EXPECT_EQ(node->device_minor, 7u);
+        EXPECT_EQ(node->gid, 20u);
+        FileAttributes attributes { .mode = 0600, .size = 2 };
+        attributes.add(AttributeChange::size);
+        attributes.add(AttributeChange::mode);
+        EXPECT_TRUE(files.set_attributes("/s/f", attributes));
+        EXPECT_EQ(files.read_all("/tmp/g").value(), "te");
+        EXPECT_TRUE(files.rename("/s/f", "/s/n", RenameMode::exchange));
+        EXPECT_EQ(files.rename("/s/f", "/s/n", RenameMode::no_replace).error(), Error::exists);
+        auto const listed = files.list_status("/s");
+        EXPECT_EQ(listed->size(), 3u);
+        EXPECT_EQ(listed->at(0).name, "f");
+        EXPECT_EQ(listed->at(0).status.kind, FileKind::block_device);
+        EXPECT_EQ(listed->at(1).status.mode, 0600);
+        EXPECT_TRUE(files.sync("/s/f", SyncScope::file));
+        EXPECT_EQ(files.sync("/s/none", SyncScope::file).error(), Error::not_found);
+        auto const extended = files.client().call(protocol::Vfs::ListExtended {
+            .path = { 0, 1 }, .answer = { fskit::answer_area_offset, 100 } });
+        EXPECT_EQ(extended.error(), Error::unsupported);
+    }),
+        0u);
+}
+
 // Goal: what is written by one name is read by another, through links, mounts and "..".
 // Method: files on both mounts.
 TEST(Vfs, WritesAndReads)
