@@ -206,21 +206,16 @@ void LogWriter::transaction(
         append_commit();
 }
 
-void LogWriter::seal(u32 journal_block)
+void LogWriter::seal(std::span<u8> block) const
 {
-    auto const bytes = disk_->super().block_bytes;
-    auto const block
-        = std::span(image_.bytes).subspan(journal_->place(journal_block) * bytes, bytes);
     if (!super_.has_tails() || journal::load_be32(block, 0) != journal::magic)
         return;
     auto const type
         = static_cast<journal::BlockType>(journal::load_be32(block, journal::head::type));
-    if (type == journal::BlockType::commit)
-        journal::store_be32(
-            block, journal::commit::checksum, journal_commit_checksum(super_, block));
-    else
-        journal::store_be32(
-            block, block.size() - journal::tail_bytes, journal_tail_checksum(super_, block));
+    bool const commit = type == journal::BlockType::commit;
+    auto const offset = commit ? journal::commit::checksum : block.size() - journal::tail_bytes;
+    journal::store_be32(block, offset,
+        commit ? journal_commit_checksum(super_, block) : journal_tail_checksum(super_, block));
 }
 
 } // namespace gemel::ext4::test

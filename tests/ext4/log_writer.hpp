@@ -55,8 +55,9 @@ public:
     std::vector<u32> const& used() const { return used_; }
     Journal const& journal() const { return *journal_; }
     u32 free_blocks() const { return super_.log_blocks() - static_cast<u32>(used_.size()); }
-    // Makes a journal block's own checksum fit again, if it is of a kind that has one.
-    void seal(u32 journal_block);
+    // Makes the checksum of a block of the log fit again, if it is of a kind that has one.
+    void seal(std::span<u8> block) const;
+    JournalSuper const& super() const { return super_; }
 
 private:
     void write_super();

@@ -1,0 +1,77 @@
+// Whether everything in use can be reached from the root by as many names as it says.
+#include "servers/ext4/check/volume_check.hpp"
+
+#include <algorithm>
+
+namespace gemel::ext4::check {
+
+namespace {
+
+constexpr u32 directory_links_max = 65000;
+
+// Follows parents up to the root, or to a directory that is known to lead there.
+void follow_up(VolumeCheck& check, u32 number)
+{
+    std::vector<Facts*> path;
+    auto* at = check.find(number);
+    while (at && !at->reached && path.size() <= check.directories.size()) {
+        path.push_back(at);
+        at = at->parent != 0 ? check.find(at->parent) : nullptr;
+    }
+    if (!at || !at->reached)
+        return;
+    for (auto* const each : path)
+        each->reached = true;
+}
+
+void check_parent(VolumeCheck& check, Facts const& directory)
+{
+    auto const expected = directory.number == root_inode ? root_inode : directory.parent;
+    if (expected != 0 && directory.dot_dot != 0 && directory.dot_dot != expected) {
+        check.problem("inode ", directory.number, ": its '..' is inode ", directory.dot_dot,
+            ", and inode ", expected, " names it");
+    }
+}
+
+void check_links(VolumeCheck& check, Facts const& facts)
+{
+    auto names = facts.names;
+    bool const countless
+        = facts.directory && facts.links == 1 && check.super.has(ReadOnlyCompatible::dir_nlink);
+    if (facts.orphan || (countless && names > directory_links_max))
+        return;
+    if (names != facts.links) {
+        check.problem(
+            "inode ", facts.number, ": it counts ", facts.links, " links and has ", names);
+    }
+}
+
+} // namespace
+
+void check_connections(VolumeCheck& check)
+{
+    auto* const root = check.find(root_inode);
+    if (!root) {
+        check.problem("inode ", root_inode, ": the root directory is not in use");
+        return;
+    }
+    root->reached = true;
+    // The root has no name, and is its own parent; nothing else may be.
+    for (auto const& directory : check.directories)
+        follow_up(check, directory.number);
+    for (auto const& facts : check.facts) {
+        if (facts.directory)
+            check_parent(check, facts);
+        if (!facts.reached && !facts.orphan)
+            check.problem("inode ", facts.number, ": it is in use, and no name leads to it");
+        check_links(check, facts);
+    }
+    for (auto const& [block, attributes] : check.attribute_blocks) {
+        if (attributes.users != attributes.users_stated) {
+            check.problem("block ", block, ": attributes that count ", attributes.users_stated,
+                " users and have ", attributes.users);
+        }
+    }
+}
+
+} // namespace gemel::ext4::check

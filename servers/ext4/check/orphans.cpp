@@ -1,0 +1,114 @@
+// Deleted files that are still to be freed: the list through the superblock, and the orphan file
+// (ext4 documentation, "Orphan file").
+#include "servers/ext4/check/volume_check.hpp"
+#include "servers/ext4/checksum.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace gemel::ext4::check {
+
+namespace {
+
+constexpr u32 orphan_block_magic = 0x0B10'CA04;
+constexpr usize orphan_tail_bytes = 8;
+
+// The list: each inode's deletion time is the number of the next.
+Result<void> follow_list(VolumeCheck& check)
+{
+    auto next = load32(check.super_bytes, 0xE8);
+    u32 from = 0;
+    while (next != 0) {
+        if (!check.super.holds_inode(next)) {
+            check.problem("inode ", from, ": it continues the orphan list with inode ", next,
+                ", which does not exist");
+            break;
+        }
+        if (std::find(check.orphans.begin(), check.orphans.end(), next) != check.orphans.end()) {
+            check.problem("inode ", next, ": it is on the orphan list twice");
+            break;
+        }
+        check.orphans.push_back(next);
+        auto const bytes = TRY(read_inode_bytes(check, next));
+        if (bytes.empty())
+            break;
+        from = next;
+        next = load32(bytes, 0x14);
+    }
+    return {};
+}
+
+u32 block_checksum(u32 seed, u64 block, Bytes bytes)
+{
+    std::array<u8, 8> place {};
+    store32(place, 0, static_cast<u32>(block));
+    store32(std::span(place).subspan(4), 0, static_cast<u32>(block >> 32));
+    return crc32c(crc32c(seed, place), bytes.first(bytes.size() - orphan_tail_bytes));
+}
+
+Result<void> read_orphan_block(VolumeCheck& check, RawInode const& inode, u64 place)
+{
+    std::vector<u8> bytes(check.super.block_bytes);
+    TRY(check.read(place, bytes));
+    auto const tail = bytes.size() - orphan_tail_bytes;
+    if (load32(bytes, tail) != orphan_block_magic) {
+        check.problem("inode ", inode.number, ": block ", place, " is not one of an orphan file");
+        return {};
+    }
+    if (check.sums() && load32(bytes, tail + 4) != block_checksum(inode.seed, place, bytes))
+        check.problem("inode ", inode.number, ": orphan block ", place, " has a wrong checksum");
+    bool const expected = check.super.has(ReadOnlyCompatible::orphan_present);
+    for (usize offset = 0; offset < tail; offset += 4) {
+        auto const number = load32(bytes, offset);
+        if (number == 0)
+            continue;
+        if (!expected) {
+            check.problem("inode ", number, ": it is in the orphan file (block ", place,
+                "), which the superblock calls empty");
+        } else if (!check.super.holds_inode(number)) {
+            check.problem("inode ", inode.number, ": orphan block ", place, " names inode ", number,
+                ", which does not exist");
+        } else {
+            check.orphans.push_back(number);
+        }
+    }
+    return {};
+}
+
+Result<void> read_orphan_file(VolumeCheck& check)
+{
+    auto const number = load32(check.super_bytes, 0x280);
+    if (!check.super.holds_inode(number)) {
+        check.problem("inode ", number, ": the superblock calls it the orphan file");
+        return {};
+    }
+    auto const bytes = TRY(read_inode_bytes(check, number));
+    if (bytes.empty())
+        return {};
+    auto const seed = crc32c(crc32c(check.super.checksum_seed, number), load32(bytes, 0x64));
+    RawInode const inode { number, bytes, load16(bytes, 0), load32(bytes, 0x20), load32(bytes, 0x4),
+        seed };
+    // A scratch copy: the blocks are claimed when the inode's turn comes.
+    VolumeCheck scratch(check.device, check.sink, check.super);
+    auto const blocks = inode.has(InodeFlag::extents) ? TRY(walk_extents(scratch, inode))
+                                                      : TRY(walk_pointers(scratch, inode));
+    check.summary.problems += scratch.summary.problems;
+    for (auto const& piece : blocks.pieces) {
+        for (u64 each = 0; each < piece.blocks; ++each)
+            TRY(read_orphan_block(check, inode, piece.disk_block + each));
+    }
+    return {};
+}
+
+} // namespace
+
+Result<void> find_orphans(VolumeCheck& check)
+{
+    TRY(follow_list(check));
+    if (check.super.has(Compatible::orphan_file))
+        TRY(read_orphan_file(check));
+    std::sort(check.orphans.begin(), check.orphans.end());
+    return {};
+}
+
+} // namespace gemel::ext4::check
