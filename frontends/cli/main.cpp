@@ -26,6 +26,27 @@ void add_run_options(CLI::App& command, RunOptions& options)
         "show the boot and the log");
 }
 
+void add_mount_options(CLI::App& command, MountOptions& options)
+{
+    command.add_option("IMAGE", options.image, "a disk image made by mkfs.ext4")->required();
+    command.add_option("DIR", options.directory, "an empty directory")->required();
+    command
+        .add_option("-o", options.words,
+            "ro (default), rw, allow_other, offset=BYTES, and what mount(8) knows of nodev, "
+            "noatime ...")
+        ->delimiter(',');
+    command.add_flag(
+        "-f,--foreground", [&](std::int64_t) { options.ground = Ground::fore; },
+        "stay, and end with the mount");
+    command.add_flag(
+        "--verbose", [&](std::int64_t) { options.verbosity = Verbosity::verbose; },
+        "show the boot and the log (with -f)");
+    command
+        .add_flag(
+            "--tmpfs", [&](std::int64_t) { options.volume = Volume::tmpfs; }, "")
+        ->group("");
+}
+
 int run_command_line(int count, char** words)
 {
     CLI::App app { "Gemel, an operating system in a process" };
@@ -53,11 +74,26 @@ int run_command_line(int count, char** words)
         ->type_size(1)
         ->allow_extra_args(false);
 
+    MountOptions mount;
+    auto& mount_command
+        = *app.add_subcommand("mount", "an image's files in a directory of this host");
+    add_mount_options(mount_command, mount);
+    UmountOptions umount;
+    auto& umount_command = *app.add_subcommand("umount", "ends such a mount");
+    umount_command.add_option("DIR", umount.directory, "where it is mounted")->required();
+    umount_command.add_flag(
+        "--lazy", [&](std::int64_t) { umount.busy = WhenBusy::detach; },
+        "take it out of sight now; it ends when nobody uses it any more");
+
     try {
         app.parse(count, words);
     } catch (CLI::ParseError const& error) {
         return app.exit(error) == 0 ? exit_ok : exit_usage;
     }
+    if (mount_command.parsed())
+        return mount_image(mount);
+    if (umount_command.parsed())
+        return umount_directory(umount);
     return run_command.parsed() ? run_hosted(run) : boot_native(boot);
 }
 

@@ -27,6 +27,25 @@ struct BootOptions {
     std::vector<std::string> qemu_words; // added to QEMU's command as they are
 };
 
+enum class Ground { back, fore };
+enum class Volume { ext4, tmpfs }; // tmpfs: for tests of the mount itself
+
+struct MountOptions {
+    std::string image;
+    std::string directory;
+    std::vector<std::string> words; // of -o, as given
+    Ground ground = Ground::back;
+    Volume volume = Volume::ext4;
+    Verbosity verbosity = Verbosity::quiet;
+};
+
+enum class WhenBusy { refuse, detach };
+
+struct UmountOptions {
+    std::string directory;
+    WhenBusy busy = WhenBusy::refuse;
+};
+
 // Exit statuses of the program (docs/errors.md).
 inline constexpr int exit_ok = 0;
 inline constexpr int exit_usage = 1;
@@ -36,6 +55,8 @@ inline constexpr int exit_gemel_failed = 125; // under -c, where the others are 
 // Each prints its own messages and returns the exit status of the program.
 int run_hosted(RunOptions options);
 int boot_native(BootOptions options);
+int mount_image(MountOptions const& options);
+int umount_directory(UmountOptions const& options);
 
 // The image to use, checked: the one given or the default disk. Null after a message.
 std::optional<std::string> image_for(RunOptions& options);

@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 
 namespace gemel::cli {
 
@@ -28,6 +30,12 @@ std::string repository()
 std::string build_tree()
 {
     return folder_above_program(3);
+}
+
+std::vector<std::uint8_t> boot_bundle()
+{
+    std::ifstream file { build_tree() + "/bundle.cpio", std::ios::binary };
+    return { std::istreambuf_iterator<char> { file }, {} };
 }
 
 } // namespace gemel::cli

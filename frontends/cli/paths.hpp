@@ -1,7 +1,9 @@
 // Where things are on the host.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 namespace gemel::cli {
 
@@ -11,5 +13,8 @@ std::string repository();
 
 // The build tree that this program stands in.
 std::string build_tree();
+
+// The boot bundle of this build; empty when it is not there.
+std::vector<std::uint8_t> boot_bundle();
 
 } // namespace gemel::cli

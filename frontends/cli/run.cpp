@@ -14,8 +14,6 @@
 #include <cstdio>
 #include <cstring>
 #include <fcntl.h>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <system_error>
 #include <unistd.h>
@@ -30,12 +28,6 @@ int fail(RunOptions const& options, std::string const& what)
 {
     std::fprintf(stderr, "gemel: %s\n", what.c_str());
     return options.script ? exit_gemel_failed : exit_failed;
-}
-
-std::vector<u8> boot_bundle()
-{
-    std::ifstream file { build_tree() + "/bundle.cpio", std::ios::binary };
-    return { std::istreambuf_iterator<char> { file }, {} };
 }
 
 // Init's variables (docs/booting.md).

@@ -18,6 +18,7 @@ Result<Own<Transport>> open_transport(
         return open_pci_transport(device);
     case protocol::DeviceKind::uart_16550:
     case protocol::DeviceKind::pl011:
+    case protocol::DeviceKind::host_mount:
         break;
     }
     return Error::unsupported;

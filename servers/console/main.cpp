@@ -25,6 +25,7 @@ Result<Own<Uart>> open_uart(Client<protocol::Device> const& device, protocol::De
         return make_uart_pl011(std::move(registers));
     case protocol::DeviceKind::virtio_mmio:
     case protocol::DeviceKind::virtio_pci:
+    case protocol::DeviceKind::host_mount:
         break;
     }
     return Error::unsupported;

@@ -39,6 +39,7 @@ struct FoundDevice {
     protocol::DeviceKind kind = protocol::DeviceKind::virtio_mmio;
     protocol::WindowKind window = protocol::WindowKind::memory;
     std::array<RegisterRange, window_roles> ranges; // by role
+    RegisterRange shared; // memory shared with the driver; `base` is physical
     u32 line = 0; // 0: none, or not known yet (MSI-X)
     std::optional<PciInterrupt> pci;
 };

@@ -25,8 +25,10 @@ std::vector<FoundDevice> find_all(Env& env, Brokers const& brokers)
         = find_in_device_tree(brokers.phys, startup.device_tree, startup.device_tree_bytes, found);
     if (!tree)
         env.log().warn("the device tree cannot be used: ", tree.error());
-    if (!PciConfiguration(brokers.pio).present() && startup.device_tree == 0)
+    if (!PciConfiguration(brokers.pio).present() && startup.device_tree == 0) {
         find_virtio_ports(brokers.pio, found);
+        find_host_mount(brokers.pio, found);
+    }
     return found;
 }
 

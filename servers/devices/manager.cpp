@@ -115,4 +115,16 @@ Result<Device::Memory::Reply> GivenDevice::on(Device::Memory const&)
         manager_.brokers_.phys.narrowed(Operation::region_address, 1)) };
 }
 
+Result<Device::Shared::Reply> GivenDevice::on(Device::Shared const& request)
+{
+    auto const& shared = entry_.device.shared;
+    auto const offset = request.index * u64 { region_bytes_max };
+    if (offset >= shared.bytes)
+        return Error::not_found;
+    auto const bytes = std::min<u64>(shared.bytes - offset, region_bytes_max);
+    return Device::Shared::Reply { TRY(
+        manager_.brokers_.phys.region_physical((shared.base + offset) / page_bytes,
+            static_cast<u32>(bytes / page_bytes), static_cast<u16>(PhysFlag::write))) };
+}
+
 } // namespace gemel::devices

@@ -45,6 +45,7 @@ public:
     Result<protocol::Device::Window::Reply> on(protocol::Device::Window const& request);
     Result<protocol::Device::Interrupt::Reply> on(protocol::Device::Interrupt request);
     Result<protocol::Device::Memory::Reply> on(protocol::Device::Memory const& request);
+    Result<protocol::Device::Shared::Reply> on(protocol::Device::Shared const& request);
 
 private:
     Manager& manager_;

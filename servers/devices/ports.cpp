@@ -11,6 +11,13 @@ constexpr u32 scratch = 7;
 constexpr u32 virtio_port = 0x1000; // of the first
 constexpr u32 virtio_line = 8;
 constexpr u32 virtio_devices_max = 8;
+constexpr u32 host_mount_port = 0x2000; // servers/hostmount/ring.hpp
+constexpr u32 host_mount_ports = 0x20;
+constexpr u32 host_mount_line = 16;
+constexpr u32 host_mount_magic = 0x544E'4D47; // "GMNT"
+constexpr u32 host_mount_first_page = 0x0C;
+constexpr u32 host_mount_pages = 0x10;
+
 constexpr u32 version_register = 0x004;
 constexpr u32 device_id_register = 0x008;
 
@@ -52,6 +59,23 @@ void find_virtio_ports(PioBroker const& pio, std::vector<FoundDevice>& found)
         device.line = virtio_line + i;
         found.push_back(device);
     }
+}
+
+void find_host_mount(PioBroker const& pio, std::vector<FoundDevice>& found)
+{
+    if (pio.read(host_mount_port, 4).value_or(0) != host_mount_magic)
+        return;
+    FoundDevice device;
+    device.device_class = "host-mount";
+    device.kind = protocol::DeviceKind::host_mount;
+    device.window = protocol::WindowKind::ports;
+    device.ranges[0] = { host_mount_port, host_mount_ports };
+    device.shared.base
+        = pio.read(host_mount_port + host_mount_first_page, 4).value_or(0) * page_bytes;
+    device.shared.bytes
+        = pio.read(host_mount_port + host_mount_pages, 4).value_or(0) * u32 { page_bytes };
+    device.line = host_mount_line;
+    found.push_back(device);
 }
 
 } // namespace gemel::devices

@@ -10,4 +10,7 @@ void find_serial_port(PioBroker const& pio, std::vector<FoundDevice>& found);
 // The virtio-mmio register files of a machine that has no other bus (sim/devices/README.md).
 void find_virtio_ports(PioBroker const& pio, std::vector<FoundDevice>& found);
 
+// The far end of a mount of the host (servers/hostmount).
+void find_host_mount(PioBroker const& pio, std::vector<FoundDevice>& found);
+
 } // namespace gemel::devices

@@ -9,7 +9,7 @@ namespace gemel::init {
 namespace {
 
 constexpr u64 worker_bit = 1;
-constexpr std::string_view services_path = "/gemel/etc/services.toml";
+constexpr std::string_view services_path = "/gemel/etc/services.toml"; // GEMEL_SERVICES: another
 constexpr std::string_view broker_names[] = { "broker-task", "broker-mm", "broker-phys",
     "broker-irq", "broker-pio", "broker-sched", "broker-audit", "broker-machine" };
 
@@ -64,9 +64,9 @@ private:
     ObjectServer& objects_;
 };
 
-ServicesFile bundle_services(Bundle const& bundle)
+ServicesFile bundle_services(Bundle const& bundle, std::string_view path)
 {
-    auto const file = bundle.file(services_path);
+    auto const file = bundle.file(path);
     if (!file)
         return { .services = {}, .problems = { { 0, 0, std::string(name_of(file.error())) } } };
     return parse_services({ reinterpret_cast<char const*>(file->data()), file->size() });
@@ -102,8 +102,9 @@ Result<void> server_main(Env& env)
             worker.run_results();
     });
     TRY(worker.start());
-    auto file = bundle_services(bundle);
-    supervisor->report_problems(services_path, file);
+    auto const path = env.variable("GEMEL_SERVICES").value_or(services_path);
+    auto file = bundle_services(bundle, path);
+    supervisor->report_problems(path, file);
     supervisor->boot(std::move(file.services));
     InitService service(table, objects);
     return serve_with(port, service);

@@ -7,7 +7,13 @@
 
 namespace gemel::protocol {
 
-enum class DeviceKind : u8 { virtio_mmio = 1, virtio_pci = 2, uart_16550 = 3, pl011 = 4 };
+enum class DeviceKind : u8 {
+    virtio_mmio = 1,
+    virtio_pci = 2,
+    uart_16550 = 3,
+    pl011 = 4,
+    host_mount = 5, // servers/hostmount/ring.hpp
+};
 
 // What a window is for. Devices with one register file have only `registers`.
 enum class WindowRole : u8 {
@@ -59,13 +65,23 @@ struct Device {
         };
     };
 
+    // Memory that belongs to the device and is shared with its driver, in pieces of
+    // region_bytes_max: piece `index`, read and write. not_found past the last.
+    struct Shared {
+        u32 index = 0;
+        struct Reply {
+            Handle region;
+        };
+    };
+
     // Numbers are the wire's: add, never change or reuse.
     using Messages
         = MessageList<Message<1, "window", Window, Fields<"role">,
                           Fields<"kind", "base", "bytes", "notify_multiplier", "window">>,
             Message<2, "interrupt", Interrupt, Fields<"bits", "port">,
                 Fields<"line", "vector", "interrupt">>,
-            Message<3, "memory", Memory, Fields<>, Fields<"phys">>>;
+            Message<3, "memory", Memory, Fields<>, Fields<"phys">>,
+            Message<4, "shared", Shared, Fields<"index">, Fields<"region">>>;
 };
 
 struct Devices {

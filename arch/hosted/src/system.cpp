@@ -412,7 +412,7 @@ bool in_task()
 int System::run()
 {
     auto const bundle_bytes = align_up<u64>(options_.bundle.size(), page_bytes);
-    auto const memory_end = machine_.memory_bytes() - bundle_bytes;
+    auto const memory_end = device_memory() - bundle_bytes;
     if (!options_.bundle.empty())
         std::memcpy(
             machine_.at_physical(memory_end), options_.bundle.data(), options_.bundle.size());

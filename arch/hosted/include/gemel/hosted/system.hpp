@@ -12,6 +12,7 @@ namespace gemel::hosted {
 
 struct Options {
     u64 memory_bytes = 256u << 20;
+    u64 device_memory_bytes = 0; // pages at the memory's end that are a device's, not the kernel's
     std::span<u8 const> bundle; // the boot bundle; copied into the machine's memory
     u64 init_entry = 0; // address of init's `void(u64 startup)`
     std::string command_line; // key=value words: init's variables
@@ -24,6 +25,8 @@ public:
 
     arch::Machine& machine() { return machine_; }
     Kernel& kernel() { return kernel_; }
+    // Physical address of the device memory.
+    u64 device_memory() const { return machine_.memory_bytes() - options_.device_memory_bytes; }
 
     // Boots and runs to power_off; its status. 125: the kernel did not start.
     int run();

@@ -1,0 +1,309 @@
+// `gemel mount`: the system's block driver and file system in this process, serving a mount of the
+// host through FUSE. By default the process goes to the background once the mount is up.
+#include "frontends/cli/image_lock.hpp"
+#include "frontends/cli/mount_options.hpp"
+#include "frontends/cli/options.hpp"
+#include "frontends/cli/paths.hpp"
+#include "frontends/cli/process.hpp"
+#include "frontends/fuse/gate_device.hpp"
+#include "sim/devices/map.hpp"
+#include "sim/devices/virtio_block.hpp"
+
+#include <gemel/arch/program.hpp>
+#include <gemel/hosted/system.hpp>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <memory>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <system_error>
+#include <unistd.h>
+
+namespace gemel::cli {
+
+namespace {
+
+constexpr u64 system_memory_bytes = 256u << 20;
+constexpr char up_byte = 'U';
+
+int fail(std::string const& what)
+{
+    std::fprintf(stderr, "gemel: %s\n", what.c_str());
+    return exit_failed;
+}
+
+// What a person may have got wrong about the place. The rest is libfuse's to say.
+std::optional<std::string> refuse_place(std::string const& directory, MountWords const& words)
+{
+    struct stat status { };
+    if (::stat(directory.c_str(), &status) != 0) {
+        if (errno == ENOTCONN)
+            return directory + " is a mount whose process ended. First: gemel umount " + directory;
+        return directory + " cannot be used: " + std::strerror(errno)
+            + (errno == ENOENT ? ". Make it first: mkdir " + directory : std::string("."));
+    }
+    if (!S_ISDIR(status.st_mode))
+        return directory + " is not a directory.";
+    if (!words.nonempty && !directory_is_empty(directory))
+        return directory + " is not empty. Mount on an empty directory, or say -o nonempty.";
+    if (::access("/dev/fuse", F_OK) != 0)
+        return "/dev/fuse is not here. Load it (modprobe fuse), or give the container that device.";
+    if (::geteuid() != 0 && find_program("fusermount3").empty())
+        return "fusermount3 is missing: an ordinary user mounts through it (package fuse3).";
+    return std::nullopt;
+}
+
+// The first thing that went wrong, for a person: "0.012 ERROR ext4: text" is "gemel: text". What
+// came after is its consequence.
+std::string reason_in(std::string const& console)
+{
+    constexpr std::string_view mark = " ERROR ";
+    auto const error = console.find(mark);
+    if (error == std::string::npos)
+        return console;
+    auto const end = std::min(console.find('\n', error), console.size());
+    auto const line = console.substr(error + mark.size(), end - error - mark.size());
+    return "gemel: " + line + "\n";
+}
+
+// One mount from boot to power off.
+class MountedSystem {
+public:
+    MountedSystem(MountOptions const& options, MountWords const& words, int image, int up)
+        : options_(options)
+        , words_(words)
+        , image_(image)
+        , up_(up)
+    {
+    }
+
+    int run();
+
+private:
+    hosted::Options machine_options();
+    bool open_session(fuse::GateDevice& gate);
+    void serving();
+    void take_signals();
+    void signalled();
+    void start_unmount(WhenBusy busy);
+    void unmount_ended(int status);
+
+    MountOptions const& options_;
+    MountWords const& words_;
+    int image_;
+    int up_; // told when the mount is up; -1: nobody waits
+    std::string directory_;
+    std::vector<u8> bundle_;
+    hosted::System* system_ = nullptr;
+    fuse::GateDevice* gate_ = nullptr;
+    int signals_ = -1;
+    pid_t unmounting_ = -1;
+    WhenBusy unmount_kind_ = WhenBusy::refuse;
+    std::string console_;
+};
+
+hosted::Options MountedSystem::machine_options()
+{
+    bundle_ = boot_bundle();
+    hosted::Options machine;
+    machine.device_memory_bytes = fuse::GateDevice::memory_bytes;
+    machine.memory_bytes = system_memory_bytes + machine.device_memory_bytes;
+    machine.bundle = bundle_;
+    machine.init_entry = arch::linked_program("init");
+    machine.command_line = options_.volume == Volume::tmpfs
+        ? "GEMEL_SERVICES=/gemel/etc/mount-tmpfs.toml"
+        : "GEMEL_SERVICES=/gemel/etc/mount.toml";
+    if (options_.verbosity == Verbosity::verbose)
+        machine.command_line += " GEMEL_VERBOSE=1";
+    return machine;
+}
+
+bool MountedSystem::open_session(fuse::GateDevice& gate)
+{
+    auto const all = fuse_words(words_, options_.image);
+    std::vector<char*> arguments { const_cast<char*>("gemel") };
+    for (auto const& word : all)
+        arguments.push_back(const_cast<char*>(word.c_str()));
+    fuse_args given = FUSE_ARGS_INIT(static_cast<int>(arguments.size()), arguments.data());
+    auto const opened = gate.open_session(given);
+    fuse_opt_free_args(&given);
+    return opened;
+}
+
+int MountedSystem::run()
+{
+    auto* const real = ::realpath(options_.directory.c_str(), nullptr);
+    directory_ = real != nullptr ? real : options_.directory;
+    std::free(real);
+    hosted::System system { machine_options() };
+    system_ = &system;
+    system.machine().on_console([this](std::string_view text) {
+        if (options_.verbosity == Verbosity::verbose)
+            std::fwrite(text.data(), 1, text.size(), stderr);
+        console_ += text;
+    });
+    fuse::GateDevice gate { system, { .serving = [this] { serving(); }, .unmounted = {} } };
+    gate_ = &gate;
+    std::optional<sim::VirtioBlock> disk;
+    if (options_.volume == Volume::ext4) {
+        disk.emplace(system.machine(), sim::virtio_line, image_,
+            static_cast<u64>(::lseek(image_, 0, SEEK_END)),
+            words_.access == Access::read_write ? sim::ImageAccess::read_write
+                                                : sim::ImageAccess::read_only);
+        system.machine().attach(sim::virtio_port, sim::virtio_ports, *disk);
+    }
+    system.machine().attach(hostmount::device_port, hostmount::device_ports, gate);
+    if (!open_session(gate))
+        return exit_usage;
+    auto const status = system.run();
+    if (!gate.mounted()) {
+        std::fputs(reason_in(console_).c_str(), stderr);
+        return exit_failed;
+    }
+    return status == 0 ? exit_ok : exit_failed;
+}
+
+void MountedSystem::serving()
+{
+    if (!gate_->mount(directory_))
+        return system_->machine().power_off(exit_failed);
+    take_signals();
+    if (up_ < 0)
+        return;
+    if (::write(up_, &up_byte, 1) != 1)
+        return; // whoever started us is gone: nobody is told
+    ::close(up_);
+    auto const nowhere = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (auto const stream : { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO })
+        ::dup2(nowhere, stream);
+    ::close(nowhere);
+}
+
+// --- leaving ---
+
+void MountedSystem::take_signals()
+{
+    sigset_t all;
+    sigemptyset(&all);
+    for (auto const signal : { SIGINT, SIGTERM, SIGHUP, SIGCHLD })
+        sigaddset(&all, signal);
+    ::sigprocmask(SIG_BLOCK, &all, nullptr);
+    signals_ = ::signalfd(-1, &all, SFD_NONBLOCK | SFD_CLOEXEC);
+    system_->machine().watch(signals_, [this] { signalled(); });
+}
+
+// The unmount itself runs beside us: it waits until we have written what the host still keeps.
+void MountedSystem::signalled()
+{
+    signalfd_siginfo signal {};
+    while (::read(signals_, &signal, sizeof signal) == sizeof signal) {
+        if (signal.ssi_signo == SIGCHLD) {
+            int status = 0;
+            if (unmounting_ > 0 && ::waitpid(unmounting_, &status, WNOHANG) == unmounting_)
+                unmount_ended(WIFEXITED(status) ? WEXITSTATUS(status) : exit_failed);
+        } else if (unmounting_ < 0) {
+            start_unmount(WhenBusy::refuse);
+        }
+    }
+}
+
+void MountedSystem::start_unmount(WhenBusy busy)
+{
+    unmount_kind_ = busy;
+    std::vector<std::string> words { "fusermount3", "-u", "-q", directory_ };
+    if (busy == WhenBusy::detach)
+        words.insert(words.begin() + 1, "-z");
+    unmounting_ = start_program(words, STDOUT_FILENO);
+    if (unmounting_ < 0)
+        std::fprintf(stderr, "gemel: fusermount3 cannot be started (package fuse3).\n");
+}
+
+// In use: nobody sees it any more, and it ends with its last user.
+void MountedSystem::unmount_ended(int status)
+{
+    unmounting_ = -1;
+    if (status == 0 || unmount_kind_ == WhenBusy::detach)
+        return;
+    std::fprintf(
+        stderr, "gemel: %s is in use; it ends when nobody uses it any more.\n", directory_.c_str());
+    start_unmount(WhenBusy::detach);
+}
+
+// --- going to the background ---
+
+// In the parent: waits for the mount or for the child's end. Its exit status.
+int wait_until_up(pid_t child, int up)
+{
+    char byte = 0;
+    ssize_t got = 0;
+    do {
+        got = ::read(up, &byte, 1);
+    } while (got < 0 && errno == EINTR);
+    if (got == 1 && byte == up_byte)
+        return exit_ok;
+    auto const status = wait_for(child);
+    return status == exit_usage ? exit_usage : exit_failed;
+}
+
+int run_mounted(MountOptions const& options, MountWords const& words, int image, int up)
+{
+    if (options.volume == Volume::ext4) {
+        if (auto const refusal = lock_image(image, options.image, words.access))
+            return fail(*refusal);
+    }
+    try {
+        return MountedSystem(options, words, image, up).run();
+    } catch (std::system_error const& error) {
+        return fail(std::string("the machine cannot start: ") + error.what());
+    }
+}
+
+int run_in_background(MountOptions const& options, MountWords const& words, int image)
+{
+    int ends[2] = { -1, -1 };
+    if (::pipe2(ends, O_CLOEXEC) != 0)
+        return fail(std::string("no pipe: ") + std::strerror(errno));
+    auto const child = ::fork();
+    if (child < 0)
+        return fail(std::string("no new process: ") + std::strerror(errno));
+    if (child == 0) {
+        ::close(ends[0]);
+        ::setsid();
+        ::_exit(run_mounted(options, words, image, ends[1]));
+    }
+    ::close(ends[1]);
+    return wait_until_up(child, ends[0]);
+}
+
+} // namespace
+
+int mount_image(MountOptions const& options)
+{
+    auto const words = read_mount_words(options.words);
+    if (!words.refusal.empty()) {
+        fail(words.refusal);
+        return exit_usage;
+    }
+    int image = -1;
+    if (options.volume == Volume::ext4) {
+        if (auto const refusal = refuse_image(options.image, words.access))
+            return fail(*refusal);
+        image = ::open(options.image.c_str(),
+            (words.access == Access::read_write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+        if (image < 0)
+            return fail(options.image + " cannot be opened: " + std::strerror(errno));
+    }
+    if (auto const refusal = refuse_place(options.directory, words))
+        return fail(*refusal);
+    if (options.ground == Ground::fore)
+        return run_mounted(options, words, image, -1);
+    return run_in_background(options, words, image);
+}
+
+} // namespace gemel::cli

@@ -1,0 +1,69 @@
+#include "frontends/cli/mount_options.hpp"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <string_view>
+
+namespace gemel::cli {
+
+namespace {
+
+// What the host's mount takes from anybody (mount(8), fusermount3(1)).
+constexpr std::array<std::string_view, 16> passed_on { "allow_other", "allow_root", "auto_unmount",
+    "suid", "nosuid", "dev", "nodev", "exec", "noexec", "atime", "noatime", "sync", "async",
+    "dirsync", "nodiratime", "relatime" };
+
+// Blanks and commas in a name must not end the option.
+std::string escaped(std::string const& text)
+{
+    std::string out;
+    for (auto const each : text) {
+        if (each == ',' || each == '\\')
+            out += '\\';
+        out += each;
+    }
+    return out;
+}
+
+} // namespace
+
+MountWords read_mount_words(std::vector<std::string> const& words)
+{
+    MountWords read;
+    for (auto const& word : words) {
+        if (word == "ro")
+            read.access = Access::read_only;
+        else if (word == "rw")
+            read.access = Access::read_write;
+        else if (word == "nonempty")
+            read.nonempty = true;
+        else if (std::find(passed_on.begin(), passed_on.end(), word) != passed_on.end())
+            read.passed.push_back(word);
+        else if (word != "defaults" && !word.empty())
+            read.refusal = "-o " + word
+                + " is not known here. Known: ro, rw, nonempty, allow_other, and what mount(8) "
+                  "calls suid, dev, exec, atime, sync with their opposites.";
+    }
+    return read;
+}
+
+std::vector<std::string> fuse_words(MountWords const& words, std::string const& image)
+{
+    std::error_code ignored;
+    auto const whole = std::filesystem::absolute(image, ignored).string();
+    std::vector<std::string> all { "-odefault_permissions", "-osubtype=gemel",
+        "-ofsname=" + escaped(whole), words.access == Access::read_write ? "-orw" : "-oro" };
+    for (auto const& word : words.passed)
+        all.push_back("-o" + word);
+    return all;
+}
+
+bool directory_is_empty(std::string const& directory)
+{
+    std::error_code error;
+    auto const first = std::filesystem::directory_iterator(directory, error);
+    return error || first == std::filesystem::directory_iterator();
+}
+
+} // namespace gemel::cli

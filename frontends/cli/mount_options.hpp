@@ -1,0 +1,25 @@
+// The words of `gemel mount -o`: ours, and those that go on to the host's mount.
+#pragma once
+
+#include "frontends/cli/image_check.hpp"
+
+#include <string>
+#include <vector>
+
+namespace gemel::cli {
+
+struct MountWords {
+    Access access = Access::read_only;
+    bool nonempty = false;
+    std::vector<std::string> passed; // to the host, as they are
+    std::string refusal; // empty, or what is wrong with the words
+};
+
+MountWords read_mount_words(std::vector<std::string> const& words);
+
+// libfuse's command line, for a mount whose source shows as `image`.
+std::vector<std::string> fuse_words(MountWords const& words, std::string const& image);
+
+bool directory_is_empty(std::string const& directory);
+
+} // namespace gemel::cli

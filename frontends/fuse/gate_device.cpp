@@ -1,0 +1,222 @@
+#include "frontends/fuse/gate_device.hpp"
+
+#include "core/base/assert.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <utility>
+
+namespace gemel::fuse {
+
+using hostmount::DriverState;
+using hostmount::Operation;
+using hostmount::Register;
+using hostmount::Request;
+
+namespace {
+
+// What stands before the bytes of a write (Linux include/uapi/linux/fuse.h, fuse_in_header and
+// fuse_write_in). Requests are read in so that those bytes land at the slot's data.
+constexpr u32 write_header_bytes = 80;
+
+} // namespace
+
+GateDevice::GateDevice(hosted::System& system, Events events, Sharing sharing)
+    : machine_(system.machine())
+    , events_(std::move(events))
+    , sharing_(sharing)
+    , memory_(static_cast<u8*>(machine_.at_physical(system.device_memory())))
+    , first_page_(system.device_memory() / page_bytes)
+{
+    for (u32 index = hostmount::slots_max; index-- > 0;)
+        free_.push_back(index);
+}
+
+GateDevice::~GateDevice()
+{
+    if (watching_ && mounted_)
+        machine_.unwatch(fuse_session_fd(session_));
+    if (mounted_)
+        fuse_session_unmount(session_);
+    if (session_)
+        fuse_session_destroy(session_);
+}
+
+bool GateDevice::open_session(fuse_args& arguments)
+{
+    session_ = fuse_session_new(&arguments, &operations(), sizeof(fuse_lowlevel_ops), this);
+    return session_ != nullptr;
+}
+
+bool GateDevice::mount(std::string const& directory)
+{
+    if (fuse_session_mount(session_, directory.c_str()) != 0)
+        return false;
+    mounted_ = true;
+    auto const descriptor = fuse_session_fd(session_);
+    ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) | O_NONBLOCK);
+    machine_.watch(descriptor, [this] { receive(); });
+    watching_ = true;
+    return true;
+}
+
+// As many requests as there are, while there is room.
+void GateDevice::receive()
+{
+    while (!free_.empty()) {
+        current_ = free_.back();
+        begun_ = false;
+        fuse_buf buffer {};
+        buffer.mem = slot(current_) + hostmount::data_offset - write_header_bytes;
+        auto const got = fuse_session_receive_buf(session_, &buffer);
+        if (got == -EAGAIN || got == -EINTR)
+            return;
+        if (got <= 0)
+            return end_mount();
+        fuse_session_process_buf(session_, &buffer);
+        if (begun_)
+            submit(current_);
+        if (fuse_session_exited(session_))
+            return end_mount();
+    }
+    full_ = true;
+    machine_.unwatch(fuse_session_fd(session_));
+}
+
+void GateDevice::submit(u32 index)
+{
+    ASSERT(free_.back() == index);
+    free_.pop_back();
+    waiting_.push_back(index);
+    machine_.raise(hostmount::device_line);
+}
+
+// The last request: everything is to be durable.
+void GateDevice::end_mount()
+{
+    if (!watching_)
+        return;
+    watching_ = false;
+    if (!full_)
+        machine_.unwatch(fuse_session_fd(session_));
+    full_ = false;
+    if (events_.unmounted)
+        events_.unmounted();
+    ASSERT(!free_.empty());
+    current_ = free_.back();
+    begin(nullptr, Operation::stop);
+    submit(current_);
+}
+
+hostmount::Request& GateDevice::begin(fuse_req_t request, Operation operation)
+{
+    begun_ = true;
+    auto& place = *reinterpret_cast<Request*>(slot(current_) + hostmount::request_offset);
+    place = Request {};
+    place.operation = operation;
+    asked_[current_] = { .request = request, .operation = operation };
+    if (request) {
+        auto const* const context = fuse_req_ctx(request);
+        place.uid = context->uid;
+        place.gid = context->gid;
+        fuse_req_interrupt_func(request, interrupted, &place);
+    }
+    return place;
+}
+
+void GateDevice::put_name(std::string_view name)
+{
+    auto* const at = slot(current_);
+    auto const bytes = std::min<usize>(name.size(), hostmount::name_bytes_max);
+    std::memcpy(at + hostmount::name_offset, name.data(), bytes);
+    reinterpret_cast<Request*>(at)->name_bytes = static_cast<u32>(bytes);
+}
+
+void GateDevice::put_second_name(std::string_view name)
+{
+    auto* const at = slot(current_);
+    auto const bytes = std::min<usize>(name.size(), hostmount::name_bytes_max);
+    std::memcpy(at + hostmount::second_name_offset, name.data(), bytes);
+    reinterpret_cast<Request*>(at)->second_name_bytes = static_cast<u32>(bytes);
+}
+
+std::span<std::byte> GateDevice::data()
+{
+    auto* const at = slot(current_) + hostmount::data_offset;
+    return { reinterpret_cast<std::byte*>(at), hostmount::data_bytes_max };
+}
+
+double GateDevice::timeout_seconds() const
+{
+    constexpr double for_good = 1e6; // seconds; what changes, the host itself changes
+    return sharing_ == Sharing::alone ? for_good : 1.0;
+}
+
+// libfuse's lock is held: only the request is told.
+void GateDevice::interrupted(fuse_req_t, void* request)
+{
+    static_cast<Request*>(request)->interrupted = 1;
+}
+
+u32 GateDevice::take()
+{
+    if (waiting_.empty())
+        return hostmount::slot_none;
+    auto const index = waiting_.front();
+    waiting_.pop_front();
+    auto const& request = *reinterpret_cast<Request const*>(slot(index));
+    asked_[index].bytes = request.bytes;
+    asked_[index].node = request.node;
+    asked_[index].offset = request.offset;
+    return index | (waiting_.empty() ? 0 : hostmount::slot_more);
+}
+
+void GateDevice::answer(u32 index)
+{
+    if (index >= hostmount::slots_max)
+        return;
+    auto const asked = std::exchange(asked_[index], {});
+    if (asked.request) {
+        fuse_req_interrupt_func(asked.request, nullptr, nullptr);
+        answer_host(*this, asked, { slot(index), hostmount::slot_bytes });
+    }
+    free_.push_back(index);
+    if (full_) {
+        full_ = false;
+        machine_.watch(fuse_session_fd(session_), [this] { receive(); });
+    }
+}
+
+u32 GateDevice::read(u32 offset, u32)
+{
+    switch (static_cast<Register>(offset)) {
+    case Register::magic:
+        return hostmount::device_magic;
+    case Register::version:
+        return hostmount::device_version;
+    case Register::slots:
+        return hostmount::slots_max;
+    case Register::first_page:
+        return static_cast<u32>(first_page_);
+    case Register::pages:
+        return static_cast<u32>(memory_bytes / page_bytes);
+    case Register::take:
+        return take();
+    case Register::answer:
+    case Register::state:
+        break;
+    }
+    return 0;
+}
+
+void GateDevice::write(u32 offset, u32, u32 value)
+{
+    if (offset == static_cast<u32>(Register::answer))
+        answer(value);
+    else if (offset == static_cast<u32>(Register::state)
+        && value == static_cast<u32>(DriverState::serving) && events_.serving)
+        events_.serving();
+}
+
+} // namespace gemel::fuse

@@ -1,0 +1,335 @@
+// Requests about names. The host's kernel has walked the path: no link is ever followed here.
+#include "servers/hostmount/gate.hpp"
+
+#include "servers/rt/system.hpp"
+
+namespace gemel::hostmount {
+
+namespace {
+
+// A link where the host knows a directory: somebody else changed the names.
+template <typename Reply>
+Result<Reply> without_link(Result<Reply> reply)
+{
+    if (reply && reply->link_bytes != 0)
+        return Error::not_found;
+    return reply;
+}
+
+template <typename T>
+T struct_at(std::span<std::byte const> bytes)
+{
+    T value;
+    std::memcpy(&value, bytes.data(), sizeof(value));
+    return value;
+}
+
+Span answer_span(Slot const& slot)
+{
+    return slot.span(answer_offset, answer_bytes);
+}
+
+} // namespace
+
+Result<Own<Gate>> Gate::create(Channel const& channel, Client<protocol::Directory> const& root)
+{
+    std::optional<Client<protocol::Directory>> directory;
+    for (auto const& slot : channel.slots()) {
+        auto region = TRY(slot.region().handle_for_peer());
+        if (directory)
+            TRY(directory->call(protocol::Directory::Extend { std::move(region) }));
+        else
+            directory = Client<protocol::Directory>(
+                TRY(root.call(protocol::Directory::Attach { std::move(region) })).directory);
+    }
+    return std::make_unique<Gate>(channel, std::move(*directory));
+}
+
+void Gate::serve(u32 slot)
+{
+    auto const& place = channel_.slots()[slot];
+    auto const request = place.request();
+    Reply reply;
+    auto const outcome = place.interrupted() ? Result<void>(Error::interrupted)
+                                             : carry_out({ place, request, reply });
+    if (!outcome) {
+        reply.error = static_cast<u32>(outcome.error());
+        if (outcome.error() == Error::dead || outcome.error() == Error::revoked)
+            outlook_.store(Outlook::lost);
+    }
+    place.put(reply);
+}
+
+Result<void> Gate::carry_out(Work const& work)
+{
+    switch (work.request.operation) {
+    case Operation::lookup:
+        return look_up(work);
+    case Operation::forget:
+        return forget(work);
+    case Operation::get_attributes:
+        return get_attributes(work);
+    case Operation::set_attributes:
+        return set_attributes(work);
+    case Operation::read_link:
+        return read_link(work);
+    case Operation::make_node:
+    case Operation::make_directory:
+        return make(work);
+    case Operation::make_link_text:
+        return make_link_text(work);
+    case Operation::remove_file:
+        return remove(work, RemoveKind::file);
+    case Operation::remove_directory:
+        return remove(work, RemoveKind::directory);
+    case Operation::rename:
+        return rename(work);
+    case Operation::open:
+        return open(work);
+    case Operation::create:
+        return create_file(work);
+    case Operation::read:
+        return read(work);
+    case Operation::write:
+        return write(work);
+    case Operation::release:
+        return release(work);
+    case Operation::sync:
+        return sync(work);
+    case Operation::sync_directory:
+        return sync_directory(work);
+    case Operation::list:
+    case Operation::list_with_status:
+        return list(work);
+    case Operation::volume_status:
+        return volume_status(work);
+    case Operation::stop:
+        return stop();
+    case Operation::link:
+    case Operation::get_extended:
+    case Operation::set_extended:
+    case Operation::list_extended:
+    case Operation::remove_extended:
+    case Operation::allocate:
+    case Operation::seek:
+        return Error::unsupported;
+    }
+    return Error::invalid_request;
+}
+
+Result<std::string> Gate::name_of(Work const& work) const
+{
+    return work.slot.text(name_offset, work.request.name_bytes);
+}
+
+namespace {
+
+Span put_path(Slot const& slot, u32 offset, std::string_view path)
+{
+    auto const room = slot.bytes(offset, static_cast<u32>(path.size()));
+    std::memcpy(room.data(), path.data(), path.size());
+    return slot.span(offset, static_cast<u32>(path.size()));
+}
+
+} // namespace
+
+Result<Span> Gate::path_of(Work const& work, u64 node)
+{
+    return put_path(work.slot, path_offset, TRY(nodes_.lock()->path(node)));
+}
+
+Result<Span> Gate::path_of_name(Work const& work)
+{
+    auto const name = TRY(name_of(work));
+    return put_path(work.slot, path_offset, TRY(nodes_.lock()->path(work.request.node, name)));
+}
+
+Result<FileStatus> Gate::status_at(Work const& work, Span path)
+{
+    TRY(without_link(
+        directory_.call(Directory::Stat { path, LastLink::keep, answer_span(work.slot) })));
+    return struct_at<FileStatus>(work.slot.bytes(answer_offset, sizeof(FileStatus)));
+}
+
+Result<void> Gate::introduce(Work const& work, std::string_view name, Span path)
+{
+    work.reply.status = TRY(status_at(work, path));
+    work.reply.node = TRY(nodes_.lock()->learn(work.request.node, name, work.reply.status));
+    return {};
+}
+
+Result<void> Gate::look_up(Work const& work)
+{
+    NamesLock::Shared const still(names_);
+    auto const name = TRY(name_of(work));
+    return introduce(work, name, TRY(path_of_name(work)));
+}
+
+Result<void> Gate::forget(Work const& work)
+{
+    constexpr auto records_max = data_bytes_max / sizeof(Forgotten);
+    auto const count = work.request.bytes / sizeof(Forgotten);
+    if (count > records_max)
+        return Error::invalid_request;
+    auto const nodes = nodes_.lock();
+    for (u32 each = 0; each < count; ++each) {
+        auto const at = static_cast<u32>(data_offset + each * sizeof(Forgotten));
+        auto const record = struct_at<Forgotten>(work.slot.bytes(at, sizeof(Forgotten)));
+        nodes->forget(record.node, record.lookups);
+    }
+    return {};
+}
+
+Result<void> Gate::read_link(Work const& work)
+{
+    NamesLock::Shared const still(names_);
+    auto const path = TRY(path_of(work, work.request.node));
+    auto const text = work.slot.span(data_offset, name_bytes_max);
+    work.reply.bytes = TRY(without_link(directory_.call(Directory::Readlink { path, text }))).bytes;
+    return {};
+}
+
+Result<void> Gate::make(Work const& work)
+{
+    NamesLock::Shared const still(names_);
+    auto const name = TRY(name_of(work));
+    auto const path = TRY(path_of_name(work));
+    auto const& request = work.request;
+    if (request.operation == Operation::make_directory) {
+        TRY(without_link(
+            directory_.call(Directory::Mkdir { path, request.mode, answer_span(work.slot) })));
+    } else if (request.kind == FileKind::regular) {
+        auto const flags = OpenFlag::write | OpenFlag::create | OpenFlag::exclusive;
+        TRY(without_link(directory_.call(
+            Directory::Open { path, flags, request.mode, answer_span(work.slot), Handle() })));
+    } else {
+        return Error::unsupported;
+    }
+    return introduce(work, name, path);
+}
+
+Result<void> Gate::make_link_text(Work const& work)
+{
+    NamesLock::Shared const still(names_);
+    auto const name = TRY(name_of(work));
+    auto const path = TRY(path_of_name(work));
+    if (work.request.second_name_bytes > name_bytes_max)
+        return Error::name_too_long;
+    auto const text = work.slot.span(second_name_offset, work.request.second_name_bytes);
+    TRY(without_link(directory_.call(Directory::Symlink { path, text, answer_span(work.slot) })));
+    return introduce(work, name, path);
+}
+
+Result<void> Gate::remove(Work const& work, RemoveKind kind)
+{
+    NamesLock::Alone const moving(names_);
+    auto const name = TRY(name_of(work));
+    auto const path = TRY(path_of_name(work));
+    TRY(without_link(directory_.call(Directory::Unlink { path, kind, answer_span(work.slot) })));
+    nodes_.lock()->removed(work.request.node, name);
+    return {};
+}
+
+Result<void> Gate::rename(Work const& work)
+{
+    NamesLock::Alone const moving(names_);
+    auto const& request = work.request;
+    if (request.flags != 0)
+        return Error::invalid;
+    auto const name = TRY(name_of(work));
+    auto const new_name = TRY(work.slot.text(second_name_offset, request.second_name_bytes));
+    auto const from = TRY(path_of_name(work));
+    auto const to = put_path(
+        work.slot, second_path_offset, TRY(nodes_.lock()->path(request.other_node, new_name)));
+    TRY(without_link(directory_.call(Directory::Rename { from, to, answer_span(work.slot) })));
+    nodes_.lock()->renamed(request.node, name, request.other_node, new_name);
+    return {};
+}
+
+// --- listings ---
+
+namespace {
+
+// What the host asked for, filled entry by entry.
+class Listing {
+public:
+    Listing(Slot const& slot, Request const& request)
+        : into_(slot.bytes(data_offset, data_bytes_max))
+        , host_left_(std::min<u64>(request.bytes, data_bytes_max / 2))
+        , entry_extra_(request.operation == Operation::list_with_status ? host_status_bytes : 0)
+    {
+    }
+
+    bool fits(std::string_view name) const
+    {
+        return host_entry_bytes(name.size()) + entry_extra_ <= host_left_
+            && listed_bytes(name.size()) <= into_.size() - used_;
+    }
+    void add(ListedName entry, std::string_view name)
+    {
+        entry.name_bytes = static_cast<u32>(name.size());
+        std::memcpy(into_.data() + used_, &entry, sizeof(entry));
+        std::memcpy(into_.data() + used_ + sizeof(entry), name.data(), name.size());
+        used_ += listed_bytes(name.size());
+        host_left_ -= host_entry_bytes(name.size()) + entry_extra_;
+    }
+    u32 bytes() const { return static_cast<u32>(used_); }
+
+private:
+    std::span<std::byte> into_;
+    usize used_ = 0;
+    usize host_left_;
+    usize entry_extra_;
+};
+
+} // namespace
+
+// One answer holds what one request to the file system gave, or the part of it that fits.
+Result<void> Gate::list(Work const& work)
+{
+    NamesLock::Shared const still(names_);
+    auto const directory = TRY(nodes_.lock()->path(work.request.node));
+    auto const path = put_path(work.slot, second_path_offset, directory);
+    auto const room = work.slot.span(listing_offset, listing_bytes);
+    auto const reply = TRY(
+        without_link(directory_.call(Directory::Readdir { path, work.request.offset, room })));
+    Listing listing(work.slot, work.request);
+    EntryReader entries(work.slot.bytes(listing_offset, std::min(reply.bytes, listing_bytes)));
+    DirectoryEntry entry;
+    std::string_view name;
+    while (entries.next(entry, name) && listing.fits(name)) {
+        ListedName listed { .cookie = entry.cookie,
+            .status = { .inode = entry.inode, .kind = entry.kind } };
+        if (work.request.operation == Operation::list_with_status) {
+            auto const full
+                = directory.empty() ? std::string(name) : directory + '/' + std::string(name);
+            if (full.size() > NodeTable::path_bytes_max)
+                return Error::name_too_long;
+            auto const status = status_at(work, put_path(work.slot, path_offset, full));
+            if (status) {
+                listed.status = *status;
+                listed.node = TRY(nodes_.lock()->learn(work.request.node, name, *status));
+            }
+        }
+        listing.add(listed, name);
+    }
+    work.reply.bytes = listing.bytes();
+    return {};
+}
+
+Result<void> Gate::volume_status(Work const& work)
+{
+    TRY(directory_.call(Directory::Statfs { answer_span(work.slot) }));
+    work.reply.volume
+        = struct_at<VolumeStatus>(work.slot.bytes(answer_offset, sizeof(VolumeStatus)));
+    return {};
+}
+
+Result<void> Gate::stop()
+{
+    files_.lock()->held.clear();
+    outlook_.store(Outlook::stopped);
+    return {};
+}
+
+} // namespace gemel::hostmount

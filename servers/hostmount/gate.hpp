@@ -1,0 +1,102 @@
+// The gate between a mount of the host and a file system: takes each request as a client of the
+// file system's Directory and File capabilities. Every method may run on several threads at once.
+#pragma once
+
+#include "servers/hostmount/channel.hpp"
+#include "servers/hostmount/names_lock.hpp"
+#include "servers/hostmount/node_table.hpp"
+#include "servers/protocols/directory.hpp"
+#include "servers/protocols/file.hpp"
+#include "servers/rt/log.hpp"
+#include "servers/rt/ref.hpp"
+
+#include <atomic>
+
+namespace gemel::hostmount {
+
+class Gate {
+public:
+    static constexpr usize files_max = 16'384;
+
+    enum class Outlook : u8 {
+        serving,
+        stopped, // the host has nothing mounted any more
+        lost, // the file system's server is gone
+    };
+
+    // A session with the file system at `root`, whose memory is the channel's slots.
+    static Result<Own<Gate>> create(
+        Channel const& channel, Client<protocol::Directory> const& root);
+
+    // For create.
+    Gate(Channel const& channel, Client<protocol::Directory> directory)
+        : channel_(channel)
+        , directory_(std::move(directory))
+    {
+    }
+
+    // Carries the slot's request out and fills its reply.
+    void serve(u32 slot);
+    Outlook outlook() const { return outlook_.load(); }
+
+private:
+    using Directory = protocol::Directory;
+    using File = protocol::File;
+    struct HeldFile {
+        Client<File> client;
+        u64 node = 0;
+    };
+    struct Files {
+        std::map<u64, Ref<HeldFile>> held;
+        u64 next = 1;
+    };
+    // One request on its way.
+    struct Work {
+        Slot const& slot;
+        Request const& request;
+        Reply& reply;
+    };
+
+    Result<void> carry_out(Work const& work);
+    Result<void> look_up(Work const& work);
+    Result<void> forget(Work const& work);
+    Result<void> get_attributes(Work const& work);
+    Result<void> set_attributes(Work const& work);
+    Result<void> read_link(Work const& work);
+    Result<void> make(Work const& work);
+    Result<void> make_link_text(Work const& work);
+    Result<void> remove(Work const& work, RemoveKind kind);
+    Result<void> rename(Work const& work);
+    Result<void> open(Work const& work);
+    Result<void> create_file(Work const& work);
+    Result<void> read(Work const& work);
+    Result<void> write(Work const& work);
+    Result<void> release(Work const& work);
+    Result<void> sync(Work const& work);
+    Result<void> sync_directory(Work const& work);
+    Result<void> list(Work const& work);
+    Result<void> volume_status(Work const& work);
+    Result<void> stop();
+
+    // Paths in the slot, where the file system reads them.
+    Result<Span> path_of(Work const& work, u64 node);
+    Result<Span> path_of_name(Work const& work);
+    Result<std::string> name_of(Work const& work) const;
+    Result<FileStatus> status_at(Work const& work, Span path);
+    Result<FileStatus> status_of(Work const& work, File::Stat::Reply const&) const;
+    Result<Ref<HeldFile>> held(u64 file);
+    // Any file that is open on the node, for a node that has lost its name.
+    std::optional<Ref<HeldFile>> held_on(u64 node);
+    Result<u64> hold(Handle file, u64 node);
+    // The host is told of the name: fills the reply's node and status.
+    Result<void> introduce(Work const& work, std::string_view name, Span path);
+
+    Channel const& channel_;
+    Client<Directory> directory_;
+    Guarded<NodeTable> nodes_;
+    Guarded<Files> files_;
+    NamesLock names_;
+    std::atomic<Outlook> outlook_ { Outlook::serving };
+};
+
+} // namespace gemel::hostmount

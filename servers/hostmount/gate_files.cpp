@@ -1,0 +1,139 @@
+// Requests about open files: they go by File capability, so a file that lost its name serves on.
+#include "servers/hostmount/gate.hpp"
+
+namespace gemel::hostmount {
+
+Result<Ref<Gate::HeldFile>> Gate::held(u64 file)
+{
+    auto const files = files_.lock();
+    auto const at = files->held.find(file);
+    if (at == files->held.end())
+        return Error::invalid;
+    return at->second;
+}
+
+std::optional<Ref<Gate::HeldFile>> Gate::held_on(u64 node)
+{
+    auto const files = files_.lock();
+    for (auto const& [number, file] : files->held)
+        if (file->node == node)
+            return file;
+    return std::nullopt;
+}
+
+Result<u64> Gate::hold(Handle file, u64 node)
+{
+    auto const files = files_.lock();
+    if (files->held.size() >= files_max)
+        return Error::too_many_open;
+    auto const number = files->next++;
+    files->held.emplace(number, make_ref<HeldFile>(Client<File>(std::move(file)), node));
+    return number;
+}
+
+Result<void> Gate::open(Work const& work)
+{
+    NamesLock::Shared const still(names_);
+    auto const path = TRY(path_of(work, work.request.node));
+    auto const flags = work.request.flags | OpenFlag::session_memory | OpenFlag::no_follow;
+    auto reply = TRY(directory_.call(
+        Directory::Open { path, flags, 0, work.slot.span(answer_offset, answer_bytes), Handle() }));
+    if (reply.link_bytes != 0)
+        return Error::not_found;
+    work.reply.file = TRY(hold(std::move(reply.file), work.request.node));
+    return {};
+}
+
+Result<void> Gate::create_file(Work const& work)
+{
+    NamesLock::Shared const still(names_);
+    auto const name = TRY(name_of(work));
+    auto const path = TRY(path_of_name(work));
+    auto const flags
+        = work.request.flags | OpenFlag::create | OpenFlag::session_memory | OpenFlag::no_follow;
+    auto reply = TRY(directory_.call(Directory::Open {
+        path, flags, work.request.mode, work.slot.span(answer_offset, answer_bytes), Handle() }));
+    if (reply.link_bytes != 0)
+        return Error::not_found;
+    TRY(introduce(work, name, path));
+    auto const file = hold(std::move(reply.file), work.reply.node);
+    if (!file) {
+        nodes_.lock()->forget(work.reply.node, 1);
+        return file.error();
+    }
+    work.reply.file = *file;
+    return {};
+}
+
+Result<void> Gate::release(Work const& work)
+{
+    auto const file = TRY(held(work.request.file));
+    files_.lock()->held.erase(work.request.file);
+    return {};
+}
+
+Result<void> Gate::read(Work const& work)
+{
+    auto const file = TRY(held(work.request.file));
+    auto const bytes = static_cast<u32>(std::min<u64>(work.request.bytes, data_bytes_max));
+    // A short answer is the end of the file, for the host too.
+    auto const reply = TRY(
+        file->client.call(File::Read { work.request.offset, work.slot.span(data_offset, bytes) }));
+    work.reply.bytes = std::min(reply.bytes, bytes);
+    return {};
+}
+
+Result<void> Gate::write(Work const& work)
+{
+    auto const file = TRY(held(work.request.file));
+    auto const bytes = static_cast<u32>(std::min<u64>(work.request.bytes, data_bytes_max));
+    for (u32 done = 0; done < bytes;) {
+        auto const reply = file->client.call(File::Write {
+            work.request.offset + done, work.slot.span(data_offset + done, bytes - done) });
+        if (!reply && done != 0)
+            break; // what was written counts; the next write says why
+        auto const written = TRY(reply).bytes;
+        if (written == 0 || written > bytes - done)
+            return Error::invalid_request;
+        done += written;
+        work.reply.bytes = done;
+    }
+    return {};
+}
+
+Result<void> Gate::sync(Work const& work)
+{
+    auto const file = TRY(held(work.request.file));
+    TRY(file->client.call(File::Sync {}));
+    return {};
+}
+
+Result<void> Gate::sync_directory(Work const&)
+{
+    return {};
+}
+
+Result<void> Gate::get_attributes(Work const& work)
+{
+    NamesLock::Shared const still(names_);
+    auto const path = path_of(work, work.request.node);
+    if (path) {
+        work.reply.status = TRY(status_at(work, *path));
+        return {};
+    }
+    auto const file = held_on(work.request.node);
+    if (!file)
+        return path.error();
+    TRY((*file)->client.call(File::Stat { work.slot.span(answer_offset, answer_bytes) }));
+    auto const bytes = work.slot.bytes(answer_offset, sizeof(FileStatus));
+    std::memcpy(&work.reply.status, bytes.data(), sizeof(FileStatus));
+    return {};
+}
+
+Result<void> Gate::set_attributes(Work const& work)
+{
+    (void)work;
+    return Error::unsupported;
+}
+
+} // namespace gemel::hostmount

@@ -1,0 +1,125 @@
+#include "servers/hostmount/node_table.hpp"
+
+#include <gtest/gtest.h>
+
+namespace gemel::hostmount {
+namespace {
+
+constexpr u64 root = NodeTable::root;
+
+FileStatus file(u64 inode, u32 links = 1)
+{
+    return { .inode = inode, .links = links, .kind = FileKind::regular };
+}
+FileStatus directory(u64 inode)
+{
+    return { .inode = inode, .links = 2, .kind = FileKind::directory };
+}
+
+} // namespace
+
+// Goal: a node's path is its names joined, and follows a rename of any directory above it.
+TEST(NodeTable, PathsFollowRenames)
+{
+    NodeTable table;
+    auto const a = *table.learn(root, "a", directory(10));
+    auto const b = *table.learn(a, "b", directory(11));
+    auto const c = *table.learn(b, "c", file(12));
+    EXPECT_EQ(*table.path(c), "a/b/c");
+    EXPECT_EQ(*table.path(b, "new"), "a/b/new");
+    EXPECT_EQ(*table.path(root), "");
+    table.renamed(root, "a", root, "x");
+    EXPECT_EQ(*table.path(c), "x/b/c");
+    table.renamed(b, "c", root, "top");
+    EXPECT_EQ(*table.path(c), "top");
+    EXPECT_EQ(table.find(b, "c"), 0u);
+}
+
+// Goal: what the host forgets is gone, but not while something below it needs it.
+TEST(NodeTable, ForgetsFromTheLeavesUp)
+{
+    NodeTable table;
+    auto const a = *table.learn(root, "a", directory(10));
+    EXPECT_EQ(*table.learn(root, "a", directory(10)), a);
+    auto const b = *table.learn(a, "b", file(11));
+    table.forget(a, 2);
+    EXPECT_EQ(*table.path(b), "a/b");
+    table.forget(b, 1);
+    EXPECT_EQ(table.count(), 1u);
+    EXPECT_EQ(table.path(a).error(), Error::not_found);
+    table.forget(b, 1000); // and what is unknown is no trouble
+    table.forget(root, 5);
+    EXPECT_TRUE(table.knows(root));
+}
+
+// Goal: two links to one file are one node, and either name leads to it.
+TEST(NodeTable, LinksAreOneNode)
+{
+    NodeTable table;
+    auto const first = *table.learn(root, "first", file(12, 2));
+    EXPECT_EQ(*table.learn(root, "second", file(12, 2)), first);
+    table.removed(root, "first");
+    EXPECT_EQ(*table.path(first), "second");
+    table.removed(root, "second");
+    EXPECT_EQ(table.path(first).error(), Error::not_found);
+    EXPECT_TRUE(table.knows(first)); // open, perhaps
+    // The inode's number is free now: a new file with it is a new node.
+    EXPECT_NE(*table.learn(root, "third", file(12)), first);
+}
+
+// Goal: a link that the host learns of after the name it knew was removed is the same file.
+TEST(NodeTable, AnUnseenLinkStaysTheSameNode)
+{
+    NodeTable table;
+    auto const node = *table.learn(root, "seen", file(12, 2));
+    table.removed(root, "seen");
+    EXPECT_EQ(*table.learn(root, "unseen", file(12)), node);
+    EXPECT_EQ(*table.path(node), "unseen");
+}
+
+// Goal: a rename over a file takes its name; two links to one file both stay.
+TEST(NodeTable, RenamesReplace)
+{
+    NodeTable table;
+    auto const one = *table.learn(root, "one", file(12));
+    auto const two = *table.learn(root, "two", file(13));
+    table.renamed(root, "one", root, "two");
+    EXPECT_EQ(*table.path(one), "two");
+    EXPECT_EQ(table.path(two).error(), Error::not_found);
+    auto const linked = *table.learn(root, "l1", file(14, 2));
+    (void)table.learn(root, "l2", file(14, 2));
+    table.renamed(root, "l1", root, "l2");
+    EXPECT_EQ(table.find(root, "l1"), linked);
+    EXPECT_EQ(table.find(root, "l2"), linked);
+}
+
+TEST(NodeTable, Exchanges)
+{
+    NodeTable table;
+    auto const a = *table.learn(root, "a", directory(10));
+    auto const inner = *table.learn(a, "inner", file(12));
+    auto const f = *table.learn(root, "f", file(13));
+    table.exchanged(a, "inner", root, "f");
+    EXPECT_EQ(*table.path(f), "a/inner");
+    EXPECT_EQ(*table.path(inner), "f");
+    table.exchanged(root, "a", root, "unknown"); // the host never asked for the other
+    EXPECT_EQ(*table.path(f), "unknown/inner");
+}
+
+// Goal: a path beyond the protocol's bound is refused, not cut.
+TEST(NodeTable, LongPathsAreRefused)
+{
+    NodeTable table;
+    auto at = root;
+    std::string const name(255, 'n');
+    for (u64 level = 0; level < 15; ++level)
+        at = *table.learn(at, name, directory(100 + level));
+    EXPECT_EQ(table.path(at)->size(), 15 * 256 - 1u);
+    EXPECT_TRUE(table.path(at, name));
+    EXPECT_EQ(table.path(at, name + "1").error(), Error::name_too_long);
+    auto const deepest = *table.learn(at, name, directory(200));
+    EXPECT_TRUE(table.path(deepest));
+    EXPECT_EQ(table.path(deepest, "a").error(), Error::name_too_long);
+}
+
+} // namespace gemel::hostmount

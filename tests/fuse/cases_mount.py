@@ -1,0 +1,140 @@
+"""Coming and going: refusals, signals, locks, the background, an ordinary user."""
+import os
+import signal
+import stat
+import subprocess
+
+from mounts import GEMEL, equal, expect, gemel, is_mounted, make_image, refused, until
+
+
+def simple_image(place):
+    source = place.file("source")
+    os.makedirs(source)
+    with open(os.path.join(source, "hello"), "w") as out:
+        out.write("hello\n")
+    return make_image(place.file("disk.img"), source, "8M")
+
+
+def refusals(place):
+    """Goal: each mistake is one line that names it, and nothing stays mounted."""
+    image = simple_image(place)
+    directory = place.directory
+    refused(("mount", image, place.file("missing")), 2, "missing", "mkdir")
+    refused(("mount", image, image), 2, "not a directory")
+    refused(("mount", image, place.path), 2, "not empty")
+    refused(("mount", place.file("no.img"), directory), 2, "no.img", "No such file")
+    refused(("mount", "-o", "colour=red", image, directory), 1, "colour=red")
+    refused(("mount", place.path, directory), 2, "is a directory")
+    with open(place.file("noise"), "wb") as out:
+        out.write(os.urandom(1 << 20))
+    refused(("mount", place.file("noise"), directory), 2, "noise")
+    with open(image, "rb") as whole, open(place.file("cut"), "wb") as out:
+        out.write(whole.read(1 << 20))
+    refused(("mount", place.file("cut"), directory), 2, "truncated")
+    bad = place.file("bad")
+    with open(image, "rb") as whole, open(bad, "wb") as out:
+        content = bytearray(whole.read())
+        content[1024 + 0x60:1024 + 0x64] = b"\xff\xff\xff\x7f"  # s_feature_incompat
+        out.write(content)
+    refused(("mount", bad, directory), 2, "ext4")
+    refused(("umount", directory), 2, "nothing of Gemel's is mounted")
+    expect(not is_mounted(directory), "a refused mount stayed")
+    equal(gemel("mount").returncode, 1, "status without arguments")
+
+
+def locks(place):
+    """Goal: an image has one writer; who holds it is named."""
+    image = simple_image(place)
+    other = place.file("other")
+    os.mkdir(other)
+    with place.mounted(image):
+        refused(("mount", "-o", "rw", image, other), 2, "in use by gemel (process ")
+        done = gemel("mount", image, other)  # two readers are no trouble
+        equal(done.returncode, 0, f"a second read-only mount: {done.stderr}")
+        subprocess.run(["fusermount3", "-u", other], check=True)
+
+
+def background(place):
+    """Goal: the command returns when the mount is up and leaves nothing behind when it is gone.
+    Method: the mounting process is found by its lock and must end by itself after umount."""
+    image = simple_image(place)
+    with place.mounted(image) as directory:
+        with open(os.path.join(directory, "hello")) as file:
+            equal(file.read(), "hello\n", "content")
+        holders = subprocess.run(["pgrep", "-f", f"mount {image} {directory}"], capture_output=True, text=True).stdout
+        equal(len(holders.split()), 1, "mounting processes")
+        process = int(holders.split()[0])
+        equal(os.path.realpath(f"/proc/{process}/fd/2"), "/dev/null", "its standard error")
+    until(lambda: not os.path.exists(f"/proc/{process}"), "the end of the mounting process")
+
+
+def signals(place):
+    """Goal: each signal that ends programs unmounts first, with status 0."""
+    image = simple_image(place)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        with place.foreground(image) as process:
+            process.send_signal(number)
+            equal(process.wait(60), 0, f"status after {number.name}")
+            expect(not is_mounted(place.directory), f"{number.name} left the mount")
+
+
+def umount_by_the_host(place):
+    """Goal: the host's own umount ends the process as well as ours does."""
+    image = simple_image(place)
+    with place.foreground(image) as process:
+        subprocess.run(["fusermount3", "-u", place.directory], check=True)
+        equal(process.wait(60), 0, "status")
+
+
+def busy(place):
+    """Goal: what is in use is not taken away: umount refuses, a signal waits for the last user."""
+    image = simple_image(place)
+    with place.foreground(image) as process:
+        with open(os.path.join(place.directory, "hello")) as file:
+            refused(("umount", place.directory), 2, "in use", "--lazy")
+            process.send_signal(signal.SIGTERM)
+            until(lambda: not is_mounted(place.directory), "the mount out of sight")
+            equal(file.read(), "hello\n", "content through a file that is still open")
+            expect(process.poll() is None, "the process left its user alone")
+        equal(process.wait(60), 0, "status")
+        expect("in use" in process.stderr.read(), "nobody was told why it stays")
+
+
+def killed(place):
+    """Goal: after kill -9 nothing hangs: uses fail at once, a new mount says what to do, umount mends it."""
+    image = simple_image(place)
+    with place.foreground(image) as process:
+        process.kill()
+        process.wait(60)
+    expect(is_mounted(place.directory), "the mount is gone by itself")
+    try:
+        os.listdir(place.directory)
+        expect(False, "a dead mount was listed")
+    except OSError as error:
+        equal(error.strerror, "Transport endpoint is not connected", "error of a dead mount")
+    refused(("mount", image, place.directory), 2, "gemel umount")
+    equal(gemel("umount", place.directory).returncode, 0, "umount of a dead mount")
+    with place.mounted(image):
+        pass
+
+
+def ordinary_user(place):
+    """Goal: a user without rights mounts through fusermount3, and only that user sees the files."""
+    user = 65534
+    if os.geteuid() != 0:
+        return "this is the ordinary user's own run"
+    if not os.stat("/dev/fuse").st_mode & stat.S_IWOTH:
+        return "/dev/fuse is root's alone here"
+    image = simple_image(place)
+    for path in (place.path, place.directory, image):
+        os.chown(path, user, user)
+    as_user = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+    done = subprocess.run([*as_user, GEMEL, "mount", image, place.directory], capture_output=True, text=True, timeout=60)
+    equal(done.returncode, 0, f"mount as a user ({done.stderr.strip()})")
+    seen = subprocess.run([*as_user, "cat", os.path.join(place.directory, "hello")], capture_output=True, text=True)
+    equal(seen.stdout, "hello\n", "content")
+    done = subprocess.run([*as_user, GEMEL, "umount", place.directory], capture_output=True, text=True, timeout=60)
+    equal(done.returncode, 0, f"umount as a user ({done.stderr.strip()})")
+
+
+CASES = (refusals, locks, background, signals, umount_by_the_host, busy, killed, ordinary_user)
