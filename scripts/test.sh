@@ -7,7 +7,7 @@ export GEMEL_ROOT=$root
 . "$root/scripts/common.sh"
 cd "$root" || exit 2
 
-parts=(packages layout docs hosted tidy system-hosted terminal gdb asan system-asan
+parts=(packages layout docs hosted tidy system-hosted fuse terminal gdb asan system-asan
     x86_64 native-x86_64 system-x86_64 iso arm64 native-arm64 system-arm64 size)
 long_parts=(tsan campaign)
 
@@ -94,6 +94,7 @@ part_hosted() {
 }
 
 part_system-hosted() { counted "system tests, hosted" python3 tests/system/run.py --face hosted; }
+part_fuse() { counted "mounts of the host" python3 tests/fuse/run.py; }
 part_terminal() { counted "terminal tests" python3 tests/system/terminal.py; }
 part_gdb() { counted "debugger tests" python3 tests/gdb/run.py; }
 

@@ -88,7 +88,7 @@ public:
 private:
     hosted::Options machine_options();
     bool open_session(fuse::GateDevice& gate);
-    void serving();
+    void serving(hostmount::DriverState state);
     void take_signals();
     void signalled();
     void start_unmount(WhenBusy busy);
@@ -106,6 +106,7 @@ private:
     pid_t unmounting_ = -1;
     WhenBusy unmount_kind_ = WhenBusy::refuse;
     std::string console_;
+    std::string refusal_; // ours, where the system has none
 };
 
 hosted::Options MountedSystem::machine_options()
@@ -148,7 +149,8 @@ int MountedSystem::run()
             std::fwrite(text.data(), 1, text.size(), stderr);
         console_ += text;
     });
-    fuse::GateDevice gate { system, { .serving = [this] { serving(); }, .unmounted = {} } };
+    fuse::GateDevice gate { system,
+        { .serving = [this](auto state) { serving(state); }, .unmounted = {} } };
     gate_ = &gate;
     std::optional<sim::VirtioBlock> disk;
     if (options_.volume == Volume::ext4) {
@@ -163,14 +165,20 @@ int MountedSystem::run()
         return exit_usage;
     auto const status = system.run();
     if (!gate.mounted()) {
+        if (!refusal_.empty())
+            return fail(refusal_);
         std::fputs(reason_in(console_).c_str(), stderr);
         return exit_failed;
     }
     return status == 0 ? exit_ok : exit_failed;
 }
 
-void MountedSystem::serving()
+void MountedSystem::serving(hostmount::DriverState state)
 {
+    if (state == hostmount::DriverState::serving_read_only && words_.access == Access::read_write) {
+        refusal_ = options_.image + " can only be read here. Mount it with -o ro.";
+        return system_->machine().power_off(exit_failed);
+    }
     if (!gate_->mount(directory_))
         return system_->machine().power_off(exit_failed);
     take_signals();

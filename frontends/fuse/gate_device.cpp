@@ -214,9 +214,8 @@ void GateDevice::write(u32 offset, u32, u32 value)
 {
     if (offset == static_cast<u32>(Register::answer))
         answer(value);
-    else if (offset == static_cast<u32>(Register::state)
-        && value == static_cast<u32>(DriverState::serving) && events_.serving)
-        events_.serving();
+    else if (offset == static_cast<u32>(Register::state) && events_.serving)
+        events_.serving(static_cast<DriverState>(value));
 }
 
 } // namespace gemel::fuse

@@ -29,7 +29,8 @@ public:
     static constexpr u64 memory_bytes = u64 { hostmount::slots_max } * hostmount::slot_bytes;
 
     struct Events {
-        std::function<void()> serving; // the file system is there: mount it
+        // The file system is there: mount it.
+        std::function<void(hostmount::DriverState)> serving;
         std::function<void()> unmounted; // the host let go
     };
 

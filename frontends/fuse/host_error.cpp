@@ -4,8 +4,34 @@
 
 namespace gemel::fuse {
 
-int host_error(Error error)
+namespace {
+
+// What a general word means in a particular request.
+int special_error(hostmount::Operation operation, Error error)
 {
+    using hostmount::Operation;
+    switch (operation) {
+    case Operation::get_extended:
+    case Operation::list_extended:
+        return error == Error::too_big ? ERANGE : 0;
+    case Operation::set_extended:
+        return error == Error::not_found ? ENODATA : 0;
+    case Operation::seek:
+        return error == Error::not_found ? ENXIO : 0;
+    case Operation::write:
+    case Operation::allocate:
+        return error == Error::no_rights ? EBADF : 0;
+    default:
+        return 0;
+    }
+}
+
+} // namespace
+
+int host_error(hostmount::Operation operation, Error error)
+{
+    if (auto const special = special_error(operation, error))
+        return special;
     switch (error) {
     case Error::not_found:
         return ENOENT;
@@ -35,6 +61,10 @@ int host_error(Error error)
         return EINTR;
     case Error::too_many_open:
         return ENFILE;
+    case Error::too_many_links:
+        return EMLINK;
+    case Error::no_attribute:
+        return ENODATA;
     case Error::busy:
         return EBUSY;
     case Error::no_rights:

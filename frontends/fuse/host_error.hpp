@@ -2,9 +2,11 @@
 #pragma once
 
 #include "core/abi/error.hpp"
+#include "servers/hostmount/ring.hpp"
 
 namespace gemel::fuse {
 
-int host_error(Error error);
+// errno of a request that failed.
+int host_error(hostmount::Operation operation, Error error);
 
 } // namespace gemel::fuse

@@ -3,13 +3,18 @@
 #include "frontends/fuse/gate_device.hpp"
 
 #include "frontends/fuse/host_error.hpp"
+#include "servers/protocols/file_attributes.hpp"
 #include "servers/protocols/open_flag.hpp"
 
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <linux/fs.h>
+#include <linux/limits.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
 
 namespace gemel::fuse {
 
@@ -35,6 +40,11 @@ Request& begin(fuse_req_t request, Operation operation, fuse_ino_t parent, char 
     auto& asked = begin(request, operation, parent);
     device_of(request).put_name(name);
     return asked;
+}
+
+i64 nanoseconds_of(timespec const& time)
+{
+    return i64 { time.tv_sec } * 1'000'000'000 + time.tv_nsec;
 }
 
 u16 permissions(mode_t mode)
@@ -111,6 +121,100 @@ void on_forget(fuse_req_t request, fuse_ino_t node, uint64_t lookups)
 void on_getattr(fuse_req_t request, fuse_ino_t node, fuse_file_info*)
 {
     begin(request, Operation::get_attributes, node);
+}
+
+void on_setattr(
+    fuse_req_t request, fuse_ino_t node, struct stat* wanted, int to_set, fuse_file_info*)
+{
+    auto& asked = begin(request, Operation::set_attributes, node);
+    auto const take = [&](int host, AttributeChange ours) {
+        if ((to_set & host) != 0)
+            asked.changes |= static_cast<u32>(ours);
+    };
+    take(FUSE_SET_ATTR_MODE, AttributeChange::mode);
+    take(FUSE_SET_ATTR_UID, AttributeChange::uid);
+    take(FUSE_SET_ATTR_GID, AttributeChange::gid);
+    take(FUSE_SET_ATTR_SIZE, AttributeChange::size);
+    take(FUSE_SET_ATTR_ATIME, AttributeChange::accessed);
+    take(FUSE_SET_ATTR_MTIME, AttributeChange::modified);
+    take(FUSE_SET_ATTR_ATIME_NOW, AttributeChange::accessed_now);
+    take(FUSE_SET_ATTR_MTIME_NOW, AttributeChange::modified_now);
+    asked.mode = permissions(wanted->st_mode);
+    asked.uid = wanted->st_uid;
+    asked.gid = wanted->st_gid;
+    asked.size = static_cast<u64>(wanted->st_size);
+    asked.accessed_ns = nanoseconds_of(wanted->st_atim);
+    asked.modified_ns = nanoseconds_of(wanted->st_mtim);
+}
+
+void on_link(fuse_req_t request, fuse_ino_t node, fuse_ino_t parent, char const* name)
+{
+    begin(request, Operation::link, parent, name).other_node = node;
+}
+
+void on_getxattr(fuse_req_t request, fuse_ino_t node, char const* name, size_t bytes)
+{
+    begin(request, Operation::get_extended, node, name).bytes = bytes;
+}
+
+void on_listxattr(fuse_req_t request, fuse_ino_t node, size_t bytes)
+{
+    begin(request, Operation::list_extended, node).bytes = bytes;
+}
+
+void on_setxattr(fuse_req_t request, fuse_ino_t node, char const* name, char const* value,
+    size_t bytes, int flags)
+{
+    auto const room = device_of(request).data();
+    if (bytes > XATTR_SIZE_MAX)
+        return (void)fuse_reply_err(request, E2BIG);
+    auto& asked = begin(request, Operation::set_extended, node, name);
+    std::memmove(room.data(), value, bytes);
+    asked.bytes = bytes;
+    auto const mode = (flags & XATTR_CREATE) != 0 ? ExtendedMode::create
+        : (flags & XATTR_REPLACE) != 0            ? ExtendedMode::replace
+                                                  : ExtendedMode::set;
+    asked.flags = static_cast<u32>(mode);
+}
+
+void on_removexattr(fuse_req_t request, fuse_ino_t node, char const* name)
+{
+    begin(request, Operation::remove_extended, node, name);
+}
+
+void on_fallocate(
+    fuse_req_t request, fuse_ino_t node, int mode, off_t offset, off_t bytes, fuse_file_info* file)
+{
+    constexpr int keep = FALLOC_FL_KEEP_SIZE;
+    AllocateKind kind {};
+    if (mode == 0)
+        kind = AllocateKind::grow;
+    else if (mode == keep)
+        kind = AllocateKind::keep_size;
+    else if (mode == (FALLOC_FL_PUNCH_HOLE | keep))
+        kind = AllocateKind::punch;
+    else if (mode == FALLOC_FL_ZERO_RANGE)
+        kind = AllocateKind::zero;
+    else if (mode == (FALLOC_FL_ZERO_RANGE | keep))
+        kind = AllocateKind::zero_keep_size;
+    else
+        return (void)fuse_reply_err(request, EOPNOTSUPP);
+    auto& asked = begin(request, Operation::allocate, node);
+    asked.file = file->fh;
+    asked.offset = static_cast<u64>(offset);
+    asked.bytes = static_cast<u64>(bytes);
+    asked.flags = static_cast<u32>(kind);
+}
+
+// The kernel has done the other kinds itself.
+void on_lseek(fuse_req_t request, fuse_ino_t node, off_t offset, int whence, fuse_file_info* file)
+{
+    if (whence != SEEK_DATA && whence != SEEK_HOLE)
+        return (void)fuse_reply_err(request, EINVAL);
+    auto& asked = begin(request, Operation::seek, node);
+    asked.file = file->fh;
+    asked.offset = static_cast<u64>(offset);
+    asked.flags = static_cast<u32>(whence == SEEK_DATA ? SeekKind::data : SeekKind::hole);
 }
 
 void on_readlink(fuse_req_t request, fuse_ino_t node)
@@ -289,6 +393,7 @@ struct stat attributes_of(FileStatus const& status)
     attributes.st_size = static_cast<off_t>(status.size);
     attributes.st_blocks = static_cast<blkcnt_t>(status.blocks);
     attributes.st_blksize = 4096;
+    attributes.st_rdev = makedev(status.device_major, status.device_minor);
     attributes.st_atim = time_of(status.accessed_ns);
     attributes.st_mtim = time_of(status.modified_ns);
     attributes.st_ctim = time_of(status.changed_ns);
@@ -393,7 +498,7 @@ void reply_failure(GateDevice& device, GateDevice::Asked const& asked, Error err
         fuse_reply_entry(asked.request, &absent);
         return;
     }
-    fuse_reply_err(asked.request, host_error(error));
+    fuse_reply_err(asked.request, host_error(asked.operation, error));
 }
 
 fuse_file_info file_of(hostmount::Reply const& reply)
@@ -431,6 +536,7 @@ fuse_lowlevel_ops const& operations()
         .lookup = on_lookup,
         .forget = on_forget,
         .getattr = on_getattr,
+        .setattr = on_setattr,
         .readlink = on_readlink,
         .mknod = on_mknod,
         .mkdir = on_mkdir,
@@ -438,6 +544,7 @@ fuse_lowlevel_ops const& operations()
         .rmdir = on_rmdir,
         .symlink = on_symlink,
         .rename = on_rename,
+        .link = on_link,
         .open = on_open,
         .read = on_read,
         .write = on_write,
@@ -447,9 +554,15 @@ fuse_lowlevel_ops const& operations()
         .readdir = on_readdir,
         .fsyncdir = on_fsyncdir,
         .statfs = on_statfs,
+        .setxattr = on_setxattr,
+        .getxattr = on_getxattr,
+        .listxattr = on_listxattr,
+        .removexattr = on_removexattr,
         .create = on_create,
         .forget_multi = on_forget_multi,
+        .fallocate = on_fallocate,
         .readdirplus = on_readdirplus,
+        .lseek = on_lseek,
     };
     return all;
 }

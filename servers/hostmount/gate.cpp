@@ -1,6 +1,8 @@
 // Requests about names. The host's kernel has walked the path: no link is ever followed here.
 #include "servers/hostmount/gate.hpp"
 
+#include "servers/hostmount/listing.hpp"
+
 #include "servers/rt/system.hpp"
 
 namespace gemel::hostmount {
@@ -24,6 +26,11 @@ T struct_at(std::span<std::byte const> bytes)
     return value;
 }
 
+Owner owner_of(Request const& request)
+{
+    return { request.uid, request.gid };
+}
+
 Span answer_span(Slot const& slot)
 {
     return slot.span(answer_offset, answer_bytes);
@@ -42,7 +49,10 @@ Result<Own<Gate>> Gate::create(Channel const& channel, Client<protocol::Director
             directory = Client<protocol::Directory>(
                 TRY(root.call(protocol::Directory::Attach { std::move(region) })).directory);
     }
-    return std::make_unique<Gate>(channel, std::move(*directory));
+    auto const& slot = channel.slots().front();
+    TRY(directory->call(protocol::Directory::Statfs { answer_span(slot) }));
+    auto const volume = struct_at<VolumeStatus>(slot.bytes(answer_offset, sizeof(VolumeStatus)));
+    return std::make_unique<Gate>(channel, std::move(*directory), volume.read_only != 0);
 }
 
 void Gate::serve(u32 slot)
@@ -106,13 +116,19 @@ Result<void> Gate::carry_out(Work const& work)
     case Operation::stop:
         return stop();
     case Operation::link:
+        return link(work);
     case Operation::get_extended:
+        return get_extended(work);
     case Operation::set_extended:
+        return set_extended(work);
     case Operation::list_extended:
+        return list_extended(work);
     case Operation::remove_extended:
+        return remove_extended(work);
     case Operation::allocate:
+        return allocate(work);
     case Operation::seek:
-        return Error::unsupported;
+        return seek(work);
     }
     return Error::invalid_request;
 }
@@ -196,14 +212,11 @@ Result<void> Gate::make(Work const& work)
     auto const path = TRY(path_of_name(work));
     auto const& request = work.request;
     if (request.operation == Operation::make_directory) {
-        TRY(without_link(
-            directory_.call(Directory::Mkdir { path, request.mode, answer_span(work.slot) })));
-    } else if (request.kind == FileKind::regular) {
-        auto const flags = OpenFlag::write | OpenFlag::create | OpenFlag::exclusive;
         TRY(without_link(directory_.call(
-            Directory::Open { path, flags, request.mode, answer_span(work.slot), Handle() })));
+            Directory::Mkdir { path, request.mode, answer_span(work.slot), owner_of(request) })));
     } else {
-        return Error::unsupported;
+        TRY(without_link(directory_.call(Directory::MakeNode { path, request.kind, request.mode,
+            request.device, answer_span(work.slot), owner_of(request) })));
     }
     return introduce(work, name, path);
 }
@@ -216,7 +229,8 @@ Result<void> Gate::make_link_text(Work const& work)
     if (work.request.second_name_bytes > name_bytes_max)
         return Error::name_too_long;
     auto const text = work.slot.span(second_name_offset, work.request.second_name_bytes);
-    TRY(without_link(directory_.call(Directory::Symlink { path, text, answer_span(work.slot) })));
+    TRY(without_link(directory_.call(
+        Directory::Symlink { path, text, answer_span(work.slot), owner_of(work.request) })));
     return introduce(work, name, path);
 }
 
@@ -234,78 +248,90 @@ Result<void> Gate::rename(Work const& work)
 {
     NamesLock::Alone const moving(names_);
     auto const& request = work.request;
-    if (request.flags != 0)
+    if (request.flags > static_cast<u32>(RenameMode::exchange))
         return Error::invalid;
+    auto const mode = static_cast<RenameMode>(request.flags);
     auto const name = TRY(name_of(work));
     auto const new_name = TRY(work.slot.text(second_name_offset, request.second_name_bytes));
     auto const from = TRY(path_of_name(work));
     auto const to = put_path(
         work.slot, second_path_offset, TRY(nodes_.lock()->path(request.other_node, new_name)));
-    TRY(without_link(directory_.call(Directory::Rename { from, to, answer_span(work.slot) })));
-    nodes_.lock()->renamed(request.node, name, request.other_node, new_name);
+    TRY(without_link(
+        directory_.call(Directory::Rename { from, to, answer_span(work.slot), mode })));
+    auto const nodes = nodes_.lock();
+    if (mode == RenameMode::exchange)
+        nodes->exchanged(request.node, name, request.other_node, new_name);
+    else
+        nodes->renamed(request.node, name, request.other_node, new_name);
     return {};
+}
+
+Result<void> Gate::link(Work const& work)
+{
+    NamesLock::Shared const still(names_);
+    auto const name = TRY(name_of(work));
+    auto const from = put_path(
+        work.slot, second_path_offset, TRY(nodes_.lock()->path(work.request.other_node)));
+    auto const to = TRY(path_of_name(work));
+    TRY(without_link(directory_.call(Directory::Link { from, to, answer_span(work.slot) })));
+    return introduce(work, name, to);
 }
 
 // --- listings ---
 
-namespace {
-
-// What the host asked for, filled entry by entry.
-class Listing {
-public:
-    Listing(Slot const& slot, Request const& request)
-        : into_(slot.bytes(data_offset, data_bytes_max))
-        , host_left_(std::min<u64>(request.bytes, data_bytes_max / 2))
-        , entry_extra_(request.operation == Operation::list_with_status ? host_status_bytes : 0)
-    {
-    }
-
-    bool fits(std::string_view name) const
-    {
-        return host_entry_bytes(name.size()) + entry_extra_ <= host_left_
-            && listed_bytes(name.size()) <= into_.size() - used_;
-    }
-    void add(ListedName entry, std::string_view name)
-    {
-        entry.name_bytes = static_cast<u32>(name.size());
-        std::memcpy(into_.data() + used_, &entry, sizeof(entry));
-        std::memcpy(into_.data() + used_ + sizeof(entry), name.data(), name.size());
-        used_ += listed_bytes(name.size());
-        host_left_ -= host_entry_bytes(name.size()) + entry_extra_;
-    }
-    u32 bytes() const { return static_cast<u32>(used_); }
-
-private:
-    std::span<std::byte> into_;
-    usize used_ = 0;
-    usize host_left_;
-    usize entry_extra_;
-};
-
-} // namespace
-
-// One answer holds what one request to the file system gave, or the part of it that fits.
+// One answer holds what one request to the file system gave, or the part of it that fits. What was
+// not given is asked for again, from the last cookie on.
 Result<void> Gate::list(Work const& work)
 {
     NamesLock::Shared const still(names_);
     auto const directory = TRY(nodes_.lock()->path(work.request.node));
-    auto const path = put_path(work.slot, second_path_offset, directory);
-    auto const room = work.slot.span(listing_offset, listing_bytes);
+    auto const path = put_path(work.slot, path_offset, directory);
+    auto const wanted = static_cast<u32>(std::min<u64>(2 * work.request.bytes, listing_bytes));
+    auto const room = work.slot.span(listing_offset, std::max(wanted, 512u));
+    Listing listing(work.slot, work.request);
+    auto filled = Result<void>(Error::unsupported);
+    if (work.request.operation == Operation::list_with_status)
+        filled = list_with_status(work, path, room, listing);
+    if (!filled && filled.error() == Error::unsupported)
+        filled = list_names(work, directory, room, listing);
+    TRY(filled);
+    work.reply.bytes = listing.bytes();
+    return {};
+}
+
+Result<void> Gate::list_with_status(Work const& work, Span path, Span room, Listing& listing)
+{
+    auto const reply = TRY(without_link(
+        directory_.call(Directory::ReaddirStatus { path, work.request.offset, room })));
+    EntryReader entries(work.slot.bytes(listing_offset, std::min(reply.bytes, listing_bytes)));
+    DirectoryEntryStatus record;
+    std::string_view name;
+    auto const nodes = nodes_.lock();
+    while (entries.next(record, name) && listing.fits(name)) {
+        auto const node = TRY(nodes->learn(work.request.node, name, record.status));
+        listing.add({ .node = node, .cookie = record.entry.cookie, .status = record.status }, name);
+    }
+    return {};
+}
+
+// Also for a file system that lists without status: then each file is asked for.
+Result<void> Gate::list_names(
+    Work const& work, std::string const& directory, Span room, Listing& listing)
+{
+    auto const path = put_path(work.slot, path_offset, directory);
     auto const reply = TRY(
         without_link(directory_.call(Directory::Readdir { path, work.request.offset, room })));
-    Listing listing(work.slot, work.request);
     EntryReader entries(work.slot.bytes(listing_offset, std::min(reply.bytes, listing_bytes)));
     DirectoryEntry entry;
     std::string_view name;
     while (entries.next(entry, name) && listing.fits(name)) {
         ListedName listed { .cookie = entry.cookie,
             .status = { .inode = entry.inode, .kind = entry.kind } };
-        if (work.request.operation == Operation::list_with_status) {
-            auto const full
-                = directory.empty() ? std::string(name) : directory + '/' + std::string(name);
-            if (full.size() > NodeTable::path_bytes_max)
-                return Error::name_too_long;
-            auto const status = status_at(work, put_path(work.slot, path_offset, full));
+        auto const full
+            = directory.empty() ? std::string(name) : directory + '/' + std::string(name);
+        if (work.request.operation == Operation::list_with_status
+            && full.size() <= NodeTable::path_bytes_max) {
+            auto const status = status_at(work, put_path(work.slot, second_path_offset, full));
             if (status) {
                 listed.status = *status;
                 listed.node = TRY(nodes_.lock()->learn(work.request.node, name, *status));
@@ -313,7 +339,6 @@ Result<void> Gate::list(Work const& work)
         }
         listing.add(listed, name);
     }
-    work.reply.bytes = listing.bytes();
     return {};
 }
 
@@ -328,7 +353,11 @@ Result<void> Gate::volume_status(Work const& work)
 Result<void> Gate::stop()
 {
     files_.lock()->held.clear();
+    auto const nothing = Span {};
+    auto const synced = directory_.call(Directory::Sync { nothing, SyncScope::volume, nothing });
     outlook_.store(Outlook::stopped);
+    if (!synced && synced.error() != Error::unsupported) // nothing is written there
+        return synced.error();
     return {};
 }
 

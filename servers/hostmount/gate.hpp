@@ -14,6 +14,8 @@
 
 namespace gemel::hostmount {
 
+class Listing;
+
 class Gate {
 public:
     static constexpr usize files_max = 16'384;
@@ -29,14 +31,16 @@ public:
         Channel const& channel, Client<protocol::Directory> const& root);
 
     // For create.
-    Gate(Channel const& channel, Client<protocol::Directory> directory)
+    Gate(Channel const& channel, Client<protocol::Directory> directory, bool read_only)
         : channel_(channel)
         , directory_(std::move(directory))
+        , read_only_(read_only)
     {
     }
 
     // Carries the slot's request out and fills its reply.
     void serve(u32 slot);
+    bool read_only() const { return read_only_; }
     Outlook outlook() const { return outlook_.load(); }
 
 private:
@@ -67,6 +71,7 @@ private:
     Result<void> make_link_text(Work const& work);
     Result<void> remove(Work const& work, RemoveKind kind);
     Result<void> rename(Work const& work);
+    Result<void> link(Work const& work);
     Result<void> open(Work const& work);
     Result<void> create_file(Work const& work);
     Result<void> read(Work const& work);
@@ -75,6 +80,15 @@ private:
     Result<void> sync(Work const& work);
     Result<void> sync_directory(Work const& work);
     Result<void> list(Work const& work);
+    Result<void> list_with_status(Work const& work, Span path, Span room, Listing& listing);
+    Result<void> list_names(
+        Work const& work, std::string const& directory, Span room, Listing& listing);
+    Result<void> allocate(Work const& work);
+    Result<void> seek(Work const& work);
+    Result<void> get_extended(Work const& work);
+    Result<void> set_extended(Work const& work);
+    Result<void> list_extended(Work const& work);
+    Result<void> remove_extended(Work const& work);
     Result<void> volume_status(Work const& work);
     Result<void> stop();
 
@@ -83,7 +97,6 @@ private:
     Result<Span> path_of_name(Work const& work);
     Result<std::string> name_of(Work const& work) const;
     Result<FileStatus> status_at(Work const& work, Span path);
-    Result<FileStatus> status_of(Work const& work, File::Stat::Reply const&) const;
     Result<Ref<HeldFile>> held(u64 file);
     // Any file that is open on the node, for a node that has lost its name.
     std::optional<Ref<HeldFile>> held_on(u64 node);
@@ -93,6 +106,7 @@ private:
 
     Channel const& channel_;
     Client<Directory> directory_;
+    bool read_only_;
     Guarded<NodeTable> nodes_;
     Guarded<Files> files_;
     NamesLock names_;

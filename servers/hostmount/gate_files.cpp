@@ -51,8 +51,9 @@ Result<void> Gate::create_file(Work const& work)
     auto const path = TRY(path_of_name(work));
     auto const flags
         = work.request.flags | OpenFlag::create | OpenFlag::session_memory | OpenFlag::no_follow;
-    auto reply = TRY(directory_.call(Directory::Open {
-        path, flags, work.request.mode, work.slot.span(answer_offset, answer_bytes), Handle() }));
+    Owner const owner { work.request.uid, work.request.gid };
+    auto reply = TRY(directory_.call(Directory::Open { path, flags, work.request.mode,
+        work.slot.span(answer_offset, answer_bytes), Handle(), owner }));
     if (reply.link_bytes != 0)
         return Error::not_found;
     TRY(introduce(work, name, path));
@@ -104,12 +105,17 @@ Result<void> Gate::write(Work const& work)
 Result<void> Gate::sync(Work const& work)
 {
     auto const file = TRY(held(work.request.file));
-    TRY(file->client.call(File::Sync {}));
+    auto const kind = work.request.flags != 0 ? SyncKind::data : SyncKind::all;
+    TRY(file->client.call(File::Sync { kind }));
     return {};
 }
 
-Result<void> Gate::sync_directory(Work const&)
+Result<void> Gate::sync_directory(Work const& work)
 {
+    NamesLock::Shared const still(names_);
+    auto const path = TRY(path_of(work, work.request.node));
+    auto const answer = work.slot.span(answer_offset, answer_bytes);
+    TRY(directory_.call(Directory::Sync { path, SyncScope::file, answer }));
     return {};
 }
 
@@ -132,8 +138,53 @@ Result<void> Gate::get_attributes(Work const& work)
 
 Result<void> Gate::set_attributes(Work const& work)
 {
-    (void)work;
-    return Error::unsupported;
+    auto const& request = work.request;
+    FileAttributes const wanted { .changes = request.changes,
+        .mode = request.mode,
+        .uid = request.uid,
+        .gid = request.gid,
+        .size = request.size,
+        .accessed_ns = request.accessed_ns,
+        .modified_ns = request.modified_ns };
+    auto const room = work.slot.bytes(listing_offset, sizeof(wanted));
+    std::memcpy(room.data(), &wanted, sizeof(wanted));
+    auto const attributes = work.slot.span(listing_offset, sizeof(wanted));
+    {
+        NamesLock::Shared const still(names_);
+        if (auto const path = path_of(work, request.node)) {
+            auto const answer = work.slot.span(answer_offset, answer_bytes);
+            TRY(directory_.call(
+                Directory::SetAttributes { *path, LastLink::keep, attributes, answer }));
+        } else {
+            auto const file = held_on(request.node);
+            if (!file)
+                return path.error();
+            TRY((*file)->client.call(File::SetAttributes { attributes }));
+        }
+    }
+    return get_attributes(work);
+}
+
+Result<void> Gate::allocate(Work const& work)
+{
+    auto const& request = work.request;
+    if (request.flags > static_cast<u32>(AllocateKind::zero_keep_size))
+        return Error::unsupported;
+    auto const file = TRY(held(request.file));
+    TRY(file->client.call(File::Allocate {
+        request.offset, request.bytes, static_cast<AllocateKind>(request.flags) }));
+    return {};
+}
+
+Result<void> Gate::seek(Work const& work)
+{
+    auto const& request = work.request;
+    if (request.flags > static_cast<u32>(SeekKind::hole))
+        return Error::invalid;
+    auto const file = TRY(held(request.file));
+    auto const kind = static_cast<SeekKind>(request.flags);
+    work.reply.offset = TRY(file->client.call(File::Seek { request.offset, kind })).offset;
+    return {};
 }
 
 } // namespace gemel::hostmount

@@ -53,7 +53,7 @@ Result<void> server_main(Env& env)
     auto const channel = TRY(Channel::open(devices, env.port(), device_bit));
     auto const gate = TRY(Gate::create(channel, volume));
     Pool pool { channel, *gate, env.port(), TRY(env.port().derive(Right::send | Right::derive)) };
-    channel.say(DriverState::serving);
+    channel.say(gate->read_only() ? DriverState::serving_read_only : DriverState::serving);
     for (unsigned i = 1; i < threads; ++i) {
         auto thread = spawn_thread(work, &pool, stack_bytes, "gate");
         if (!thread)

@@ -30,7 +30,10 @@ enum class Register : u32 {
 inline constexpr u32 slot_none = 0xFFFF'FFFF;
 inline constexpr u32 slot_more = 0x8000'0000;
 
-enum class DriverState : u32 { serving = 1 };
+enum class DriverState : u32 {
+    serving = 1,
+    serving_read_only = 2, // the file system is not written, whatever the host would like
+};
 
 // Each slot is one region.
 inline constexpr u32 slots_max = 16;

@@ -25,7 +25,7 @@ def expect(condition, what):
 
 def equal(found, wanted, what):
     if found != wanted:
-        raise Failure(f"{what}: {found!r}, wanted {wanted!r}")
+        raise Failure(f"{what}: {repr(found)[:400]}, wanted {repr(wanted)[:400]}")
 
 
 def until(condition, what):
