@@ -21,7 +21,7 @@ void trace_from_start(Env const& env, TaskState& task)
         task.trace.store(&task.debug_trace);
 }
 
-[[noreturn]] void run_program(TaskState& task, ServerMain main, std::string_view name)
+[[noreturn]] void run_in_environment(TaskState& task, ServerMain main, std::string_view name)
 {
     Env env { task.startup };
     trace_from_start(env, task);
@@ -30,6 +30,16 @@ void trace_from_start(Env const& env, TaskState& task)
         system::exit(env.exit_status().value_or(0));
     env.log().error(name, " ended: ", result.error());
     system::exit(env.exit_status().value_or(1), static_cast<u64>(result.error()));
+}
+
+[[noreturn]] void run_program(TaskState& task, ServerMain main, std::string_view name)
+{
+    try {
+        run_in_environment(task, main, name);
+    } catch (std::bad_alloc const&) {
+        // There was not even the memory to make the environment or to say how it ended.
+        system::exit(1, static_cast<u64>(Error::no_memory));
+    }
 }
 
 } // namespace
