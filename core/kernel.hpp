@@ -97,6 +97,7 @@ public:
 
 private:
     friend struct KernelFixture;
+    friend class Inspector; // the simulator's: chooses among ready threads and audits the books
 
     // object/page.cpp
     void* page_new(Task* payer, PageUse use, ObjectType type = ObjectType::none);

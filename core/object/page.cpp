@@ -1,4 +1,5 @@
 // Pages: allocation, and who pays.
+#include "core/base/site.hpp"
 #include "core/kernel.hpp"
 
 namespace gemel {
@@ -7,7 +8,7 @@ void* Kernel::page_new(Task* payer, PageUse use, ObjectType type)
 {
     if (payer->pages == 0) [[unlikely]]
         return fail(Error::quota);
-    if (page_free_ == 0) [[unlikely]]
+    if (page_free_ == 0 || BUGGIFY("kernel.no_page")) [[unlikely]]
         return fail(Error::no_memory);
     auto const number = page_free_;
     auto& info = pages_[number];

@@ -1,6 +1,7 @@
 // Capability rows: constant-time look-up and revocation. A row remembers the epoch its parent had
 // when it was derived; revoking bumps the parent's epoch, and every row below it is found dead when
 // it is next used, because the validity epoch moved as well.
+#include "core/base/site.hpp"
 #include "core/kernel.hpp"
 
 namespace gemel {
@@ -69,7 +70,7 @@ Row* Kernel::row_new(Task& owner, u32 object, Rights rights, Row* parent)
 {
     if (owner.rows == 0)
         return fail(Error::quota);
-    if (row_free_ == 0)
+    if (row_free_ == 0 || BUGGIFY("kernel.no_row"))
         return fail(Error::no_memory);
     if (parent && parent->children == 0xFFFF)
         return fail(Error::too_big);

@@ -3,6 +3,7 @@
 // quota is used up, or it is no task's thread) yields instead.
 #include "servers/rt/lock.hpp"
 
+#include "core/base/site.hpp"
 #include "servers/rt/system.hpp"
 #include "servers/rt/thread.hpp"
 
@@ -60,6 +61,7 @@ void wake(Waiter& waiter)
 
 void Lock::lock_slow()
 {
+    SOMETIMES("lock.contended");
     Waiter waiter;
     waiter.port = parking_port();
     auto state = state_.load(std::memory_order_relaxed);

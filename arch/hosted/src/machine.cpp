@@ -83,6 +83,8 @@ u64 Machine::raw_now() const
 
 u64 Machine::now_ns() noexcept
 {
+    if (world_) [[unlikely]]
+        return world_->now_ns();
     return virtual_time_ ? *virtual_time_ : raw_now() - started_ns_;
 }
 
@@ -152,6 +154,8 @@ void Machine::leaf_emptied(void* leaf) noexcept
 void Machine::raise(u32 line) noexcept
 {
     ASSERT(line < 64);
+    if (world_ && !world_->raises(line))
+        return;
     pending_ |= u64 { 1 } << line;
 }
 
@@ -165,8 +169,9 @@ u32 Machine::take_interrupt() noexcept
 {
     if (tick_pending_) {
         tick_pending_ = false;
-        poll_descriptors(0); // a busy system still hears its devices
-        return tick_line;
+        if (!world_)
+            poll_descriptors(0); // a busy system still hears its devices
+        return delivered(tick_line);
     }
     auto const lines = pending_ & ~masked_;
     if (lines == 0)
@@ -174,6 +179,13 @@ u32 Machine::take_interrupt() noexcept
     auto const line = static_cast<u32>(__builtin_ctzll(lines));
     pending_ &= ~(u64 { 1 } << line);
     masked_ |= u64 { 1 } << line;
+    return delivered(line);
+}
+
+u32 Machine::delivered(u32 line) noexcept
+{
+    if (world_) [[unlikely]]
+        world_->interrupted(line);
     return line;
 }
 
@@ -181,7 +193,7 @@ u32 Machine::take_interrupt() noexcept
 void Machine::wake_at(u64 nanoseconds) noexcept
 {
     wake_ns_ = nanoseconds;
-    if (timer_armed_ || virtual_time_ || nanoseconds == ~0ull)
+    if (timer_armed_ || virtual_time_ || world_ || nanoseconds == ~0ull)
         return;
     itimerspec const every { { 0, static_cast<long>(tick_ns) }, { 0, static_cast<long>(tick_ns) } };
     timer_settime(timer_, 0, &every, nullptr);
@@ -216,17 +228,23 @@ u32 Machine::wait_for_interrupt() noexcept
         auto const now = now_ns();
         if (wake_ns_ <= now) {
             tick_pending_ = false;
-            return tick_line;
+            return delivered(tick_line);
         }
-        flush_console();
-        if (idle_)
-            idle_();
-        stop_timer();
-        auto const wait_ns = wake_ns_ - now;
-        auto const timeout
-            = wake_ns_ == ~0ull ? -1 : static_cast<int>((wait_ns + 999'999) / 1'000'000);
-        poll_descriptors(timeout);
+        idle(now);
     }
+}
+
+void Machine::idle(u64 now)
+{
+    flush_console();
+    if (idle_)
+        idle_();
+    if (world_)
+        return world_->idle(wake_ns_);
+    stop_timer();
+    auto const wait_ns = wake_ns_ - now;
+    auto const timeout = wake_ns_ == ~0ull ? -1 : static_cast<int>((wait_ns + 999'999) / 1'000'000);
+    poll_descriptors(timeout);
 }
 
 void Machine::watch(int descriptor, std::function<void()> ready)
@@ -300,6 +318,8 @@ void Machine::flush_console()
 
 u64 Machine::entropy() noexcept
 {
+    if (world_)
+        return world_->entropy();
     u64 value = 0;
     auto const got = getrandom(&value, sizeof value, 0);
     ASSERT(got == sizeof value);

@@ -4,6 +4,7 @@
 #include "core/base/assert.hpp"
 
 #include <gemel/arch/user.hpp>
+#include <gemel/hosted/jail.hpp>
 #include <gemel/hosted/system.hpp>
 
 #include <boost/context/detail/fcontext.hpp>
@@ -148,8 +149,13 @@ void leave(Thread* me)
 {
     auto& system = *host.system;
     auto& kernel = system.kernel();
+    auto* world = system.machine().world();
+    if (world) [[unlikely]]
+        world->leaving(kernel);
     while (system.machine().interrupt_pending())
         [[unlikely]] kernel.on_interrupt(system.machine().take_interrupt());
+    if (world) [[unlikely]]
+        world->choosing(kernel);
     if (kernel.cpu().current != me)
         switch_to(me->frame.fiber, *kernel.cpu().current);
 }
@@ -202,6 +208,8 @@ struct Interrupted {
         auto const top = frame.stack_pointer();
         frame.instruction_pointer() = static_cast<u64>(registers[REG_RIP]);
         frame.stack_pointer() = static_cast<u64>(registers[REG_RSP]);
+        if (auto* world = host.system->machine().world())
+            world->faulted(*me, saved->fault.address);
         kernel.on_fault(saved->fault);
         frame.stack_pointer() = top;
     } else {
@@ -314,8 +322,11 @@ u8* fault_stack(u32 thread)
 // so the call is made on a fresh one. A fault anywhere else is a bug of ours: die as the host does.
 void on_fault_signal(int signal, siginfo_t* info, void* raw)
 {
+    gemel::hosted::end_if_jail_trapped(raw);
     if (!host.system || !host.in_task) {
         std::signal(signal, SIG_DFL);
+        if (auto* world = host.system ? host.system->machine().world() : nullptr)
+            world->broke("a fault in the kernel or a device model");
         return; // the instruction runs again and takes the default action
     }
     auto* stack = fault_stack(host.system->kernel().cpu().current->id);
@@ -360,7 +371,13 @@ void system_call(Registers& registers)
     std::memcpy(frame.words(), registers.words, sizeof registers.words);
     frame.port() = registers.port;
     frame.status() = registers.number;
-    kernel.on_system_call();
+    auto* world = host.system->machine().world();
+    if (world && world->entering(*me) == gemel::hosted::Fate::faults) [[unlikely]] {
+        frame.instruction_pointer() = 0; // nowhere: where the host put the code is no news
+        kernel.on_fault({ FaultKind::other, 0, 0 });
+    } else {
+        kernel.on_system_call();
+    }
     leave(me);
     std::memcpy(registers.words, frame.words(), sizeof registers.words);
     registers.port = frame.port();

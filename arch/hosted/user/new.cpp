@@ -3,8 +3,10 @@
 #include "servers/rt/start.hpp"
 
 #include <gemel/arch/user.hpp>
+#include <gemel/hosted/heap_fill.hpp>
 
 #include <cstdlib>
+#include <cstring>
 #include <new>
 
 namespace {
@@ -30,9 +32,11 @@ bool in_task_window(void const* block)
 void* allocate(usize bytes, usize alignment)
 {
     void* block = nullptr;
-    if (task_code())
+    if (task_code()) {
         block = gemel::heap_allocate(bytes, alignment);
-    else if (alignment <= gemel::Heap::alignment)
+        if (block && gemel::hosted::fresh_memory_fill && gemel::hosted::fresh_memory_fill() != 0)
+            std::memset(block, gemel::hosted::fresh_memory_fill(), bytes);
+    } else if (alignment <= gemel::Heap::alignment)
         block = std::malloc(bytes ? bytes : 1);
     else
         block = std::aligned_alloc(alignment, gemel::align_up(bytes, alignment));

@@ -8,6 +8,7 @@
 
 #include <gemel/arch/frame.hpp>
 #include <gemel/hosted/device.hpp>
+#include <gemel/hosted/world.hpp>
 
 #include <functional>
 #include <map>
@@ -98,6 +99,11 @@ public:
     // Time is what `nanoseconds` says, and nothing ticks by itself: for tests and the simulator.
     void use_virtual_time(u64 const& nanoseconds) { virtual_time_ = &nanoseconds; }
 
+    // Asks `world` in place of Linux from now on. It outlives the machine's run.
+    void live_in(hosted::World& world) { world_ = &world; }
+    hosted::World* world() const { return world_; }
+    u64 wake_ns() const { return wake_ns_; } // the tick that the kernel waits for
+
     u64 memory_bytes() const { return memory_bytes_; }
     bool interrupt_pending() const { return (pending_ & ~masked_) != 0 || tick_pending_; }
     u32 take_interrupt() noexcept; // masks it; interrupt_lines_max: none
@@ -134,6 +140,8 @@ private:
     void map_pages(Mapping const& mapping, u64 const* leaf, u32 first, u32 count);
     PortRange const* range_of(u32 port) const;
     u64 raw_now() const;
+    void idle(u64 now);
+    u32 delivered(u32 line) noexcept;
 
     u8* arena_ = nullptr;
     u64 memory_bytes_;
@@ -141,6 +149,7 @@ private:
     int poll_descriptor_ = -1;
     u64 started_ns_ = 0;
     u64 const* virtual_time_ = nullptr;
+    hosted::World* world_ = nullptr;
     void* timer_ = nullptr;
     bool timer_armed_ = false;
     u64 wake_ns_ = ~0ull;

@@ -1,0 +1,41 @@
+// The simulator's way into the kernel: which threads could run, another one in place of the
+// kernel's choice, and the books that must balance.
+#pragma once
+
+#include "core/kernel.hpp"
+
+#include <string>
+#include <vector>
+
+namespace gemel {
+
+class Inspector {
+public:
+    explicit Inspector(Kernel& kernel)
+        : kernel_(kernel)
+    {
+    }
+
+    static constexpr u32 ready_max = 64;
+
+    // Ready threads by urgency, then by how long they wait; at most ready_max. Answers how many.
+    u32 ready(Thread* (&threads)[ready_max]) const;
+    // The current thread goes behind the ready ones of its level and `thread`, which is ready,
+    // runs: what the scheduler server's sched_switch may do at any time.
+    void run_instead(Thread& thread);
+
+    // One line for each thing that is wrong. At a kernel exit, or idle.
+    std::vector<std::string> audit() const;
+    // Who waits for what, one line a thread.
+    std::vector<std::string> waits() const;
+
+private:
+    void audit_rows(std::vector<std::string>& wrong) const;
+    void audit_pages(std::vector<std::string>& wrong) const;
+    void audit_threads(std::vector<std::string>& wrong) const;
+    void audit_queues(std::vector<std::string>& wrong) const;
+
+    Kernel& kernel_;
+};
+
+} // namespace gemel

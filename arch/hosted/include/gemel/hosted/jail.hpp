@@ -1,0 +1,31 @@
+// The jail of the closed world: once it is closed, whatever would tell this process something that
+// is no function of its inputs ends it with a report. System calls that memory needs stay possible.
+#pragma once
+
+#include "core/base/types.hpp"
+
+#include <string>
+
+namespace gemel::hosted {
+
+struct JailOptions {
+    int writable[2] = { -1, -1 }; // descriptors that may still be written, besides standard error
+    // Told what was caught, from a signal handler; the process ends when it returns.
+    void (*caught)(char const* what) = nullptr;
+};
+
+inline constexpr int jail_exit_status = 3;
+
+// Irrevocable for the process. Answers what this host cannot trap, or "".
+std::string close_jail(JailOptions const& options);
+
+// For the fault handler: the instruction reads the clock or the processor's identity. Then it does
+// not return.
+void end_if_jail_trapped(void const* context);
+
+// The words that the C library protects stacks and pointers with are random for each process and
+// end up on tasks' stacks: from now on they are these. The caller's frame must never return through
+// a protected one.
+void fix_protector_words();
+
+} // namespace gemel::hosted

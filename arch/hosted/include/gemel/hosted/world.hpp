@@ -1,0 +1,50 @@
+// What is around the machine and no function of it: time, chance, and the instants at which things
+// happen. A machine without a world asks Linux. With one (the simulator's, or a recording) nothing
+// ticks by itself: every instant is a kernel entry, so that a run is a function of the answers.
+#pragma once
+
+#include "core/base/types.hpp"
+
+#include <gemel/hosted/site.hpp>
+
+namespace gemel {
+class Kernel;
+struct Thread;
+} // namespace gemel
+
+namespace gemel::hosted {
+
+// What becomes of a thread that enters the kernel.
+enum class Fate : u8 { goes_on, faults };
+
+class World {
+public:
+    virtual ~World() = default;
+
+    virtual u64 now_ns() noexcept = 0; // since boot
+    virtual u64 entropy() noexcept = 0;
+    // No thread is ready. Returns when a line was raised or the time moved on to `wake_ns` (~0: the
+    // kernel waits for lines alone).
+    virtual void idle(u64 wake_ns) noexcept = 0;
+
+    // `thread` calls the kernel; its registers are in its frame. One that faults never makes its
+    // call.
+    virtual Fate entering(Thread& thread) = 0;
+    // The kernel has answered. The world may raise lines and let the tick arrive.
+    virtual void leaving(Kernel& kernel) = 0;
+    // Every interrupt was delivered: the world may choose another ready thread (hosted::Inspector).
+    virtual void choosing(Kernel& kernel) = 0;
+    // A line, or the tick, reaches the kernel.
+    virtual void interrupted(u32 line) noexcept = 0;
+    // A device raises a line. False: not now; the world will (Machine::raise again).
+    virtual bool raises(u32 line) noexcept = 0;
+    // Code of `thread` faulted by itself (not by Fate::faults).
+    virtual void faulted(Thread& thread, u64 address) = 0;
+    // An assertion failed or the host's own code faulted: the process is about to end.
+    virtual void broke(char const* what) noexcept = 0;
+
+    // A site was reached (site.hpp). For a fault: whether it happens.
+    virtual bool reached(Site const& site) = 0;
+};
+
+} // namespace gemel::hosted

@@ -1,0 +1,193 @@
+#include <gemel/hosted/jail.hpp>
+
+#include <asm/prctl.h>
+#include <cerrno>
+#include <csignal>
+#include <cstddef>
+#include <cstdio>
+#include <cstring>
+#include <execinfo.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/ucontext.h>
+#include <unistd.h>
+
+namespace gemel::hosted {
+
+namespace {
+
+// One jail a process, closed for ever: handlers have to find it.
+void (*caught)(char const* what) = nullptr;
+bool closed = false;
+
+struct Named {
+    int number;
+    char const* name;
+};
+constexpr Named named[] = {
+    { SYS_read, "read" },
+    { SYS_open, "open" },
+    { SYS_openat, "openat" },
+    { SYS_getpid, "getpid" },
+    { SYS_gettid, "gettid" },
+    { SYS_clone, "clone" },
+    { SYS_clone3, "clone3" },
+    { SYS_fork, "fork" },
+    { SYS_vfork, "vfork" },
+    { SYS_clock_gettime, "clock_gettime" },
+    { SYS_gettimeofday, "gettimeofday" },
+    { SYS_time, "time" },
+    { SYS_getrandom, "getrandom" },
+    { SYS_nanosleep, "nanosleep" },
+    { SYS_clock_nanosleep, "clock_nanosleep" },
+    { SYS_getcpu, "getcpu" },
+    { SYS_socket, "socket" },
+    { SYS_epoll_wait, "epoll_wait" },
+    { SYS_write, "write" },
+    { SYS_futex, "futex" },
+};
+
+char const* name_of(int number)
+{
+    for (auto const& call : named)
+        if (call.number == number)
+            return call.name;
+    return "?";
+}
+
+[[noreturn]] void end_with(char const* what)
+{
+    char text[2048];
+    auto length = static_cast<usize>(std::snprintf(text, sizeof text, "%s", what));
+    void* frames[24];
+    auto const count = ::backtrace(frames, 24);
+    auto** symbols = ::backtrace_symbols(frames, count);
+    // The first frames are the handler's own.
+    for (int i = 2; symbols && i < count && length < sizeof text - 1; ++i) {
+        auto const wrote
+            = std::snprintf(text + length, sizeof text - length, "\n    %s", symbols[i]);
+        length += static_cast<usize>(wrote);
+    }
+    if (caught)
+        caught(text);
+    ::_exit(jail_exit_status);
+}
+
+void on_stray_call(int, siginfo_t* info, void*)
+{
+    char text[96];
+    std::snprintf(
+        text, sizeof text, "system call %s (%d)", name_of(info->si_syscall), info->si_syscall);
+    end_with(text);
+}
+
+// What memory and the end of a process need. Anything else could tell something.
+constexpr int allowed[] = {
+    SYS_sigaltstack,
+    SYS_timer_delete,
+    SYS_close,
+    SYS_mmap,
+    SYS_munmap,
+    SYS_mremap,
+    SYS_mprotect,
+    SYS_madvise,
+    SYS_brk,
+    SYS_rt_sigreturn,
+    SYS_rt_sigaction,
+    SYS_rt_sigprocmask,
+    SYS_exit_group,
+    SYS_exit,
+    SYS_tgkill,
+#if defined(__SANITIZE_ADDRESS__)
+    SYS_getpid,
+    SYS_gettid,
+    SYS_futex,
+    SYS_sched_yield,
+#endif
+};
+constexpr usize allowed_count = sizeof allowed / sizeof *allowed;
+
+bool install_filter(int const* writable, usize writable_count)
+{
+    sock_filter code[allowed_count + 16];
+    usize at = 0;
+    auto const add = [&](u16 operation, u32 value, u8 yes, u8 no) {
+        code[at++] = sock_filter { operation, yes, no, value };
+    };
+    add(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, arch), 0, 0);
+    add(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
+    add(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
+    add(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr), 0, 0);
+    // The last two instructions are: trap, allow.
+    auto const end = 4 + allowed_count + 2 + writable_count + 2;
+    for (auto const number : allowed) {
+        auto const jump = static_cast<u8>(end - 1 - at - 1);
+        add(BPF_JMP | BPF_JEQ | BPF_K, static_cast<u32>(number), jump, 0);
+    }
+    add(BPF_JMP | BPF_JEQ | BPF_K, SYS_write, 0, static_cast<u8>(1 + writable_count));
+    add(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args), 0, 0);
+    for (usize i = 0; i < writable_count; ++i) {
+        auto const jump = static_cast<u8>(end - 1 - at - 1);
+        add(BPF_JMP | BPF_JEQ | BPF_K, static_cast<u32>(writable[i]), jump, 0);
+    }
+    add(BPF_RET | BPF_K, SECCOMP_RET_TRAP, 0, 0);
+    add(BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
+    sock_fprog const program { static_cast<unsigned short>(at), code };
+    return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+        && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+} // namespace
+
+std::string close_jail(JailOptions const& options)
+{
+    void* frames[2];
+    (void)::backtrace(frames, 2); // loads what it needs while that is possible
+    caught = options.caught;
+    struct sigaction action { };
+    sigemptyset(&action.sa_mask);
+    action.sa_flags = SA_SIGINFO | SA_NODEFER;
+    action.sa_sigaction = on_stray_call;
+    ::sigaction(SIGSYS, &action, nullptr);
+    std::string missing;
+    if (::prctl(PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0) != 0)
+        missing += " a trap for RDTSC";
+    if (::syscall(SYS_arch_prctl, ARCH_SET_CPUID, 0) != 0)
+        missing += std::string { missing.empty() ? "" : "," } + " CPUID faulting";
+    int const writable[] = { STDERR_FILENO, options.writable[0], options.writable[1] };
+    closed = true;
+    if (!install_filter(writable, 3))
+        missing += std::string { missing.empty() ? "" : "," } + " seccomp";
+    return missing.empty() ? "" : missing.substr(1);
+}
+
+void end_if_jail_trapped(void const* raw)
+{
+    if (!closed)
+        return;
+    auto const& context = *static_cast<ucontext_t const*>(raw);
+    constexpr greg_t general_protection = 13;
+    if (context.uc_mcontext.gregs[REG_TRAPNO] != general_protection)
+        return;
+    u8 code[3];
+    std::memcpy(code, reinterpret_cast<void const*>(context.uc_mcontext.gregs[REG_RIP]), 3);
+    if (code[0] != 0x0F)
+        return;
+    if (code[1] == 0x31 || (code[1] == 0x01 && code[2] == 0xF9))
+        end_with("the time stamp counter (RDTSC)");
+    if (code[1] == 0xA2)
+        end_with("the processor's identity (CPUID)");
+}
+
+// Their places in the thread control block: glibc, sysdeps/x86_64/nptl/tls.h.
+void fix_protector_words()
+{
+    constexpr u64 value = 0x5EED'5EED'5EED'5E00;
+    asm volatile("movq %0, %%fs:0x28\n\tmovq %0, %%fs:0x30" : : "r"(value) : "memory");
+}
+
+} // namespace gemel::hosted
