@@ -3,8 +3,6 @@
 // error.
 #include "sim/devices/virtio_block.hpp"
 
-#include <gemel/hosted/image_file.hpp>
-
 #include <atomic>
 #include <cstring>
 
@@ -95,8 +93,19 @@ VirtioBlock::VirtioBlock(
     arch::Machine& machine, u32 line, int image, u64 image_bytes, ImageAccess access)
     : machine_(machine)
     , line_(line)
-    , image_(image)
+    , owned_(std::make_unique<ImageMedium>(image))
+    , medium_(*owned_)
     , sectors_(image_bytes / sector_bytes)
+    , access_(access)
+{
+}
+
+VirtioBlock::VirtioBlock(
+    arch::Machine& machine, u32 line, Medium& medium, u64 medium_bytes, ImageAccess access)
+    : machine_(machine)
+    , line_(line)
+    , medium_(medium)
+    , sectors_(medium_bytes / sector_bytes)
     , access_(access)
 {
 }
@@ -212,6 +221,7 @@ void VirtioBlock::write_queue_register(u32 offset, u32 value)
 void VirtioBlock::reset()
 {
     queue_ = {};
+    ++resets_;
     status_ = 0;
     interrupt_status_ = 0;
     driver_features_ = 0;
@@ -244,14 +254,39 @@ void VirtioBlock::serve_queue()
             status_ |= status_needs_reset;
             return;
         }
-        give_back(head, serve(chain));
+        if (auto const delay_ns = medium_.delay_ns(); delay_ns != 0)
+            complete_later(head, delay_ns);
+        else
+            give_back(head, serve(chain));
     }
+    interrupt_if_wanted();
+}
+
+void VirtioBlock::interrupt_if_wanted()
+{
+    auto const* available = memory(queue_.available, 6 + 2 * queue_.entries);
     u16 flags = 0;
     std::memcpy(&flags, available, sizeof flags);
     if ((flags & available_no_interrupt) == 0) {
         interrupt_status_ |= used_buffer_notification;
         machine_.raise(line_);
     }
+}
+
+// The request happens when it completes, not before: until then it is the driver's to wait for.
+void VirtioBlock::complete_later(u16 head, u64 delay_ns)
+{
+    medium_.later(delay_ns, [this, head, resets = resets_] {
+        Chain chain;
+        if (resets != resets_ || (status_ & status_needs_reset) != 0)
+            return;
+        if (!gather(head, chain)) {
+            status_ |= status_needs_reset;
+            return;
+        }
+        give_back(head, serve(chain));
+        interrupt_if_wanted();
+    });
 }
 
 // The chain's segments in order. False: a loop, or memory that is not there.
@@ -296,7 +331,7 @@ u32 VirtioBlock::serve(Chain const& chain)
 u8 VirtioBlock::transfer(u32 type, u64 sector, Chain const& chain, u32& written)
 {
     if (type == request_flush)
-        return hosted::flush_file(image_) == FileOutcome::done ? outcome_ok : outcome_error;
+        return medium_.flush() == FileOutcome::done ? outcome_ok : outcome_error;
     if (type != request_in && type != request_out)
         return outcome_unsupported;
     if (type == request_out && access_ == ImageAccess::read_only)
@@ -308,9 +343,8 @@ u8 VirtioBlock::transfer(u32 type, u64 sector, Chain const& chain, u32& written)
             || sector > sectors_ || sectors > sectors_ - sector)
             return outcome_error;
         auto const offset = sector * sector_bytes;
-        auto const moved = type == request_in
-            ? hosted::read_at(image_, segment.bytes, segment.count, offset)
-            : hosted::write_at(image_, segment.bytes, segment.count, offset);
+        auto const moved = type == request_in ? medium_.read(offset, segment.bytes, segment.count)
+                                              : medium_.write(offset, segment.bytes, segment.count);
         if (moved == FileOutcome::failed)
             return outcome_error;
         written += type == request_in ? segment.count : 0;

@@ -2,7 +2,11 @@
 // host.
 #pragma once
 
+#include "sim/devices/medium.hpp"
+
 #include <gemel/arch/machine.hpp>
+
+#include <memory>
 
 namespace gemel::sim {
 
@@ -13,6 +17,9 @@ public:
     // `image` is an open descriptor, borrowed, of `image_bytes` bytes; it and the machine outlive
     // the device.
     VirtioBlock(arch::Machine& machine, u32 line, int image, u64 image_bytes, ImageAccess access);
+    // `medium` outlives the device as well.
+    VirtioBlock(
+        arch::Machine& machine, u32 line, Medium& medium, u64 medium_bytes, ImageAccess access);
 
     u32 read(u32 offset, u32 bytes) override;
     void write(u32 offset, u32 bytes, u32 value) override;
@@ -44,6 +51,8 @@ private:
     void reset();
     void write_queue_register(u32 offset, u32 value);
     void serve_queue();
+    void interrupt_if_wanted();
+    void complete_later(u16 head, u64 delay_ns);
     bool gather(u16 head, Chain& chain);
     u32 serve(Chain const& chain);
     u8 transfer(u32 type, u64 sector, Chain const& chain, u32& written);
@@ -52,11 +61,13 @@ private:
 
     arch::Machine& machine_;
     u32 line_;
-    int image_;
+    std::unique_ptr<Medium> owned_; // where an image was given
+    Medium& medium_;
     u64 sectors_;
     ImageAccess access_;
     Queue queue_;
     u32 status_ = 0;
+    u32 resets_ = 0; // what was under way before a reset never completes
     u32 interrupt_status_ = 0;
     u32 feature_word_ = 0;
     u32 driver_feature_word_ = 0;

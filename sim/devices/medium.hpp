@@ -1,0 +1,48 @@
+// What a disk keeps its bytes on.
+#pragma once
+
+#include "core/base/assert.hpp"
+
+#include <gemel/hosted/image_file.hpp>
+
+#include <functional>
+
+namespace gemel::sim {
+
+class Medium {
+public:
+    virtual ~Medium() = default;
+    // Whole sectors; the device has checked that they are there.
+    virtual hosted::FileOutcome read(u64 offset, u8* to, u32 bytes) = 0;
+    virtual hosted::FileOutcome write(u64 offset, u8 const* from, u32 bytes) = 0;
+    // What was written is safe when this returns.
+    virtual hosted::FileOutcome flush() = 0;
+
+    // How long the next request takes; 0: it is done at once.
+    virtual u64 delay_ns() { return 0; }
+    // Calls `done` that much later. Only a medium that ever answers a delay is asked.
+    virtual void later(u64, std::function<void()>) { ASSERT(false); }
+};
+
+// An image file of the host.
+class ImageMedium final : public Medium {
+public:
+    explicit ImageMedium(int image) // borrowed
+        : image_(image)
+    {
+    }
+    hosted::FileOutcome read(u64 offset, u8* to, u32 bytes) override
+    {
+        return hosted::read_at(image_, to, bytes, offset);
+    }
+    hosted::FileOutcome write(u64 offset, u8 const* from, u32 bytes) override
+    {
+        return hosted::write_at(image_, from, bytes, offset);
+    }
+    hosted::FileOutcome flush() override { return hosted::flush_file(image_); }
+
+private:
+    int image_;
+};
+
+} // namespace gemel::sim

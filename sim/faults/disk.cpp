@@ -1,0 +1,90 @@
+#include "sim/faults/disk.hpp"
+
+#include <cstring>
+
+namespace gemel::sim {
+
+using hosted::FileOutcome;
+
+namespace {
+
+constexpr u64 request_ns = 20'000; // a fast disk's
+constexpr u32 slow_us_max = 50'000;
+
+} // namespace
+
+SimDisk::SimDisk(std::span<u8> image, Oracle& oracle, u32 device, Later later)
+    : image_(image)
+    , oracle_(oracle)
+    , device_(device)
+    , later_(std::move(later))
+{
+}
+
+bool SimDisk::fails()
+{
+    return oracle_.choose({ Kind::disk_error, device_, requests_++ }, 2, 0) != 0;
+}
+
+FileOutcome SimDisk::read(u64 offset, u8* to, u32 bytes)
+{
+    if (fails() || offset > image_.size() || bytes > image_.size() - offset)
+        return FileOutcome::failed;
+    std::memcpy(to, image_.data() + offset, bytes);
+    return FileOutcome::done;
+}
+
+FileOutcome SimDisk::write(u64 offset, u8 const* from, u32 bytes)
+{
+    if (fails() || offset > image_.size() || bytes > image_.size() - offset)
+        return FileOutcome::failed;
+    for (u32 done = 0; done < bytes; done += sector_bytes) {
+        auto* at = image_.data() + offset + done;
+        Undo undo;
+        undo.sector = (offset + done) / sector_bytes;
+        undo.ordinal = sector_writes_++;
+        std::memcpy(undo.before, at, sector_bytes);
+        std::memcpy(undo.after, from + done, sector_bytes);
+        undo_.push_back(undo);
+        std::memcpy(at, from + done, sector_bytes);
+    }
+    return FileOutcome::done;
+}
+
+FileOutcome SimDisk::flush()
+{
+    if (fails())
+        return FileOutcome::failed;
+    undo_.clear();
+    ++epochs_;
+    return FileOutcome::done;
+}
+
+u64 SimDisk::delay_ns()
+{
+    auto const slow = oracle_.choose({ Kind::disk_delay, device_, requests_ }, slow_us_max, 0);
+    return request_ns + u64 { slow } * 1000;
+}
+
+void SimDisk::later(u64 delay_ns, std::function<void()> done)
+{
+    later_(delay_ns, std::move(done));
+}
+
+// Back to the last flush, then the writes that survived, in their order.
+void SimDisk::lose_power()
+{
+    for (auto at = undo_.rbegin(); at != undo_.rend(); ++at)
+        std::memcpy(image_.data() + at->sector * sector_bytes, at->before, sector_bytes);
+    for (auto const& write : undo_) {
+        auto const survives
+            = mix(oracle_.seed(), static_cast<u64>(Kind::power_loss), device_, write.ordinal) & 1;
+        if (oracle_.decide(
+                { Kind::power_loss, device_, write.ordinal }, static_cast<u32>(survives), 0)
+            != 0)
+            std::memcpy(image_.data() + write.sector * sector_bytes, write.after, sector_bytes);
+    }
+    undo_.clear();
+}
+
+} // namespace gemel::sim

@@ -1,0 +1,62 @@
+// A disk that lies within limits. Its claims, which tests hold it to:
+//   a flushed sector is never lost;
+//   an unflushed sector may survive a power cut or not, each 512 bytes on its own: torn, reordered;
+//   a read gives what was last written, whatever is safe;
+//   a request may fail with an I/O error, and then nothing of it has happened;
+//   a request may take its time, and requests complete in any order.
+#pragma once
+
+#include "sim/devices/medium.hpp"
+#include "sim/oracle/oracle.hpp"
+
+#include <functional>
+#include <span>
+#include <vector>
+
+namespace gemel::sim {
+
+class SimDisk final : public Medium {
+public:
+    static constexpr u32 sector_bytes = 512;
+
+    using Later = std::function<void(u64 delay_ns, std::function<void()>)>;
+
+    // `image` is the disk, changed as it is written; it, the oracle and what `later` needs outlive
+    // the disk. `device` is its entity in decisions.
+    SimDisk(std::span<u8> image, Oracle& oracle, u32 device, Later later);
+
+    hosted::FileOutcome read(u64 offset, u8* to, u32 bytes) override;
+    hosted::FileOutcome write(u64 offset, u8 const* from, u32 bytes) override;
+    hosted::FileOutcome flush() override;
+    u64 delay_ns() override;
+    void later(u64 delay_ns, std::function<void()> done) override;
+
+    // The power fails now: each unflushed sector write survives or not, as the oracle chooses, and
+    // the image holds what is left.
+    void lose_power();
+    // Flushes so far; sector writes since the last.
+    u32 epochs() const { return epochs_; }
+    usize unflushed() const { return undo_.size(); }
+
+private:
+    // What a sector held before an unflushed write, in the order of the writes.
+    struct Undo {
+        u64 sector;
+        u32 ordinal; // of the sector write
+        u8 before[sector_bytes];
+        u8 after[sector_bytes];
+    };
+
+    bool fails();
+
+    std::span<u8> image_;
+    Oracle& oracle_;
+    u32 device_;
+    Later later_;
+    u32 requests_ = 0;
+    u32 sector_writes_ = 0;
+    u32 epochs_ = 0;
+    std::vector<Undo> undo_;
+};
+
+} // namespace gemel::sim

@@ -1,0 +1,106 @@
+// The one door: every decision of a simulated run is `choose`. What it answers is a function of the
+// seed and of what is asked (kind, entity, ordinal), never of how much was asked before: a new
+// fault point or a log line changes no other decision. Integers only, so that every compiler
+// agrees.
+#pragma once
+
+#include "core/base/types.hpp"
+
+#include <map>
+#include <span>
+#include <tuple>
+#include <vector>
+
+namespace gemel::sim {
+
+// What is decided. Numbers are the journal's: add, never change.
+enum class Kind : u8 {
+    entropy = 0, // the seed's own; never in a journal
+    schedule = 1, // entity: the thread that was served, ordinal: its kernel entries; value:
+    // another thread's id, 0 none
+    task_kill = 2, // entity: thread, ordinal: its kernel entries; 1: it faults there
+    site = 3, // entity: the label's hash, ordinal: how often it was reached; 1: the fault happens
+    disk_error = 4, // entity: device, ordinal: request; 1: an I/O error
+    disk_delay = 5, // value: microseconds more
+    interrupt_spurious = 6, // entity: line, ordinal: kernel entries of the machine; 1: it is raised
+    interrupt_late = 7, // entity: line, ordinal: its raises; value: microseconds
+    clock_jump = 8, // ordinal: ticks; value: milliseconds that are missed
+    tick_early = 9, // entity: the thread that was served, ordinal: its kernel entries; 1: a tick
+    power_loss = 10, // ordinal: the sector write; 1: it survives
+};
+inline constexpr u32 kinds = 11;
+
+char const* name_of(Kind kind);
+// Chance alone, and not the plan's: a run without faults still decides these.
+constexpr bool is_fault(Kind kind)
+{
+    return kind != Kind::entropy && kind != Kind::schedule && kind != Kind::power_loss;
+}
+
+struct Key {
+    Kind kind = Kind::entropy;
+    u32 entity = 0;
+    u32 ordinal = 0;
+    bool operator<(Key const& other) const
+    {
+        return std::tie(kind, entity, ordinal) < std::tie(other.kind, other.entity, other.ordinal);
+    }
+    bool operator==(Key const&) const = default;
+};
+
+// One answer that was not the default.
+struct Decision {
+    Key key;
+    u32 value = 0;
+    bool operator==(Decision const&) const = default;
+};
+
+// Counter-based randomness: 64 good bits for each (seed, domain, entity, ordinal).
+u64 mix(u64 seed, u64 domain, u64 entity, u64 ordinal);
+
+// How often each kind of fault happens, in 1 / 2^32 of the times it is asked.
+struct Rates {
+    u32 of[kinds] = {};
+};
+
+// Swarm: each seed draws a subset of the families of `allowed` (bit n: kind n) and, log-uniformly,
+// their rates.
+Rates swarm(u64 seed, u32 allowed);
+inline constexpr u32 all_kinds = (1u << kinds) - 1;
+
+class Oracle {
+public:
+    // Answers come from the seed.
+    Oracle(u64 seed, Rates const& rates);
+    // Answers are the defaults but for these; entropy is the seed's.
+    Oracle(u64 seed, std::span<Decision const> decisions);
+
+    // 0..count-1; `usual` unless the world is to differ here. `count` is at least 1.
+    u32 choose(Key key, u32 count, u32 usual);
+    // The same for a value that a strategy chose (it is played back, not made, in a replay).
+    u32 decide(Key key, u32 wanted, u32 usual);
+    u64 entropy();
+
+    // Faults happen only while they are on.
+    void faults(bool on) { faults_on_ = on; }
+    bool replaying() const { return replaying_; }
+    u64 seed() const { return seed_; }
+
+    // What was answered and not the default, in order.
+    std::vector<Decision> const& decisions() const { return decisions_; }
+    u64 asked() const { return asked_; }
+
+private:
+    u32 answered(Key key, u32 value, u32 usual);
+
+    u64 seed_;
+    Rates rates_;
+    bool replaying_ = false;
+    bool faults_on_ = false;
+    u64 entropy_count_ = 0;
+    u64 asked_ = 0;
+    std::map<Key, u32> given_;
+    std::vector<Decision> decisions_;
+};
+
+} // namespace gemel::sim

@@ -1,0 +1,63 @@
+// One simulated run, from boot to the audit of the books: a function of its setup.
+#pragma once
+
+#include "sim/world/closed_world.hpp"
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace gemel::sim {
+
+// What is typed at the shell, a line each.
+struct Script {
+    std::string safety; // while faults happen
+    std::string liveness; // afterwards: has to work
+};
+
+struct Setup {
+    u64 seed = 0;
+    std::span<u8 const> bundle;
+    u64 init_entry = 0;
+    std::span<u8> disk; // empty: none. Changed by the run
+    u64 memory_bytes = 64u << 20;
+    Script script;
+    StrategyKind strategy = StrategyKind::portfolio;
+    u32 fault_kinds = 0; // bit n: Kind n may happen
+    u64 until_ns = 10'000'000'000;
+    Trace::Keep keep = Trace::Keep::hash;
+    // Replay: these and nothing else.
+    std::optional<std::vector<Decision>> decisions;
+    // Called once when the run comes to this event or time (replay's --to); 0: never.
+    u64 stop_event = 0;
+    u64 stop_ns = 0;
+    std::function<void()> stopped;
+    // Called once the machine is made and before it starts: from here on nothing may come from
+    // outside (the jail is closed).
+    std::function<void()> closing;
+    // Called right when something failed, with what is known then: the process may be about to end.
+    std::function<void(struct Outcome const&)> failing;
+};
+
+struct Outcome {
+    std::optional<Failure> failure;
+    int status = 0; // the machine's
+    u64 time_ns = 0; // virtual
+    Hash l1;
+    Hash l2; // L1 and the machine's memory
+    u64 events = 0;
+    u64 idle_jumps = 0;
+    StrategyKind strategy = StrategyKind::run_to_block;
+    std::vector<Decision> decisions;
+    std::vector<Hash> digests;
+    std::vector<Event> log; // where events are kept
+    std::vector<u64> reached; // by site
+    std::string console;
+};
+
+// The machine is made, run and gone again when this returns. Throws std::system_error when the host
+// refuses the machine's memory.
+Outcome run_closed(Setup const& setup);
+
+} // namespace gemel::sim

@@ -1,0 +1,107 @@
+#include "sim/run/workload.hpp"
+
+namespace gemel::sim {
+
+namespace {
+
+constexpr u32 bit(Kind kind)
+{
+    return 1u << static_cast<u32>(kind);
+}
+
+constexpr u32 everything = all_kinds & ~bit(Kind::entropy) & ~bit(Kind::power_loss);
+constexpr u32 gentle = everything & ~bit(Kind::task_kill);
+
+constexpr Workload known[] = {
+    { "boot", "boot, one command, shut down", 0 },
+    { "posix-mix", "files in /tmp, pipes and processes, through the shell", gentle },
+    { "server-kill", "posix-mix while servers are killed", everything },
+    { "cap-storm", "random capability operations against a model", gentle },
+};
+
+constexpr u64 domain_script = 2048;
+constexpr std::string_view probe = "echo probe > /tmp/probe\ncat /tmp/probe\nls / | wc -l\n"
+                                   "cat /srv/greeting | wc -c\nps | wc -l\n";
+
+std::string number(u64 value)
+{
+    return std::to_string(value);
+}
+
+// One line of the mix. Files are few, so that lines meet.
+std::string line_of(u64 draw)
+{
+    auto const file = "/tmp/f" + number(draw >> 8 & 3);
+    auto const other = "/tmp/g" + number(draw >> 10 & 3);
+    auto const count = number(1 + (draw >> 16 & 31));
+    switch (draw % 16) {
+    case 0:
+        return "echo " + number(draw >> 20 & 0xFFFF) + " > " + file;
+    case 1:
+        return "echo more-" + count + " >> " + file;
+    case 2:
+        return "cat " + file + " | wc";
+    case 3:
+        return "cat /srv/lines.txt | head -n " + count + " > " + other;
+    case 4:
+        return "mv " + file + " " + other;
+    case 5:
+        return "rm " + file;
+    case 6:
+        return "mkdir /tmp/d" + count;
+    case 7:
+        return "ls -l /tmp";
+    case 8:
+        return "cat /srv/lines.txt | grep 1 | sort | head -n " + count + " | wc -l";
+    case 9:
+        return "for i in 1 2 3; do echo $i; done | cat >> " + file;
+    case 10:
+        return "cp /srv/greeting " + other;
+    case 11:
+        return "ps | wc -l";
+    case 12:
+        return "head -c 64 /dev/random | wc -c";
+    case 13:
+        return "{ echo a; echo b; } | cat > " + other;
+    case 14:
+        return "cat " + other + " " + file + " | tail -n " + count;
+    case 15:
+        return "cat /docs/none/here";
+    }
+    return "";
+}
+
+std::string mix_lines(u64 seed)
+{
+    std::string lines;
+    auto const count = 4 + mix(seed, domain_script, 0, 0) % 12;
+    for (u64 i = 0; i < count; ++i)
+        lines += line_of(mix(seed, domain_script, 1, i)) + "\n";
+    return lines;
+}
+
+} // namespace
+
+std::span<Workload const> workloads()
+{
+    return known;
+}
+
+Workload const* find_workload(std::string_view name)
+{
+    for (auto const& workload : known)
+        if (workload.name == name)
+            return &workload;
+    return nullptr;
+}
+
+Script script_of(std::string_view workload, u64 seed)
+{
+    if (workload == "boot")
+        return { "", "ls /\n" };
+    if (workload == "posix-mix" || workload == "server-kill")
+        return { mix_lines(seed), std::string { probe } };
+    return { std::string { workload } + "\n", std::string { workload } + "\n" };
+}
+
+} // namespace gemel::sim

@@ -1,0 +1,22 @@
+// What a simulated user types.
+#pragma once
+
+#include "sim/run/closed_run.hpp"
+
+#include <string_view>
+
+namespace gemel::sim {
+
+struct Workload {
+    std::string_view name;
+    std::string_view about;
+    u32 fault_kinds; // what may happen when the user says nothing
+};
+
+std::span<Workload const> workloads();
+// Null: none of ours; then the name is a program's (examples/).
+Workload const* find_workload(std::string_view name);
+// A function of both.
+Script script_of(std::string_view workload, u64 seed);
+
+} // namespace gemel::sim

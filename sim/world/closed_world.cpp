@@ -1,0 +1,302 @@
+#include "sim/world/closed_world.hpp"
+
+#include "core/base/assert.hpp"
+
+#include <cstdio>
+
+namespace gemel::sim {
+
+namespace {
+
+constexpr u32 kills_per_task_max = 2; // what supervision promises to survive within its budget
+constexpr u32 late_us_max = 5000;
+constexpr u32 jump_ms_max = 200;
+constexpr u64 exit_assertion = 134; // servers/rt/start.hpp
+constexpr u32 spurious_lines[] = { 4, 8 }; // the serial line's and the first disk's
+
+// init's end is the machine's, and the shell is the user: faults that end a task are not theirs.
+bool is_spared(Task const& task)
+{
+    return task.index <= 1 || std::string_view { task.name } == "gsh";
+}
+
+constexpr u32 hash_of(char const* label)
+{
+    u32 value = 2166136261u; // FNV-1a
+    for (; *label; ++label)
+        value = (value ^ static_cast<u8>(*label)) * 16777619u;
+    return value;
+}
+
+} // namespace
+
+ClosedWorld::ClosedWorld(hosted::System& system, Oracle& oracle, Trace& trace, Strategy& strategy)
+    : system_(system)
+    , oracle_(oracle)
+    , trace_(trace)
+    , strategy_(strategy)
+    , reached_(hosted::sites().size())
+{
+}
+
+void ClosedWorld::note(EventKind kind, Thread const* thread, u16 call, u64 a, u64 b)
+{
+    Event event;
+    event.time_ns = time_ns_;
+    event.kind = kind;
+    event.thread = thread ? thread->id : 0;
+    event.task = thread ? thread->task->index : 0;
+    event.call = call;
+    event.a = a;
+    event.b = b;
+    trace_.add(event);
+    if (event_hook_)
+        event_hook_();
+}
+
+void ClosedWorld::note_decision(Kind kind, u64 value)
+{
+    note(EventKind::decision, nullptr, 0, static_cast<u64>(kind), value);
+}
+
+void ClosedWorld::phase(u32 number)
+{
+    note(EventKind::phase, nullptr, 0, number, 0);
+}
+
+void ClosedWorld::console(char byte)
+{
+    note(EventKind::console, nullptr, 0, static_cast<u8>(byte), 0);
+}
+
+// --- time ---
+
+void ClosedWorld::at(u64 time_ns, std::function<void()> then)
+{
+    due_.emplace(std::pair { std::max(time_ns, time_ns_), sequence_++ }, std::move(then));
+}
+
+void ClosedWorld::run_due()
+{
+    while (!due_.empty() && due_.begin()->first.first <= time_ns_) {
+        auto const then = std::move(due_.begin()->second);
+        due_.erase(due_.begin());
+        then();
+    }
+}
+
+void ClosedWorld::idle(u64 wake_ns) noexcept
+{
+    auto next = wake_ns;
+    if (!due_.empty())
+        next = std::min(next, due_.begin()->first.first);
+    if (next == ~0ull && stuck_hook_ && stuck_hook_())
+        return;
+    if (next == ~0ull) {
+        std::string who;
+        for (auto const& line : Inspector { system_.kernel() }.waits())
+            who += "\n    " + line;
+        fail("deadlock", "nothing can happen any more; who waits:" + who);
+    }
+    if (next > end_ns_)
+        fail("liveness", "the run did not end in the time it had");
+    time_ns_ = std::max(time_ns_, next);
+    run_due();
+}
+
+// --- kernel entries ---
+
+// Messages by value; what a broker is told holds addresses and is left out.
+u64 ClosedWorld::message_of(Thread& thread, u64 number)
+{
+    auto& kernel = system_.kernel();
+    auto const* words = thread.frame.words();
+    auto const call = static_cast<Call>(number & 0xFF);
+    auto const sends
+        = call == Call::port_send || (call == Call::port_receive && (number >> 8 & 3) != 0);
+    if (!sends)
+        return 0;
+    auto const handle = words[0];
+    if ((handle & reply_token_bit) == 0) {
+        auto const index = static_cast<u32>(handle);
+        auto const rows = kernel.rows();
+        if (index >= rows.size() || rows[index].object >= kernel.pages().size()
+            || kernel.pages()[rows[index].object].type != ObjectType::port)
+            return words[1] & 0xFFFF;
+    }
+    Hash hash;
+    for (u32 i = 1; i < 8; ++i)
+        hash.add(words[i]);
+    return hash.low;
+}
+
+// A task that ends itself with the status of a failed assertion has found a bug.
+bool ClosedWorld::check_exit(Thread& thread)
+{
+    auto const* words = thread.frame.words();
+    auto const number = thread.frame.status();
+    return static_cast<Call>(number & 0xFF) == Call::port_receive && (number >> 8 & 1) != 0
+        && words[0] == own_fault_port && words[2] == exit_assertion;
+}
+
+bool ClosedWorld::is_killed(Thread const& thread, u32 ordinal)
+{
+    auto const* name = thread.task->name;
+    auto const spared = is_spared(*thread.task);
+    auto const key = Key { Kind::task_kill, thread.id, ordinal };
+    if (spared || oracle_.choose(key, 2, 0) == 0)
+        return false;
+    return kills_[name]++ < kills_per_task_max;
+}
+
+hosted::Fate ClosedWorld::entering(Thread& thread)
+{
+    time_ns_ += entry_ns;
+    ++entries_;
+    if (time_ns_ > end_ns_)
+        fail("liveness", "the run did not end in the time it had");
+    auto const ordinal = ++thread_entries_[thread.id];
+    auto const number = thread.frame.status();
+    auto const call = static_cast<Call>(number & 0xFF);
+    auto const handle = call == Call::port_send || call == Call::port_receive
+            || call == Call::cap_move || call == Call::sched_switch || call == Call::signal
+        ? thread.frame.words()[0]
+        : 0;
+    serving_ = static_cast<u16>(number);
+    served_ = thread.id;
+    note(EventKind::enter, &thread, serving_, handle, message_of(thread, number));
+    if (check_exit(thread))
+        fail("assertion", "a task ended with a failed assertion", thread.task->name);
+    if (!is_killed(thread, ordinal))
+        return hosted::Fate::goes_on;
+    note(EventKind::fault, &thread, 0, 0, 0);
+    return hosted::Fate::faults;
+}
+
+void ClosedWorld::devices_act(Kernel& kernel)
+{
+    auto* current = kernel.cpu().current;
+    auto const ordinal = static_cast<u32>(entries_);
+    for (auto const line : spurious_lines)
+        if (oracle_.choose({ Kind::interrupt_spurious, line, ordinal }, 2, 0) != 0) {
+            note_decision(Kind::interrupt_spurious, line);
+            held_back_ = true;
+            system_.machine().raise(line);
+            held_back_ = false;
+        }
+    auto const key = Key { Kind::tick_early, served_, thread_entries_[served_] };
+    if (current && oracle_.choose(key, 2, 0) != 0) {
+        note_decision(Kind::tick_early, current->id);
+        system_.machine().tick_arrived();
+    }
+}
+
+void ClosedWorld::leaving(Kernel& kernel)
+{
+    run_due();
+    devices_act(kernel);
+    auto& machine = system_.machine();
+    if (machine.wake_ns() > time_ns_)
+        return;
+    auto const missed = oracle_.choose({ Kind::clock_jump, 0, ticks_++ }, jump_ms_max, 0);
+    if (missed != 0)
+        note_decision(Kind::clock_jump, missed);
+    time_ns_ += u64 { missed } * 1'000'000;
+    if (time_ns_ > end_ns_)
+        fail("liveness", "the run did not end in the time it had");
+    machine.tick_arrived();
+}
+
+void ClosedWorld::choosing(Kernel& kernel)
+{
+    auto* chosen = kernel.cpu().current;
+    Inspector inspector { kernel };
+    Thread* ready[Inspector::ready_max];
+    if (auto const count = inspector.ready(ready); count != 0) {
+        Candidate candidates[Inspector::ready_max + 1];
+        candidates[0] = { chosen->id };
+        for (u32 i = 0; i < count; ++i)
+            candidates[i + 1] = { ready[i]->id };
+        auto const pick = strategy_.choose({ candidates, count + 1 }, entries_);
+        auto const wanted = pick == 0 ? 0 : candidates[pick].thread;
+        auto const id
+            = oracle_.decide({ Kind::schedule, served_, thread_entries_[served_] }, wanted, 0);
+        for (u32 i = 0; id != 0 && i < count; ++i)
+            if (ready[i]->id == id) {
+                inspector.run_instead(*ready[i]);
+                chosen = ready[i];
+                break;
+            }
+    }
+    note(EventKind::resume, chosen, 0, chosen->frame.status(), 0);
+}
+
+void ClosedWorld::interrupted(u32 line) noexcept
+{
+    note(EventKind::interrupt, nullptr, 0, line, 0);
+}
+
+bool ClosedWorld::raises(u32 line) noexcept
+{
+    if (held_back_)
+        return true;
+    auto const late
+        = oracle_.choose({ Kind::interrupt_late, line, raises_[line]++ }, late_us_max, 0);
+    if (late == 0)
+        return true;
+    note_decision(Kind::interrupt_late, late);
+    at(time_ns_ + u64 { late } * 1000, [this, line] {
+        held_back_ = true;
+        system_.machine().raise(line);
+        held_back_ = false;
+    });
+    return false;
+}
+
+bool ClosedWorld::reached(hosted::Site const& site)
+{
+    auto const index = static_cast<usize>(&site - hosted::sites().data());
+    auto const ordinal = static_cast<u32>(reached_[index]++);
+    auto const* current = system_.kernel().cpu().current;
+    if (site.kind == hosted::SiteKind::sometimes || !current || is_spared(*current->task))
+        return false;
+    if (oracle_.choose({ Kind::site, hash_of(site.label), ordinal }, 2, 0) == 0)
+        return false;
+    note_decision(Kind::site, hash_of(site.label));
+    return true;
+}
+
+// --- the end ---
+
+void ClosedWorld::set_failure(std::string check, std::string what, std::string task)
+{
+    failure_ = { std::move(check), std::move(what), std::move(task), time_ns_, trace_.count() };
+    failed_ = true;
+    if (failure_hook_)
+        failure_hook_();
+}
+
+void ClosedWorld::fail(std::string check, std::string what, std::string task)
+{
+    if (!failed_)
+        set_failure(std::move(check), std::move(what), std::move(task));
+    system_.machine().power_off(250);
+    __builtin_unreachable();
+}
+
+void ClosedWorld::faulted(Thread& thread, u64 address)
+{
+    char text[64];
+    std::snprintf(text, sizeof text, "it faulted at address 0x%llx",
+        static_cast<unsigned long long>(address));
+    fail("crash", text, thread.task->name);
+}
+
+void ClosedWorld::broke(char const* what) noexcept
+{
+    auto const* current = system_.kernel().cpu().current;
+    if (!failed_)
+        set_failure("assertion", what, current ? current->task->name : "");
+}
+
+} // namespace gemel::sim

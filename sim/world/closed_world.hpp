@@ -1,0 +1,99 @@
+// The closed world: virtual time that moves by a fixed cost at each kernel entry and jumps when the
+// machine idles, and every other instant chosen through the oracle.
+#pragma once
+
+#include "sim/explore/strategy.hpp"
+#include "sim/oracle/oracle.hpp"
+#include "sim/trace/trace.hpp"
+
+#include <gemel/hosted/inspector.hpp>
+#include <gemel/hosted/system.hpp>
+#include <gemel/hosted/world.hpp>
+
+#include <functional>
+#include <map>
+#include <string>
+
+namespace gemel::sim {
+
+// What went wrong. `check` names the rule that broke.
+struct Failure {
+    std::string check;
+    std::string what;
+    std::string task; // "" where it is nobody's
+    u64 time_ns = 0;
+    u64 event = 0;
+};
+
+class ClosedWorld final : public hosted::World {
+public:
+    static constexpr u64 entry_ns = 1000; // what a kernel entry and the code before it cost
+
+    // All of them outlive it.
+    ClosedWorld(hosted::System& system, Oracle& oracle, Trace& trace, Strategy& strategy);
+
+    // Fails ("liveness") when the run has not ended by then.
+    void end_by(u64 time_ns) { end_ns_ = time_ns; }
+    // `then` runs at that time, in the order of the calls among equals.
+    void at(u64 time_ns, std::function<void()> then);
+    // Called after every event; for replay's stops.
+    void on_event(std::function<void()> hook) { event_hook_ = std::move(hook); }
+    // Ends the run. Does not return.
+    [[noreturn]] void fail(std::string check, std::string what, std::string task = {});
+    Failure const* failure() const { return failed_ ? &failure_ : nullptr; }
+    // Asked when nothing can happen any more: true when it made something happen.
+    void on_stuck(std::function<bool()> hook) { stuck_hook_ = std::move(hook); }
+    void on_failure(std::function<void()> hook) { failure_hook_ = std::move(hook); }
+
+    void phase(u32 number);
+    void console(char byte);
+    // Which sites were reached, by index in hosted::sites().
+    std::vector<u64> const& reached_counts() const { return reached_; }
+
+    u64 now_ns() noexcept override { return time_ns_; }
+    u64 entropy() noexcept override { return oracle_.entropy(); }
+    void idle(u64 wake_ns) noexcept override;
+    hosted::Fate entering(Thread& thread) override;
+    void leaving(Kernel& kernel) override;
+    void choosing(Kernel& kernel) override;
+    void interrupted(u32 line) noexcept override;
+    bool raises(u32 line) noexcept override;
+    void faulted(Thread& thread, u64 address) override;
+    void broke(char const* what) noexcept override;
+    bool reached(hosted::Site const& site) override;
+
+private:
+    void note(EventKind kind, Thread const* thread, u16 call, u64 a, u64 b);
+    void note_decision(Kind kind, u64 value);
+    void run_due();
+    void devices_act(Kernel& kernel);
+    bool is_killed(Thread const& thread, u32 ordinal);
+    bool check_exit(Thread& thread);
+    u64 message_of(Thread& thread, u64 number);
+    void set_failure(std::string check, std::string what, std::string task);
+
+    hosted::System& system_;
+    Oracle& oracle_;
+    Trace& trace_;
+    Strategy& strategy_;
+    u64 time_ns_ = 0;
+    u64 end_ns_ = ~0ull;
+    u64 sequence_ = 0;
+    u64 entries_ = 0;
+    u32 ticks_ = 0;
+    u32 thread_entries_[threads_max] = {};
+    u32 raises_[64] = {};
+    std::map<std::string, u32> kills_; // by task name
+    bool held_back_ = false; // a late line comes now
+    u16 serving_ = 0; // the call that is made, and by whom: keys of what is decided at its end
+    u16 served_ = 0;
+    std::map<std::pair<u64, u64>, std::function<void()>> due_; // by time, then order
+    std::vector<u64> reached_;
+    std::function<void()> event_hook_;
+    std::function<void()> failure_hook_;
+    std::function<bool()> stuck_hook_;
+    bool failed_ = false;
+    Failure failure_;
+};
+
+} // namespace gemel::sim
