@@ -7,9 +7,9 @@ export GEMEL_ROOT=$root
 . "$root/scripts/common.sh"
 cd "$root" || exit 2
 
-parts=(packages layout docs hosted tidy system-hosted fuse terminal gdb asan system-asan
+parts=(packages layout docs hosted tidy system-hosted sim fuse terminal gdb asan sim-asan system-asan
     x86_64 native-x86_64 system-x86_64 iso arm64 native-arm64 system-arm64 size)
-long_parts=(tsan campaign)
+long_parts=(tsan campaign sim-long)
 
 usage() {
     cat <<TEXT
@@ -102,6 +102,10 @@ part_asan() {
     check "build of hosted-asan" in_shell build hosted-asan
     counted "unit tests under ASan and UBSan" run_ctest build/hosted-asan
 }
+
+part_sim() { counted "the simulator" python3 tests/sim/run.py; }
+part_sim-asan() { counted "the simulator under ASan and UBSan" python3 tests/sim/run.py --other hosted-asan; }
+part_sim-long() { counted "the simulator, long" python3 tests/sim/run.py pairs compilers; }
 
 part_system-asan() {
     counted "system tests under ASan and UBSan" python3 tests/system/run.py --face hosted --preset hosted-asan

@@ -1,6 +1,7 @@
 // The gemel program: reads the command line (CLI11) and hands over to one function per sub-command.
 // ./gemel builds and starts it; what needs no built program (test, bench, doctor) is a script.
 #include "frontends/cli/options.hpp"
+#include "frontends/cli/sim_commands.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -84,6 +85,7 @@ int run_command_line(int count, char** words)
     umount_command.add_flag(
         "--lazy", [&](std::int64_t) { umount.busy = WhenBusy::detach; },
         "take it out of sight now; it ends when nobody uses it any more");
+    SimCommands simulator { app };
 
     try {
         app.parse(count, words);
@@ -94,6 +96,8 @@ int run_command_line(int count, char** words)
         return mount_image(mount);
     if (umount_command.parsed())
         return umount_directory(umount);
+    if (auto const status = simulator.run())
+        return *status;
     return run_command.parsed() ? run_hosted(run) : boot_native(boot);
 }
 
@@ -103,5 +107,6 @@ int run_command_line(int count, char** words)
 
 int main(int count, char** words)
 {
+    gemel::cli::run_simulation_words(count, words);
     return gemel::cli::run_command_line(count, words);
 }

@@ -1,0 +1,113 @@
+#include "frontends/cli/event_file.hpp"
+
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <unistd.h>
+
+namespace gemel::cli {
+
+namespace {
+
+constexpr char magic[8] = { 'G', 'E', 'M', 'E', 'V', 'T', '0', '1' };
+constexpr u64 events_max = u64 { 1 } << 32;
+
+struct Header {
+    char magic[8];
+    u64 events;
+    u64 digests;
+    sim::Hash hash;
+};
+
+bool write_all(int descriptor, void const* from, usize bytes)
+{
+    auto const* at = static_cast<char const*>(from);
+    while (bytes > 0) {
+        auto const wrote = ::write(descriptor, at, bytes);
+        if (wrote <= 0)
+            return false;
+        at += wrote;
+        bytes -= static_cast<usize>(wrote);
+    }
+    return true;
+}
+
+char const* name_of(sim::EventKind kind)
+{
+    switch (kind) {
+    case sim::EventKind::enter:
+        return "enter";
+    case sim::EventKind::resume:
+        return "resume";
+    case sim::EventKind::interrupt:
+        return "interrupt";
+    case sim::EventKind::fault:
+        return "fault";
+    case sim::EventKind::decision:
+        return "decision";
+    case sim::EventKind::console:
+        return "console";
+    case sim::EventKind::phase:
+        return "phase";
+    }
+    return "?";
+}
+
+} // namespace
+
+bool write_event_file(int descriptor, sim::Outcome const& outcome)
+{
+    Header header {};
+    std::memcpy(header.magic, magic, sizeof magic);
+    header.events = outcome.log.size();
+    header.digests = outcome.digests.size();
+    header.hash = outcome.l1;
+    return write_all(descriptor, &header, sizeof header)
+        && write_all(descriptor, outcome.log.data(), outcome.log.size() * sizeof(sim::Event))
+        && write_all(
+            descriptor, outcome.digests.data(), outcome.digests.size() * sizeof(sim::Hash));
+}
+
+std::optional<EventFile> read_event_file(std::string const& path, std::string& error)
+{
+    std::ifstream file { path, std::ios::binary };
+    Header header {};
+    file.read(reinterpret_cast<char*>(&header), sizeof header);
+    if (!file || std::memcmp(header.magic, magic, sizeof magic) != 0) {
+        error = path + " holds no events: make one with `gemel sim --seed N --events FILE`";
+        return std::nullopt;
+    }
+    file.seekg(0, std::ios::end);
+    auto const bytes = static_cast<u64>(file.tellg());
+    auto const digests = header.events / sim::Trace::digest_events;
+    if (header.events > events_max || header.digests != digests
+        || bytes
+            != sizeof header + header.events * sizeof(sim::Event) + digests * sizeof(sim::Hash)) {
+        error = path + " is cut off or damaged: make it again";
+        return std::nullopt;
+    }
+    EventFile result;
+    result.hash = header.hash;
+    result.events.resize(header.events);
+    result.digests.resize(digests);
+    file.seekg(sizeof header);
+    file.read(reinterpret_cast<char*>(result.events.data()),
+        static_cast<std::streamsize>(header.events * sizeof(sim::Event)));
+    file.read(reinterpret_cast<char*>(result.digests.data()),
+        static_cast<std::streamsize>(digests * sizeof(sim::Hash)));
+    return result;
+}
+
+std::string text_of(sim::Event const& event)
+{
+    char text[192];
+    std::snprintf(text, sizeof text,
+        "%llu.%09llu %-9s thread %-3u task %-3u call %04x  %016llx %016llx",
+        static_cast<unsigned long long>(event.time_ns / 1'000'000'000),
+        static_cast<unsigned long long>(event.time_ns % 1'000'000'000), name_of(event.kind),
+        event.thread, event.task, event.call, static_cast<unsigned long long>(event.a),
+        static_cast<unsigned long long>(event.b));
+    return text;
+}
+
+} // namespace gemel::cli

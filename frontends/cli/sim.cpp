@@ -1,0 +1,353 @@
+// `gemel sim`: seeds, their verdicts, and what is needed to see one again.
+#include "frontends/cli/sim.hpp"
+
+#include "frontends/cli/event_file.hpp"
+#include "frontends/cli/options.hpp"
+
+#include <gemel/hosted/site.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <sys/wait.h>
+#include <system_error>
+
+namespace gemel::cli {
+
+namespace {
+
+constexpr unsigned jobs_max = 64;
+
+struct Range {
+    u64 first = 0;
+    u64 last = 0;
+};
+
+bool number_of(std::string const& text, u64& value)
+{
+    char* end = nullptr;
+    errno = 0;
+    value = std::strtoull(text.c_str(), &end, 0);
+    return !text.empty() && text[0] != '-' && *end == 0 && errno == 0;
+}
+
+std::optional<Range> range_of(std::string const& text)
+{
+    auto const dots = text.find("..");
+    Range range;
+    if (dots == std::string::npos || !number_of(text.substr(0, dots), range.first)
+        || !number_of(text.substr(dots + 2), range.last) || range.last < range.first) {
+        std::fprintf(
+            stderr, "gemel: --seeds %s: say A..B, both included, A at most B\n", text.c_str());
+        return std::nullopt;
+    }
+    return range;
+}
+
+std::optional<u32> faults_of(std::string const& text, std::string const& workload)
+{
+    if (text == "none")
+        return 0;
+    if (text == "all")
+        return sim::all_kinds;
+    if (text == "default") {
+        auto const* known = sim::find_workload(workload);
+        return known ? known->fault_kinds : 0;
+    }
+    u32 kinds = 0;
+    for (usize begin = 0; begin <= text.size();) {
+        auto const end = std::min(text.find(',', begin), text.size());
+        auto const name = text.substr(begin, end - begin);
+        auto found = false;
+        for (u32 kind = 1; kind < sim::kinds; ++kind)
+            if (name == sim::name_of(static_cast<sim::Kind>(kind)))
+                kinds |= 1u << kind, found = true;
+        if (!found) {
+            std::fprintf(
+                stderr, "gemel: --faults: no family is called %s. There are:", name.c_str());
+            for (u32 kind = 2; kind < sim::kinds; ++kind)
+                std::fprintf(stderr, " %s", sim::name_of(static_cast<sim::Kind>(kind)));
+            std::fprintf(stderr, "; or default, none, all\n");
+            return std::nullopt;
+        }
+        begin = end + 1;
+    }
+    return kinds;
+}
+
+struct Tally {
+    u64 runs = 0;
+    u64 failed = 0;
+    u64 different = 0;
+    u64 inconclusive = 0;
+    u64 events = 0;
+    u64 virtual_ns = 0;
+};
+
+class Campaign {
+public:
+    Campaign(SimHost const& host, SimSpec const& spec, SimOptions const& options)
+        : host_(host)
+        , spec_(spec)
+        , options_(options)
+    {
+    }
+
+    // Starts a seed when there is room, first waiting until there is.
+    void add(u64 seed)
+    {
+        if (running_.size() >= options_.jobs)
+            take_one();
+        auto spec = spec_;
+        spec.seed = seed;
+        auto const child = host_.start(spec, way());
+        running_.emplace(child.process, Running { spec, child });
+    }
+    void finish()
+    {
+        while (!running_.empty())
+            take_one();
+    }
+    Tally const& tally() const { return tally_; }
+
+private:
+    struct Running {
+        SimSpec spec;
+        SimChild child;
+    };
+
+    SimWay way() const
+    {
+        return { { options_.heap_fill, options_.stack_pad },
+            options_.open_jail ? Jail::open : Jail::closed,
+            options_.twice ? Process::executed : Process::forked, options_.events };
+    }
+    void take_one();
+    void judge(SimSpec const& spec, SimResult const& result);
+    void compare(SimSpec const& spec, SimResult const& result);
+    void report_failure(SimSpec const& spec, SimResult const& result) const;
+
+    SimHost const& host_;
+    SimSpec const& spec_;
+    SimOptions const& options_;
+    std::map<int, Running> running_; // by process
+    Tally tally_;
+};
+
+void Campaign::take_one()
+{
+    for (;;) {
+        int status = 0;
+        auto const process = ::waitpid(-1, &status, 0);
+        if (process < 0 && errno != EINTR)
+            throw std::system_error(errno, std::generic_category(), "waitpid");
+        auto const found = running_.find(process);
+        if (found == running_.end())
+            continue;
+        auto const running = found->second;
+        running_.erase(found);
+        return judge(running.spec, SimHost::finish(running.child, status));
+    }
+}
+
+void Campaign::judge(SimSpec const& spec, SimResult const& result)
+{
+    ++tally_.runs;
+    tally_.events += result.events;
+    tally_.virtual_ns += result.time_ns;
+    if (options_.seed || options_.show_console)
+        std::printf("%s", options_.show_console ? result.console.c_str() : "");
+    switch (result.verdict) {
+    case Verdict::passed:
+        if (options_.seed || options_.twice)
+            std::printf("seed %llu  L1 %s  L2 %s  t=%s  %llu events  %s  %zu decisions\n",
+                static_cast<unsigned long long>(spec.seed), text_of(result.l1).c_str(),
+                (options_.twice ? text_of(result.l2).c_str() : "-"),
+                time_text(result.time_ns).c_str(), static_cast<unsigned long long>(result.events),
+                name_of(result.strategy), result.decisions.size());
+        break;
+    case Verdict::failed:
+        ++tally_.failed;
+        report_failure(spec, result);
+        break;
+    case Verdict::leaked:
+        ++tally_.different;
+        report_failure(spec, result);
+        break;
+    case Verdict::inconclusive:
+        ++tally_.inconclusive;
+        report_failure(spec, result);
+        break;
+    }
+    if (options_.twice && result.verdict != Verdict::leaked)
+        compare(spec, result);
+}
+
+// Once more in every respect, then once more with another heap fill and stack.
+void Campaign::compare(SimSpec const& spec, SimResult const& result)
+{
+    auto const again = host_.run(spec, way());
+    auto other = way();
+    other.perturbation = { 0x5A, 65536 + 4096 * 3 };
+    other.process = Process::forked;
+    auto const disturbed = host_.run(spec, other);
+    auto const equal = again.l1 == result.l1 && again.l2 == result.l2 && disturbed.l1 == result.l1;
+    if (equal)
+        return;
+    ++tally_.different;
+    std::printf("DIFFERENT seed %llu: L1 %s, again %s, disturbed %s; L2 %s, again %s\n"
+                "  see where: gemel sim --seed %llu --workload %s --events A, the same with "
+                "--heap-fill 90 --events B, gemel diverge A B\n",
+        static_cast<unsigned long long>(spec.seed), text_of(result.l1).c_str(),
+        text_of(again.l1).c_str(), text_of(disturbed.l1).c_str(), text_of(result.l2).c_str(),
+        text_of(again.l2).c_str(), static_cast<unsigned long long>(spec.seed),
+        spec.workload.c_str());
+}
+
+void Campaign::report_failure(SimSpec const& spec, SimResult const& result) const
+{
+    auto const& failure = result.failure;
+    auto const* word = result.verdict == Verdict::leaked ? "LEAK"
+        : result.verdict == Verdict::inconclusive        ? "INCONCLUSIVE"
+                                                         : "FAIL";
+    std::printf(
+        "%s %s  \"%s\"  t=%s  event %llu  task %s  seed 0x%llx  L1 %s\n  replay:  gemel sim "
+        "--seed %llu --workload %s --strategy %s --faults %s\n",
+        word, failure.check.c_str(), failure.what.c_str(), time_text(failure.time_ns).c_str(),
+        static_cast<unsigned long long>(failure.event),
+        failure.task.empty() ? "-" : failure.task.c_str(),
+        static_cast<unsigned long long>(spec.seed), text_of(result.l1).c_str(),
+        static_cast<unsigned long long>(spec.seed), spec.workload.c_str(),
+        options_.strategy.c_str(), options_.faults.c_str());
+    std::fflush(stdout);
+}
+
+int verdict_of(Tally const& tally)
+{
+    if (tally.different != 0)
+        return exit_nondeterminism;
+    return tally.failed != 0 || tally.inconclusive != 0 ? exit_failed : exit_ok;
+}
+
+// Seeds one after the other until the time is over.
+void run_for(Campaign& campaign, u64 nanoseconds)
+{
+    auto const begun = std::chrono::steady_clock::now();
+    for (u64 seed = 1;; ++seed) {
+        auto const gone = std::chrono::steady_clock::now() - begun;
+        if (gone >= std::chrono::nanoseconds { nanoseconds })
+            return;
+        campaign.add(seed);
+    }
+}
+
+int write_text(std::string const& events, std::string const& to)
+{
+    std::string error;
+    auto const file = read_event_file(events, error);
+    if (!file) {
+        std::fprintf(stderr, "gemel: %s\n", error.c_str());
+        return exit_failed;
+    }
+    std::ofstream out { to };
+    for (usize i = 0; i < file->events.size(); ++i)
+        out << i << ' ' << text_of(file->events[i]) << '\n';
+    return out ? exit_ok : exit_failed;
+}
+
+} // namespace
+
+std::optional<u64> nanoseconds_of(std::string const& text)
+{
+    constexpr std::pair<char const*, u64> units[]
+        = { { "ns", 1 }, { "us", 1000 }, { "ms", 1'000'000 }, { "s", 1'000'000'000 },
+              { "m", 60'000'000'000 }, { "h", 3'600'000'000'000 } };
+    auto const digits = text.find_first_not_of("0123456789.");
+    char* end = nullptr;
+    auto const value = std::strtod(text.c_str(), &end);
+    for (auto const& [unit, factor] : units)
+        if (digits != std::string::npos && digits > 0 && text.substr(digits) == unit
+            && value * static_cast<double>(factor) < 1e18)
+            return static_cast<u64>(value * static_cast<double>(factor));
+    std::fprintf(
+        stderr, "gemel: %s is no length of time: say 500ms, 60s, 10m or 1h\n", text.c_str());
+    return std::nullopt;
+}
+
+std::optional<SimSpec> spec_of(SimOptions const& options)
+{
+    SimSpec spec;
+    spec.workload = options.workload;
+    auto known = false;
+    spec.strategy = sim::strategy_of(options.strategy, known);
+    if (!known) {
+        std::fprintf(
+            stderr, "gemel: no strategy is called %s. There are:", options.strategy.c_str());
+        for (u32 i = 0; i < sim::strategies; ++i)
+            std::fprintf(stderr, " %s", name_of(static_cast<sim::StrategyKind>(i)));
+        std::fprintf(stderr, "\n");
+        return std::nullopt;
+    }
+    auto const until = nanoseconds_of(options.until);
+    auto const faults = faults_of(options.faults, options.workload);
+    if (!until || !faults)
+        return std::nullopt;
+    spec.until_ns = *until;
+    spec.fault_kinds = *faults;
+    spec.seed = options.seed.value_or(1);
+    return spec;
+}
+
+int simulate(SimOptions const& given)
+{
+    auto options = given;
+    if (!options.trace_text.empty() && options.events.empty())
+        options.events = options.trace_text + ".events";
+    options.jobs = std::clamp(options.jobs, 1u, jobs_max);
+    auto const spec = spec_of(options);
+    auto const range
+        = options.seeds.empty() ? std::optional<Range> { Range {} } : range_of(options.seeds);
+    auto const time
+        = options.time.empty() ? std::optional<u64> { 0 } : nanoseconds_of(options.time);
+    if (!spec || !range || !time)
+        return exit_usage;
+    auto const host = SimHost::open();
+    if (!host)
+        return exit_failed;
+    auto const begun = std::chrono::steady_clock::now();
+    Campaign campaign { *host, *spec, options };
+    if (*time != 0)
+        run_for(campaign, *time);
+    else if (!options.seeds.empty())
+        for (auto seed = range->first;; ++seed) {
+            campaign.add(seed);
+            if (seed == range->last)
+                break;
+        }
+    else
+        campaign.add(spec->seed);
+    campaign.finish();
+    auto const& tally = campaign.tally();
+    std::chrono::duration<double> const seconds = std::chrono::steady_clock::now() - begun;
+    if (tally.runs > 1)
+        std::printf(
+            "%llu runs of %s: %llu failed, %llu different, %llu inconclusive; %.1f s, %.1f runs/s, "
+            "%.0f events/s, %.0f times real time\n",
+            static_cast<unsigned long long>(tally.runs), spec->workload.c_str(),
+            static_cast<unsigned long long>(tally.failed),
+            static_cast<unsigned long long>(tally.different),
+            static_cast<unsigned long long>(tally.inconclusive), seconds.count(),
+            static_cast<double>(tally.runs) / seconds.count(),
+            static_cast<double>(tally.events) / seconds.count(),
+            static_cast<double>(tally.virtual_ns) / 1e9 / seconds.count());
+    if (!options.trace_text.empty())
+        if (auto const status = write_text(options.events, options.trace_text); status != exit_ok)
+            return status;
+    return verdict_of(tally);
+}
+
+} // namespace gemel::cli

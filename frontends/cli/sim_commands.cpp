@@ -1,0 +1,80 @@
+#include "frontends/cli/sim_commands.hpp"
+
+namespace gemel::cli {
+
+SimCommands::SimCommands(CLI::App& app)
+{
+    add_sim(app);
+    diverge_ = app.add_subcommand("diverge", "the first event in which two runs differ");
+    diverge_->add_option("A", left_, "events of one run (gemel sim --events A)")->required();
+    diverge_->add_option("B", right_, "events of the other")->required();
+    sites_
+        = app.add_subcommand("sites", "fault and sometimes sites, and how often seeds reach them");
+    sites_->add_flag("--never-hit", never_hit_, "only those that no run reached");
+    sites_->add_option("--seeds", options_.seeds, "A..B (default 1..20)");
+    sites_->add_option("--workload", options_.workload, "which (default posix-mix)");
+}
+
+void SimCommands::add_run_options(CLI::App& command)
+{
+    command.add_option("--until", options_.until, "virtual time by which a run must have ended")
+        ->capture_default_str();
+    command
+        .add_option("--workload", options_.workload,
+            "boot, posix-mix, server-kill, cap-storm, or a program of the boot bundle")
+        ->capture_default_str();
+    command
+        .add_option("--strategy", options_.strategy,
+            "run-to-block, random-walk, preempt, pct, delay or portfolio")
+        ->capture_default_str();
+    command
+        .add_option("--faults", options_.faults,
+            "default (the workload's), none, all, or families with commas")
+        ->capture_default_str();
+    command.add_flag("--console", options_.show_console, "show the end of the console");
+    command.add_flag(
+        "--no-jail", options_.open_jail, "do not trap what is outside (for debuggers)");
+}
+
+void SimCommands::add_sim(CLI::App& app)
+{
+    sim_ = app.add_subcommand("sim", "the system in a closed, deterministic world");
+    auto* which = sim_->add_option_group("which seeds");
+    which->add_option("--seed", options_.seed, "one seed");
+    which->add_option("--seeds", options_.seeds, "A..B, both included");
+    which->add_option("--time", options_.time, "seeds from 1 on for this long: 60s");
+    which->require_option(0, 1);
+    add_run_options(*sim_);
+    sim_->add_flag("--twice", options_.twice,
+        "each seed again, and again with another heap fill and stack: the hashes must be equal");
+    sim_->add_option("--jobs", options_.jobs, "runs at a time")->capture_default_str();
+    sim_->add_option("--events", options_.events, "every event into this file (one seed)");
+    sim_->add_option("--trace-text", options_.trace_text, "every event as text (one seed)");
+    sim_->add_option("--heap-fill", options_.heap_fill, "what fresh memory holds: 1..255")
+        ->check(CLI::Range(0, 255));
+    sim_->add_option("--stack-pad", options_.stack_pad, "bytes that the host's stack is moved by")
+        ->check(CLI::Range(0u, 4u << 20));
+}
+
+// The program calls itself for a run in a fresh process: no words for users.
+void run_simulation_words(int count, char** words)
+{
+    constexpr int words_count = 12;
+    if (count != words_count || std::string_view { words[1] } != "sim-run")
+        return;
+    if (auto const host = SimHost::open())
+        host->run_words({ words, words + count });
+}
+
+std::optional<int> SimCommands::run()
+{
+    if (sim_->parsed())
+        return simulate(options_);
+    if (diverge_->parsed())
+        return diverge(left_, right_);
+    if (sites_->parsed())
+        return show_sites(options_, never_hit_);
+    return std::nullopt;
+}
+
+} // namespace gemel::cli

@@ -1,0 +1,34 @@
+// The simulator's part of the command line.
+#pragma once
+
+#include "frontends/cli/sim.hpp"
+
+#include <CLI/CLI.hpp>
+
+namespace gemel::cli {
+
+// Does not return when the words are those of SimHost's executed run.
+void run_simulation_words(int count, char** words);
+
+class SimCommands {
+public:
+    explicit SimCommands(CLI::App& app); // adds the sub-commands
+    SimCommands(SimCommands const&) = delete;
+
+    // Runs the one that was given; null: it was none of these.
+    std::optional<int> run();
+
+private:
+    void add_sim(CLI::App& app);
+    void add_run_options(CLI::App& command);
+
+    SimOptions options_;
+    std::string left_;
+    std::string right_;
+    bool never_hit_ = false;
+    CLI::App* sim_ = nullptr;
+    CLI::App* diverge_ = nullptr;
+    CLI::App* sites_ = nullptr;
+};
+
+} // namespace gemel::cli

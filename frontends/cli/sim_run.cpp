@@ -1,0 +1,330 @@
+#include "frontends/cli/sim_run.hpp"
+
+#include "frontends/cli/event_file.hpp"
+#include "frontends/cli/paths.hpp"
+
+#include <gemel/arch/program.hpp>
+#include <gemel/hosted/heap_fill.hpp>
+#include <gemel/hosted/jail.hpp>
+#include <gemel/hosted/site.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <fcntl.h>
+#include <fstream>
+#include <iterator>
+#include <malloc.h>
+#include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <system_error>
+#include <unistd.h>
+
+namespace gemel::cli {
+
+namespace {
+
+constexpr u32 decisions_max = 1u << 20;
+constexpr u32 reached_max = 1024;
+constexpr rlim_t processor_seconds_max = 60; // of one run: then it is said to be inconclusive
+
+template <usize n>
+void put(char (&to)[n], std::string_view from)
+{
+    auto const bytes = std::min(from.size(), n - 1);
+    std::memcpy(to, from.data(), bytes);
+    to[bytes] = 0;
+}
+
+} // namespace
+
+// Memory that the child writes and the parent reads, whatever became of the child.
+struct SimShared {
+    Verdict verdict = Verdict::inconclusive;
+    u64 time_ns = 0;
+    u64 events = 0;
+    u64 failure_ns = 0;
+    u64 failure_event = 0;
+    sim::Hash l1;
+    sim::Hash l2;
+    sim::StrategyKind strategy = sim::StrategyKind::run_to_block;
+    u32 decision_count = 0;
+    u32 reached_count = 0;
+    u64 reached[reached_max] = {};
+    char check[64] = {};
+    char what[4096] = {};
+    char task[32] = {};
+    char console[8192] = {};
+    sim::Decision decisions[decisions_max];
+};
+
+namespace {
+
+SimShared* own_shared = nullptr; // the child's, for the jail's handler
+
+void report(sim::Outcome const& outcome)
+{
+    auto& to = *own_shared;
+    to.time_ns = outcome.time_ns;
+    to.events = outcome.events;
+    to.l1 = outcome.l1;
+    to.l2 = outcome.l2;
+    to.strategy = outcome.strategy;
+    to.decision_count = static_cast<u32>(std::min<usize>(outcome.decisions.size(), decisions_max));
+    std::copy_n(outcome.decisions.begin(), to.decision_count, to.decisions);
+    to.reached_count = static_cast<u32>(std::min<usize>(outcome.reached.size(), reached_max));
+    std::copy_n(outcome.reached.begin(), to.reached_count, to.reached);
+    auto const tail = std::min(outcome.console.size(), sizeof to.console - 1);
+    put(to.console, std::string_view { outcome.console }.substr(outcome.console.size() - tail));
+    if (outcome.failure) {
+        put(to.check, outcome.failure->check);
+        put(to.what, outcome.failure->what);
+        put(to.task, outcome.failure->task);
+        to.failure_ns = outcome.failure->time_ns;
+        to.failure_event = outcome.failure->event;
+    }
+    to.verdict = outcome.failure ? Verdict::failed : Verdict::passed;
+}
+
+void leaked(char const* what)
+{
+    put(own_shared->check, "jail");
+    put(own_shared->what, what);
+    own_shared->verdict = Verdict::leaked;
+}
+
+// Our code throws nothing; what the library throws when memory ends has to be caught where it is.
+[[noreturn]] void uncaught()
+{
+    auto* system = hosted::running();
+    auto* world = system ? system->machine().world() : nullptr;
+    if (world)
+        world->broke("an exception that nobody catches");
+    ::_exit(0);
+}
+
+[[noreturn, gnu::noinline]] void run_lower(sim::Setup setup, SimWay const& way)
+{
+    auto const& perturbation = way.perturbation;
+    auto const& events = way.events;
+    auto const jail = way.jail;
+    if (perturbation.stack_bytes != 0) {
+        auto* room = static_cast<char volatile*>(__builtin_alloca(perturbation.stack_bytes));
+        room[0] = 1;
+    }
+    hosted::fix_protector_words();
+    std::set_terminate(uncaught);
+    if (perturbation.heap_fill != 0) {
+        ::mallopt(M_PERTURB, perturbation.heap_fill);
+        hosted::fill_fresh_memory(static_cast<u8>(perturbation.heap_fill));
+    }
+    auto const file = events.empty()
+        ? -1
+        : ::open(events.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    setup.failing = [](sim::Outcome const& outcome) { report(outcome); };
+    setup.closing = [jail, file] {
+        if (jail == Jail::closed)
+            (void)hosted::close_jail({ { file, -1 }, leaked });
+    };
+    if (!events.empty())
+        setup.keep = sim::Trace::Keep::events;
+    auto const outcome = sim::run_closed(setup);
+    report(outcome);
+    if (file >= 0)
+        write_event_file(file, outcome);
+    ::_exit(0);
+}
+
+SimShared* shared_from(int descriptor)
+{
+    auto* memory = ::mmap(nullptr, sizeof(SimShared), PROT_READ | PROT_WRITE,
+        MAP_SHARED | MAP_NORESERVE, descriptor, 0);
+    if (memory == MAP_FAILED)
+        throw std::system_error(errno, std::generic_category(), "mmap");
+    return static_cast<SimShared*>(memory); // zeroes: nothing is known yet
+}
+
+// The words of an executed run, in order.
+std::vector<std::string> words_of(SimSpec const& spec, SimWay const& way, int descriptor)
+{
+    return { "gemel", "sim-run", std::to_string(descriptor), std::to_string(spec.seed),
+        spec.workload, std::to_string(static_cast<u32>(spec.strategy)),
+        std::to_string(spec.fault_kinds), std::to_string(spec.until_ns),
+        std::to_string(way.perturbation.heap_fill), std::to_string(way.perturbation.stack_bytes),
+        way.jail == Jail::closed ? "1" : "0", way.events };
+}
+
+[[noreturn]] void execute(std::vector<std::string> const& words)
+{
+    ::personality(ADDR_NO_RANDOMIZE);
+    std::vector<char*> pointers;
+    for (auto const& word : words)
+        pointers.push_back(const_cast<char*>(word.c_str()));
+    pointers.push_back(nullptr);
+    char* const no_environment[] = { nullptr };
+    ::execve("/proc/self/exe", pointers.data(), no_environment);
+    ::_exit(127);
+}
+
+} // namespace
+
+std::optional<SimHost> SimHost::open()
+{
+    SimHost host;
+    std::ifstream file { build_tree() + "/bundle.cpio", std::ios::binary };
+    host.bundle_ = { std::istreambuf_iterator<char> { file }, {} };
+    auto const path = build_tree() + "/sim-disk.img";
+    auto const descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    struct stat status { };
+    if (descriptor < 0 || ::fstat(descriptor, &status) != 0) {
+        std::fprintf(stderr, "gemel: %s: %s. Build it: ninja sim_disk\n", path.c_str(),
+            std::strerror(errno));
+        return std::nullopt;
+    }
+    host.disk_bytes_ = static_cast<u64>(status.st_size);
+    auto* disk
+        = ::mmap(nullptr, host.disk_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE, descriptor, 0);
+    ::close(descriptor);
+    if (disk == MAP_FAILED) {
+        std::fprintf(
+            stderr, "gemel: %s cannot be mapped: %s\n", path.c_str(), std::strerror(errno));
+        return std::nullopt;
+    }
+    host.disk_ = static_cast<u8*>(disk);
+    return host;
+}
+
+sim::Setup SimHost::setup_of(SimSpec const& spec) const
+{
+    sim::Setup setup;
+    setup.seed = spec.seed;
+    setup.bundle = bundle_;
+    setup.init_entry = arch::linked_program("init");
+    setup.disk = { disk_, disk_bytes_ };
+    setup.script = sim::script_of(spec.workload, spec.seed);
+    setup.strategy = spec.strategy;
+    setup.fault_kinds = spec.fault_kinds;
+    setup.until_ns = spec.until_ns;
+    setup.decisions = spec.decisions;
+    return setup;
+}
+
+SimChild SimHost::start(SimSpec const& spec, SimWay const& way) const
+{
+    auto const descriptor = ::memfd_create("gemel-sim", 0);
+    if (descriptor < 0 || ::ftruncate(descriptor, sizeof(SimShared)) != 0)
+        throw std::system_error(errno, std::generic_category(), "memfd_create");
+    SimChild child;
+    child.shared = shared_from(descriptor);
+    std::fflush(nullptr);
+    child.process = ::fork();
+    if (child.process < 0)
+        throw std::system_error(errno, std::generic_category(), "fork");
+    if (child.process != 0) {
+        ::close(descriptor);
+        return child;
+    }
+    own_shared = child.shared;
+    rlimit const limit { processor_seconds_max, processor_seconds_max };
+    ::setrlimit(RLIMIT_CPU, &limit);
+    rlimit const no_core { 0, 0 };
+    ::setrlimit(RLIMIT_CORE, &no_core);
+    if (way.process == Process::executed)
+        execute(words_of(spec, way, descriptor));
+    try {
+        run_lower(setup_of(spec), way);
+    } catch (std::system_error const& error) {
+        put(own_shared->check, "host");
+        put(own_shared->what, error.what());
+        own_shared->verdict = Verdict::failed;
+    }
+    ::_exit(0);
+}
+
+void SimHost::run_words(std::vector<std::string> const& words) const
+{
+    SimSpec spec;
+    SimWay way;
+    auto const number = [&](usize at) { return std::strtoull(words[at].c_str(), nullptr, 10); };
+    own_shared = shared_from(static_cast<int>(number(2)));
+    spec.seed = number(3);
+    spec.workload = words[4];
+    spec.strategy = static_cast<sim::StrategyKind>(number(5));
+    spec.fault_kinds = static_cast<u32>(number(6));
+    spec.until_ns = number(7);
+    way.perturbation = { static_cast<int>(number(8)), static_cast<u32>(number(9)) };
+    way.jail = number(10) != 0 ? Jail::closed : Jail::open;
+    way.events = words[11];
+    run_lower(setup_of(spec), way);
+}
+
+SimResult SimHost::finish(SimChild child, int wait_status)
+{
+    auto& from = *child.shared;
+    SimResult result;
+    result.verdict = from.verdict;
+    result.failure = { from.check, from.what, from.task, from.failure_ns, from.failure_event };
+    result.l1 = from.l1;
+    result.l2 = from.l2;
+    result.time_ns = from.time_ns;
+    result.events = from.events;
+    result.strategy = from.strategy;
+    result.decisions.assign(from.decisions, from.decisions + from.decision_count);
+    result.reached.assign(from.reached, from.reached + from.reached_count);
+    result.console = from.console;
+    ::munmap(child.shared, sizeof(SimShared));
+    auto const killed = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
+    if (result.verdict == Verdict::passed && killed != 0)
+        result.verdict = Verdict::inconclusive;
+    if (result.verdict == Verdict::inconclusive && killed == SIGSYS) {
+        result.verdict = Verdict::leaked;
+        result.failure.check = "jail";
+        result.failure.what = "a system call while signals were blocked (a thread is made so)";
+    }
+    if (result.verdict == Verdict::inconclusive) {
+        auto const slow = killed == SIGKILL || killed == SIGXCPU;
+        result.failure.check = slow ? "watchdog" : "host";
+        result.failure.what = slow
+            ? "no kernel entry ends the run: a loop in some task, or too long"
+            : killed != 0 ? std::string { "the run died of: " } + ::strsignal(killed)
+                          : "the run ended without a word";
+        if (!slow)
+            result.verdict = Verdict::failed;
+    }
+    return result;
+}
+
+SimResult SimHost::run(SimSpec const& spec, SimWay const& way) const
+{
+    auto const child = start(spec, way);
+    int status = 0;
+    while (::waitpid(child.process, &status, 0) < 0 && errno == EINTR)
+        ;
+    return finish(child, status);
+}
+
+std::string text_of(sim::Hash const& hash)
+{
+    char text[40];
+    std::snprintf(text, sizeof text, "%016llx%016llx", static_cast<unsigned long long>(hash.high),
+        static_cast<unsigned long long>(hash.low));
+    return text;
+}
+
+std::string time_text(u64 nanoseconds)
+{
+    char text[40];
+    std::snprintf(text, sizeof text, "+%llu.%09llus",
+        static_cast<unsigned long long>(nanoseconds / 1'000'000'000),
+        static_cast<unsigned long long>(nanoseconds % 1'000'000'000));
+    return text;
+}
+
+} // namespace gemel::cli

@@ -1,0 +1,90 @@
+// A simulated run as a process of its own, so that one that crashes, hangs or leaks harms nobody.
+#pragma once
+
+#include "sim/run/workload.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace gemel::cli {
+
+struct SimSpec {
+    u64 seed = 0;
+    std::string workload = "boot";
+    sim::StrategyKind strategy = sim::StrategyKind::portfolio;
+    u32 fault_kinds = 0;
+    u64 until_ns = 10'000'000'000;
+    std::optional<std::vector<sim::Decision>> decisions;
+};
+
+// What is done to the process and must make no difference.
+struct Perturbation {
+    int heap_fill = 0; // mallopt M_PERTURB, and the tasks' heaps
+    u32 stack_bytes = 0; // the run stands that much lower on the host's stack
+};
+
+enum class Jail : u8 { closed, open };
+
+// forked: quick, and equal in L1. executed: a fresh process without address randomisation and
+// environment, equal in L2 as well.
+enum class Process : u8 { forked, executed };
+
+struct SimWay {
+    Perturbation perturbation;
+    Jail jail = Jail::closed;
+    Process process = Process::forked;
+    std::string events; // a file that gets every event, or ""
+};
+
+enum class Verdict : u8 {
+    inconclusive, // out of processor time
+    passed,
+    failed, // a check broke
+    leaked, // the jail caught something that is no function of the seed
+};
+
+struct SimResult {
+    Verdict verdict = Verdict::inconclusive;
+    sim::Failure failure; // where it failed, or what leaked
+    sim::Hash l1;
+    sim::Hash l2;
+    u64 time_ns = 0;
+    u64 events = 0;
+    sim::StrategyKind strategy = sim::StrategyKind::run_to_block;
+    std::vector<sim::Decision> decisions;
+    std::vector<u64> reached;
+    std::string console; // its end
+};
+
+struct SimShared;
+struct SimChild {
+    int process = -1;
+    SimShared* shared = nullptr;
+};
+
+// What every run of this process shares: the bundle and the disk, read once.
+class SimHost {
+public:
+    // Null after a message.
+    static std::optional<SimHost> open();
+
+    sim::Setup setup_of(SimSpec const& spec) const;
+    // In a process of its own.
+    SimResult run(SimSpec const& spec, SimWay const& way = {}) const;
+    // The two halves of it, for several at once.
+    SimChild start(SimSpec const& spec, SimWay const& way) const;
+    static SimResult finish(SimChild child, int wait_status);
+    // What an executed process does: `words` are its arguments (run_words). Does not return.
+    [[noreturn]] void run_words(std::vector<std::string> const& words) const;
+
+private:
+    std::vector<u8> bundle_;
+    u8* disk_ = nullptr; // private to each process: a child's writes are its own
+    u64 disk_bytes_ = 0;
+};
+
+std::string text_of(sim::Hash const& hash);
+std::string time_text(u64 nanoseconds);
+
+} // namespace gemel::cli

@@ -1,0 +1,194 @@
+#!/usr/bin/env python3
+"""The gemel program's simulator, from outside. The last line counts: N passed, M failed, K skipped.
+
+--other PRESET   instead: the same seeds give the same L1 in that build (hosted-asan)
+--long           also other compilers, and a thousand pairs of runs
+"""
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SMOKE = [("boot", "1..3"), ("posix-mix", "1..6"), ("server-kill", "1..4")]
+SECONDS_MAX = 900
+
+
+def program(preset="hosted"):
+    return f"{TOP}/build/{preset}/frontends/cli/gemel"
+
+
+def gemel(*words, preset="hosted", environment=None, before=()):
+    """Exit status and output."""
+    done = subprocess.run(
+        [*before, program(preset), *words], capture_output=True, text=True, errors="replace",
+        timeout=SECONDS_MAX, env=environment, stdin=subprocess.DEVNULL, check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def l1_of(*words, **more):
+    """L1 of one run, whatever its verdict."""
+    status, text = gemel("sim", *words, **more)
+    match = re.search(r"\bL1 ([0-9a-f]{32})", text)
+    if not match:
+        raise AssertionError(f"no L1 from gemel sim {' '.join(words)} (status {status}): {text[-1500:]}")
+    return match[1]
+
+
+def expect(condition, text):
+    if not condition:
+        raise AssertionError(text)
+
+
+def seeds():
+    for workload, numbers in SMOKE:
+        first, last = map(int, numbers.split(".."))
+        for seed in range(first, last + 1):
+            yield ["--workload", workload, "--seed", str(seed)]
+
+
+def test_twice():
+    """Goal: every smoke seed gives equal L1 and L2, and L1 also with another heap fill and stack."""
+    for workload, numbers in SMOKE:
+        status, text = gemel("sim", "--workload", workload, "--seeds", numbers, "--twice")
+        expect(status != 3, f"{workload}: nondeterminism\n{text}")
+        expect("DIFFERENT" not in text and "LEAK" not in text, text)
+        expect(" 0 different" in text, text)
+
+
+def test_no_alarm():
+    """Goal: without faults nothing is reported, whatever the schedule."""
+    for strategy in ("run-to-block", "random-walk", "preempt", "pct", "delay"):
+        status, text = gemel(
+            "sim", "--workload", "posix-mix", "--seeds", "1..8", "--faults", "none", "--strategy", strategy
+        )
+        expect(status == 0, f"{strategy}: status {status}\n{text}")
+
+
+def test_environment():
+    """Goal: L1 does not depend on the environment, the host's address layout or the working directory."""
+    for words in (["--workload", "posix-mix", "--seed", "3"], ["--workload", "server-kill", "--seed", "2"]):
+        usual = l1_of(*words)
+        padded = dict(os.environ, PADDING="x" * 5000, LC_ALL="C", TZ="Asia/Tokyo")
+        expect(l1_of(*words, environment=padded) == usual, f"{words}: the environment shows")
+        expect(l1_of(*words, environment={"PATH": os.environ["PATH"]}) == usual, f"{words}: the environment shows")
+        expect(l1_of(*words, before=["setarch", "-R"]) == usual, f"{words}: address randomisation shows")
+        expect(l1_of(*words, "--heap-fill", "165") == usual, f"{words}: the heap's fill shows")
+        expect(l1_of(*words, "--stack-pad", "100000") == usual, f"{words}: the stack's place shows")
+
+
+def test_diverge():
+    """Goal: diverge names the first event that differs, and says so when none does."""
+    with tempfile.TemporaryDirectory(prefix="gemel-sim-") as folder:
+        one, same, other = (f"{folder}/{name}" for name in ("one", "same", "other"))
+        for path, seed in ((one, "3"), (same, "3"), (other, "5")):
+            gemel("sim", "--workload", "posix-mix", "--seed", seed, "--faults", "none", "--events", path)
+        status, text = gemel("diverge", one, same)
+        expect(status == 0 and text.startswith("equal:"), text)
+        status, text = gemel("diverge", one, other)
+        expect(status == 3, text)
+        number = int(re.search(r"differ from event (\d+) on", text)[1])
+        with open(one, "rb") as left, open(other, "rb") as right:
+            left.seek(40), right.seek(40)
+            first = next(i for i in range(10**7) if left.read(32) != right.read(32))
+        expect(number == first, f"diverge says {number}, byte by byte it is {first}")
+        with open(other, "r+b") as file:
+            file.truncate(1000)
+        status, text = gemel("diverge", one, other)
+        expect(status == 2 and "cut off" in text, text)
+
+
+def test_usage():
+    """Goal: wrong words end with status 1 and say what is right."""
+    for words, said in (
+        (["--faults", "rain"], "disk-error"),
+        (["--strategy", "luck"], "random-walk"),
+        (["--seeds", "9..3"], "A..B"),
+        (["--until", "soon"], "60s"),
+    ):
+        status, text = gemel("sim", *words)
+        expect(status == 1 and said in text, f"{words}: status {status}\n{text}")
+
+
+def test_scan():
+    """Goal: no object of ours reads a clock or chance by itself; a planted one is refused."""
+    scan = [sys.executable, f"{TOP}/tests/sim/scan.py"]
+    done = subprocess.run([*scan, f"{TOP}/build/hosted"], capture_output=True, text=True, check=False)
+    expect(done.returncode == 0, done.stdout)
+    with tempfile.TemporaryDirectory(prefix="gemel-sim-") as folder:
+        source, result = f"{folder}/plant.cpp", f"{folder}/plant.o"
+        for body in (
+            "unsigned long long f() { unsigned long long v; __builtin_ia32_rdrand64_step(&v); return v; }",
+            "unsigned long long f() { return __builtin_ia32_rdtsc(); }",
+            "#include <ctime>\nlong f() { timespec t; clock_gettime(CLOCK_REALTIME, &t); return t.tv_nsec; }",
+            "#include <random>\nunsigned f() { std::random_device d; return d(); }",
+            "#include <thread>\nvoid f() { std::thread([] {}).detach(); }",
+            "#include <cstdlib>\nchar* f() { return std::getenv(\"X\"); }",
+        ):
+            with open(source, "w", encoding="utf-8") as file:
+                file.write(body + "\n")
+            subprocess.run(["g++", "-O1", "-mrdrnd", "-c", source, "-o", result], check=True)
+            done = subprocess.run([*scan, "--object", result], capture_output=True, text=True, check=False)
+            expect(done.returncode == 2, f"not refused: {body}")
+
+
+def test_pairs():
+    """Goal (long): a thousand pairs of runs give equal L1 and L2."""
+    status, text = gemel("sim", "--workload", "posix-mix", "--seeds", "1..1000", "--twice", "--jobs", "2")
+    expect(status != 3 and " 0 different" in text, text[-3000:])
+
+
+def test_compilers():
+    """Goal (long): g++ -O0 and clang -O2 give the L1 of the ordinary build."""
+    for name, words in (
+        ("sim-O0", ["-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS_DEBUG=-O0 -g1 -DNDEBUG"]),
+        ("sim-clang", ["-DCMAKE_CXX_COMPILER=clang++-16", "-DCMAKE_C_COMPILER=clang-16"]),
+    ):
+        subprocess.run(
+            ["cmake", "-S", TOP, "-B", f"{TOP}/build/{name}", "-G", "Ninja", "-DGEMEL_FACE=hosted", *words],
+            check=True, stdout=subprocess.DEVNULL,
+        )
+        subprocess.run(["ninja", "-C", f"{TOP}/build/{name}", "gemel"], check=True, stdout=subprocess.DEVNULL)
+        compare_builds(name)
+
+
+def compare_builds(preset):
+    for words in seeds():
+        ours, theirs = l1_of(*words), l1_of(*words, preset=preset)
+        expect(ours == theirs, f"{' '.join(words)}: hosted gives L1 {ours}, {preset} {theirs}")
+
+
+TESTS = [test_twice, test_no_alarm, test_environment, test_diverge, test_usage, test_scan]
+LONG = [test_pairs, test_compilers]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--other")
+    parser.add_argument("--long", action="store_true")
+    parser.add_argument("names", nargs="*")
+    options = parser.parse_args()
+    chosen = TESTS + (LONG if options.long else [])
+    if options.names:
+        chosen = [test for test in TESTS + LONG if test.__name__[5:] in options.names]
+    if options.other:
+        chosen = [lambda: compare_builds(options.other)]
+        chosen[0].__name__ = f"test_same_as_{options.other}"
+    passed = failed = 0
+    for test in chosen:
+        try:
+            test()
+            passed += 1
+            print(f"ok   {test.__name__[5:]}", flush=True)
+        except (AssertionError, subprocess.SubprocessError) as error:
+            failed += 1
+            print(f"FAIL {test.__name__[5:]}: {error}", flush=True)
+    print(f"{passed} passed, {failed} failed, 0 skipped")
+    sys.exit(2 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
