@@ -17,9 +17,19 @@ parts: ipc boot files counts size   (default: all)
   counts  instructions of the kernel's paths on x86_64 and arm64 (QEMU's instruction clock)
   size    resident bytes of the native kernels
 --write puts the result into docs/numbers.md.
+
+Alone: ./gemel bench fs [--rounds N] [--mib N] [--files N]
+          a mounted image beside fuse2fs and the kernel's own ext4 (loop device), medians and ratios
 TEXT
 }
 
+if [ "${1:-}" = fs ]; then
+    shift
+    host_check
+    packages_need build bench-fs
+    build hosted gemel
+    exec python3 "$root/tests/bench/fs.py" "$@"
+fi
 for word in "$@"; do
     case $word in
     -h | --help) usage; exit 0 ;;

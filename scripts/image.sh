@@ -1,17 +1,22 @@
 #!/usr/bin/env bash
-# scripts/image.sh: `./gemel image`. Puts the native image of x86_64 on an ISO that GRUB boots under BIOS
+# scripts/image.sh: `./gemel image`. Files of an ext4 image (image-files.sh); or puts the native image of x86_64 on an ISO that GRUB boots under BIOS
 # and under UEFI: the same kernel and boot bundle that `./gemel boot` gives to QEMU.
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/scripts/common.sh"
+. "$root/scripts/image-files.sh"
 
 arch=x86_64 out=gemel.iso iso=no tree='' command_line=''
 
 usage() {
     cat <<'TEXT'
-usage: ./gemel image --arch x86_64 --iso -o FILE
+usage: ./gemel image ls DISK [PATH...]          files of an ext4 image, through the system's own servers
+       ./gemel image cat DISK PATH...
+       ./gemel image cp DISK FROM... TO         paths in the image begin with ':'
+       ./gemel image create DISK SIZE [TREE]    a new image, with the files of a directory
+       ./gemel image --arch x86_64 --iso -o FILE
 
-Writes an ISO that boots under BIOS and under UEFI, from a disc or (written as it is) from a USB stick.
+The last writes an ISO that boots under BIOS and under UEFI, from a disc or (written as it is) from a USB stick.
 The console is the first serial line, 115200 baud.
 
   --arch ARCH      x86_64 (arm64 boots from its kernel image: build/arm64)
@@ -28,6 +33,7 @@ wrong() {
     exit 1
 }
 
+[ $# -eq 0 ] || image_files "$@"
 while [ $# -gt 0 ]; do
     case $1 in
     --help) usage && exit 0 ;;

@@ -38,4 +38,10 @@ BlockCache::Slot& BlockCache::insert(u64 block, BlockRef bytes)
     return *slot;
 }
 
+void BlockCache::erase(u64 block)
+{
+    if (auto* const slot = find(block))
+        *slot = Slot {};
+}
+
 } // namespace gemel::ext4

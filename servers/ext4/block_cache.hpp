@@ -27,6 +27,8 @@ public:
     Slot* find(u64 block);
     // Takes the place of the set's least recently used block. The block must not be cached yet.
     Slot& insert(u64 block, BlockRef bytes);
+    // Forgets the block, if it is there.
+    void erase(u64 block);
 
 private:
     static constexpr usize ways = 8;

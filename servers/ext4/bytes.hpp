@@ -30,6 +30,12 @@ inline u32 load32(Bytes bytes, usize offset)
         | static_cast<u32>(bytes[offset + 2]) << 16 | static_cast<u32>(bytes[offset + 3]) << 24;
 }
 
+inline void store8(std::span<u8> bytes, usize offset, u8 value)
+{
+    ASSERT(offset < bytes.size());
+    bytes[offset] = value;
+}
+
 inline void store16(std::span<u8> bytes, usize offset, u16 value)
 {
     ASSERT(bytes.size() >= 2 && offset <= bytes.size() - 2);

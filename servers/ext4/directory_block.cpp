@@ -106,6 +106,45 @@ bool is_indexed(Superblock const& super, Inode const& directory)
         && !directory.has(InodeFlag::inline_data);
 }
 
+usize chain_bytes(Superblock const& super)
+{
+    return super.block_bytes - (super.has(ReadOnlyCompatible::metadata_csum) ? tail_bytes : 0);
+}
+
+Result<std::span<u8>> change_directory_block(Disk& disk, Inode const& directory, u64 file_block)
+{
+    auto const run = TRY(find_run(disk, directory, file_block));
+    if (run.kind == Run::Kind::zeros)
+        return disk.corrupt("inode ", directory.number, ": file block ", file_block, " is a hole");
+    Purpose const purpose { Purpose::Kind::directory_block, 0, directory.number };
+    return disk.change(run.disk_block, purpose, [&](Bytes bytes) -> Result<void> {
+        auto const where = sentence("block ", run.disk_block);
+        TRY(check_tail(disk, directory, bytes, where));
+        return check_entries(disk, directory, bytes, where);
+    });
+}
+
+std::span<u8> create_directory_block(Disk& disk, Inode const& directory, u64 block)
+{
+    auto const& super = disk.super();
+    auto const bytes = disk.create(block, { Purpose::Kind::directory_block, 0, directory.number });
+    store16(bytes, 4, static_cast<u16>(chain_bytes(super)));
+    if (super.has(ReadOnlyCompatible::metadata_csum)) {
+        auto const tail = bytes.last(tail_bytes);
+        store16(tail, 4, tail_bytes);
+        store8(tail, 7, tail_type);
+    }
+    return bytes;
+}
+
+void seal_directory_block(Superblock const& super, Inode const& directory, std::span<u8> bytes)
+{
+    if (!super.has(ReadOnlyCompatible::metadata_csum))
+        return;
+    auto const summed = bytes.size() - tail_bytes;
+    store32(bytes, summed + 8, crc32c(directory.checksum_seed, Bytes(bytes).first(summed)));
+}
+
 Result<BlockRef> load_directory_block(Disk& disk, Inode const& directory, u64 file_block)
 {
     bool const indexed = is_indexed(disk.super(), directory);

@@ -28,5 +28,12 @@ bool is_indexed(Superblock const& super, Inode const& directory);
 // The directory's block `file_block`, verified; inner blocks of the hash tree come as one free
 // place. Null for a hole.
 Result<BlockRef> load_directory_block(Disk& disk, Inode const& directory, u64 file_block);
+// A block with names (none of the hash tree's own) for changes; to be sealed. A hole is damage.
+Result<std::span<u8>> change_directory_block(Disk& disk, Inode const& directory, u64 file_block);
+// A free block that becomes one, with one free place in it.
+std::span<u8> create_directory_block(Disk& disk, Inode const& directory, u64 block);
+void seal_directory_block(Superblock const& super, Inode const& directory, std::span<u8> bytes);
+// The part of a block that holds the chain of entries.
+usize chain_bytes(Superblock const& super);
 
 } // namespace gemel::ext4

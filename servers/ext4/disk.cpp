@@ -56,6 +56,39 @@ Result<BlockCache::Slot*> Disk::fetch(u64 block, Purpose purpose, u32 read_ahead
     return &cache_.insert(block, std::make_shared<std::vector<u8> const>(std::move(run)));
 }
 
+void Disk::forget(u64 block)
+{
+    transaction_.forget(block);
+    cache_.erase(block);
+}
+
+void Disk::take_committed()
+{
+    for (auto const& [block, slot] : transaction_.committed()) {
+        cache_.erase(block);
+        cache_.insert(block, slot.bytes).verified_as = slot.verified_as;
+    }
+    transaction_.clear_committed();
+}
+
+Result<void> Disk::write_contents(u64 block, u64 offset, Bytes source, u32 inode)
+{
+    auto const bytes_after = (super_.blocks - std::min(block, super_.blocks)) * super_.block_bytes;
+    if (!super_.holds_block(block) || offset > bytes_after
+        || source.size() > bytes_after - offset) {
+        return corrupt("inode ", inode, ": block ", block, " lies outside the volume of ",
+            super_.blocks, " blocks");
+    }
+    ASSERT(writer_);
+    auto const done = writer_->write(block * super_.block_bytes + offset, source);
+    if (!done) {
+        errors_.report(
+            sentence("inode ", inode, ": cannot write block ", block, ": ", name_of(done.error())));
+        return done.error();
+    }
+    return {};
+}
+
 Result<void> Disk::contents(u64 block, u64 offset, std::span<u8> target, u32 inode)
 {
     return read(block, offset, target, inode);

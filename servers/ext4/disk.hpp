@@ -3,10 +3,11 @@
 #pragma once
 
 #include "servers/ext4/block_cache.hpp"
-#include "servers/ext4/block_reader.hpp"
+#include "servers/ext4/block_device.hpp"
 #include "servers/ext4/error_sink.hpp"
 #include "servers/ext4/sentence.hpp"
 #include "servers/ext4/superblock.hpp"
+#include "servers/ext4/transaction.hpp"
 
 namespace gemel::ext4 {
 
@@ -21,6 +22,10 @@ struct Purpose {
         directory_block,
         directory_root,
         directory_node,
+        superblock,
+        block_bitmap,
+        inode_bitmap,
+        attributes,
     };
 
     Kind kind;
@@ -48,6 +53,13 @@ public:
     template <typename Verify>
     Result<BlockRef> metadata(u64 block, Purpose purpose, Verify const& verify, u32 read_ahead = 0)
     {
+        if (auto* const changed = transaction_.find(block)) {
+            if (changed->verified_as != purpose.word()) {
+                TRY(verify(Bytes(*changed->bytes)));
+                changed->verified_as = purpose.word();
+            }
+            return BlockRef(changed->bytes);
+        }
         auto* const slot = TRY(fetch(block, purpose, read_ahead));
         if (slot->verified_as != purpose.word()) {
             TRY(verify(Bytes(*slot->bytes)));
@@ -58,6 +70,33 @@ public:
 
     // File contents, past the cache: fills `target` from `offset` bytes after the start of `block`.
     Result<void> contents(u64 block, u64 offset, std::span<u8> target, u32 inode);
+
+    // For changes, inside an operation of the transaction: the block's bytes, to be written to
+    // until the operation ends. Read and verified like `metadata`.
+    template <typename Verify>
+    Result<std::span<u8>> change(u64 block, Purpose purpose, Verify const& verify)
+    {
+        auto const now = TRY(metadata(block, purpose, verify));
+        return std::span<u8>(*transaction_.change(block, now, purpose.word()).bytes);
+    }
+    // A free block that becomes metadata: zeros to be written to.
+    std::span<u8> create(u64 block, Purpose purpose)
+    {
+        auto& slot = transaction_.create(block, super_.block_bytes, purpose.word());
+        return std::span<u8>(*slot.bytes);
+    }
+    // Metadata no more; the block itself is freed elsewhere.
+    void forget(u64 block);
+    // What was written past the cache is read again.
+    void drop_cached(u64 block) { cache_.erase(block); }
+    Transaction& transaction() { return transaction_; }
+    // The committed blocks are in their places: from now on they are the cache's.
+    void take_committed();
+
+    // Straight to the device, durable with the next commit. Inside one block run of the volume.
+    Result<void> write_contents(u64 block, u64 offset, Bytes source, u32 inode);
+    void allow_writing(BlockDevice& device) { writer_ = &device; }
+    bool writable() const { return writer_ != nullptr; }
 
     // Tells the sink what is wrong and where; gives Error::corrupt for the caller to return.
     template <typename... Parts>
@@ -75,6 +114,8 @@ private:
     ErrorSink& errors_;
     Superblock super_;
     BlockCache cache_;
+    Transaction transaction_;
+    BlockDevice* writer_ = nullptr;
 };
 
 } // namespace gemel::ext4

@@ -1,5 +1,5 @@
-// Node layout: ext4 documentation, "Extent Tree". Every node states its height and children must be
-// one lower, so a walk ends after extent_depth_max steps however the tree is damaged.
+// ExtentNode layout: ext4 documentation, "Extent Tree". Every node states its height and children
+// must be one lower, so a walk ends after extent_depth_max steps however the tree is damaged.
 #include "servers/ext4/extent_tree.hpp"
 
 #include "servers/ext4/checksum.hpp"
@@ -8,61 +8,9 @@
 
 namespace gemel::ext4 {
 
+using namespace extent_layout;
+
 namespace {
-
-constexpr u16 node_magic = 0xF30A;
-constexpr usize head_bytes = 12;
-constexpr usize entry_bytes = 12;
-constexpr usize tail_bytes = 4;
-constexpr u16 extent_depth_max = 5;
-constexpr u32 written_blocks_max = 32768; // a longer extent is an unwritten one
-constexpr u64 file_blocks_max = 1ull << 32;
-
-struct Extent {
-    u64 first;
-    u32 blocks;
-    Run::Kind kind;
-    u64 disk_block;
-
-    u64 end() const { return first + blocks; }
-};
-
-// A node whose entry count has been checked.
-struct Node {
-    Bytes bytes;
-
-    u16 entries() const { return load16(bytes, 2); }
-    u16 capacity() const { return load16(bytes, 4); }
-    u16 depth() const { return load16(bytes, 6); }
-    Bytes entry(usize index) const
-    {
-        return bytes.subspan(head_bytes + index * entry_bytes, entry_bytes);
-    }
-    u32 first_block(usize index) const { return load32(entry(index), 0); }
-    u64 child(usize index) const { return join(load32(entry(index), 4), load16(entry(index), 8)); }
-    Extent extent(usize index) const
-    {
-        auto const raw = entry(index);
-        u32 const length = load16(raw, 4);
-        bool const written = length <= written_blocks_max;
-        return { load32(raw, 0), written ? length : length - written_blocks_max,
-            written ? Run::Kind::data : Run::Kind::zeros, join(load32(raw, 8), load16(raw, 6)) };
-    }
-    // How many entries start at or before the block: the last of them may hold it.
-    usize entries_up_to(u64 file_block) const
-    {
-        usize low = 0;
-        usize high = entries();
-        while (low < high) {
-            auto const middle = (low + high) / 2;
-            if (first_block(middle) <= file_block)
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        return low;
-    }
-};
 
 constexpr u64 in_the_inode = ~0ull;
 
@@ -81,7 +29,7 @@ Error bad_node(Disk& disk, Place place, Parts const&... parts)
         "inode ", place.inode.number, ": extent block ", place.block, " ", parts...);
 }
 
-Result<void> check_extents(Disk& disk, Place place, Node node)
+Result<void> check_extents(Disk& disk, Place place, ExtentNode node)
 {
     auto const& super = disk.super();
     u64 free_from = 0;
@@ -99,7 +47,7 @@ Result<void> check_extents(Disk& disk, Place place, Node node)
     return {};
 }
 
-Result<void> check_children(Disk& disk, Place place, Node node)
+Result<void> check_children(Disk& disk, Place place, ExtentNode node)
 {
     if (node.entries() == 0)
         return bad_node(disk, place, "has no children");
@@ -116,7 +64,7 @@ Result<void> check_children(Disk& disk, Place place, Node node)
 
 Result<void> check_node(Disk& disk, Place place, Bytes bytes, u16 depth)
 {
-    Node const node { bytes };
+    ExtentNode const node { bytes };
     if (load16(bytes, 0) != node_magic)
         return bad_node(disk, place, "has no extent header");
     if (node.depth() != depth)
@@ -131,7 +79,7 @@ Result<void> check_checksum(Disk& disk, Place place, Bytes bytes)
 {
     if (!disk.super().has(ReadOnlyCompatible::metadata_csum))
         return {};
-    auto const summed = head_bytes + Node { bytes }.capacity() * entry_bytes;
+    auto const summed = head_bytes + ExtentNode { bytes }.capacity() * entry_bytes;
     if (summed + tail_bytes > bytes.size())
         return bad_node(disk, place, "has no room for a checksum");
     auto const stored = load32(bytes, summed);
@@ -142,18 +90,22 @@ Result<void> check_checksum(Disk& disk, Place place, Bytes bytes)
         disk, place, "has checksum ", Hex { stored }, " and should have ", Hex { computed });
 }
 
-Result<BlockRef> load_node(Disk& disk, Inode const& inode, u64 block, u16 depth)
+Purpose purpose_of(Inode const& inode, u16 depth)
 {
-    Place const place { inode, block };
-    Purpose const purpose { Purpose::Kind::extent_node, static_cast<u8>(depth), inode.number };
-    return disk.metadata(block, purpose, [&](Bytes bytes) -> Result<void> {
+    return { Purpose::Kind::extent_node, static_cast<u8>(depth), inode.number };
+}
+
+auto node_check(Disk& disk, Inode const& inode, u64 block, u16 depth)
+{
+    return [&disk, &inode, block, depth](Bytes bytes) -> Result<void> {
+        Place const place { inode, block };
         TRY(check_checksum(disk, place, bytes));
         return check_node(disk, place, bytes, depth);
-    });
+    };
 }
 
 // `end`: the first file block that the leaf is not responsible for.
-Run run_in_leaf(Node leaf, u64 file_block, u64 end)
+Run run_in_leaf(ExtentNode leaf, u64 file_block, u64 end)
 {
     auto const before = leaf.entries_up_to(file_block);
     if (before < leaf.entries())
@@ -170,18 +122,48 @@ Run run_in_leaf(Node leaf, u64 file_block, u64 end)
 
 } // namespace
 
-Result<Run> find_run_by_extents(Disk& disk, Inode const& inode, u64 file_block)
+Result<BlockRef> load_extent_node(Disk& disk, Inode const& inode, u64 block, u16 depth)
+{
+    return disk.metadata(block, purpose_of(inode, depth), node_check(disk, inode, block, depth));
+}
+
+Result<std::span<u8>> change_extent_node(Disk& disk, Inode const& inode, u64 block, u16 depth)
+{
+    return disk.change(block, purpose_of(inode, depth), node_check(disk, inode, block, depth));
+}
+
+std::span<u8> create_extent_node(Disk& disk, Inode const& inode, u64 block, u16 depth)
+{
+    return disk.create(block, purpose_of(inode, depth));
+}
+
+void seal_extent_node(Superblock const& super, Inode const& inode, std::span<u8> bytes)
+{
+    if (!super.has(ReadOnlyCompatible::metadata_csum))
+        return;
+    auto const summed = head_bytes + ExtentNode { bytes }.capacity() * entry_bytes;
+    store32(bytes, summed, crc32c(inode.checksum_seed, Bytes(bytes).first(summed)));
+}
+
+Result<u16> check_extent_root(Disk& disk, Inode const& inode)
 {
     Bytes const root(inode.map);
     Place const place { inode, in_the_inode };
-    auto depth = Node { root }.depth();
+    auto const depth = ExtentNode { root }.depth();
     if (depth > extent_depth_max)
         return bad_node(disk, place, "has the impossible depth ", depth);
     TRY(check_node(disk, place, root, depth));
+    return depth;
+}
+
+Result<Run> find_run_by_extents(Disk& disk, Inode const& inode, u64 file_block)
+{
+    Bytes const root(inode.map);
+    auto depth = TRY(check_extent_root(disk, inode));
     if (file_block >= file_blocks_max)
         return Run { Run::Kind::zeros, 1, 0 };
 
-    Node node { root };
+    ExtentNode node { root };
     BlockRef held;
     u64 end = file_blocks_max;
     for (; depth > 0; --depth) {
@@ -190,8 +172,9 @@ Result<Run> find_run_by_extents(Disk& disk, Inode const& inode, u64 file_block)
             end = std::min<u64>(end, node.first_block(before));
         if (before == 0)
             return Run { Run::Kind::zeros, end - file_block, 0 };
-        held = TRY(load_node(disk, inode, node.child(before - 1), static_cast<u16>(depth - 1)));
-        node = Node { *held };
+        held = TRY(
+            load_extent_node(disk, inode, node.child(before - 1), static_cast<u16>(depth - 1)));
+        node = ExtentNode { *held };
     }
     return run_in_leaf(node, file_block, end);
 }

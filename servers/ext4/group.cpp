@@ -25,7 +25,9 @@ u64 table_block(Superblock const& super, u32 index)
     return super.first_block_of_group(first_group) + super.has_backup(first_group) + skipped;
 }
 
-u32 checksum_of(Superblock const& super, u32 group, Bytes bytes)
+} // namespace
+
+u32 group_checksum(Superblock const& super, u32 group, Bytes bytes)
 {
     std::array<u8, 2> const gap {};
     auto const before = bytes.first(checksum_offset);
@@ -40,32 +42,35 @@ u32 checksum_of(Superblock const& super, u32 group, Bytes bytes)
     return crc16(sum, after);
 }
 
-Result<void> check_checksum(Disk& disk, u32 group, u64 block, Bytes bytes)
+Result<void> check_group_checksum(Disk& disk, u32 group, u64 block, Bytes bytes)
 {
     auto const& super = disk.super();
     if (!super.has(ReadOnlyCompatible::metadata_csum) && !super.has(ReadOnlyCompatible::uninit_bg))
         return {};
     u32 const stored = load16(bytes, checksum_offset);
-    auto const computed = checksum_of(super, group, bytes);
+    auto const computed = group_checksum(super, group, bytes);
     if (stored == computed)
         return {};
     return disk.corrupt("group ", group, ": its descriptor in block ", block, " has checksum ",
         Hex { stored }, " and should have ", Hex { computed });
 }
 
-} // namespace
+GroupPlace place_of_group(Superblock const& super, u32 group)
+{
+    auto const per_block = super.block_bytes / super.descriptor_bytes;
+    return { table_block(super, group / per_block),
+        static_cast<usize>(group % per_block) * super.descriptor_bytes };
+}
 
 Result<GroupDescriptor> read_group(Disk& disk, u32 group)
 {
     auto const& super = disk.super();
     ASSERT(group < super.groups);
-    auto const per_block = super.block_bytes / super.descriptor_bytes;
-    auto const block = table_block(super, group / per_block);
+    auto const [block, offset] = place_of_group(super, group);
     auto const held = TRY(disk.metadata(
         block, { Purpose::Kind::group_descriptors }, [](Bytes) { return Result<void> {}; }));
-    auto const bytes
-        = Bytes(*held).subspan(group % per_block * super.descriptor_bytes, super.descriptor_bytes);
-    TRY(check_checksum(disk, group, block, bytes));
+    auto const bytes = Bytes(*held).subspan(offset, super.descriptor_bytes);
+    TRY(check_group_checksum(disk, group, block, bytes));
 
     bool const wide = super.descriptor_bytes > descriptor_bytes_old;
     auto const table = join(load32(bytes, 0x8), wide ? load32(bytes, 0x28) : 0);

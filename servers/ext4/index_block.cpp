@@ -21,6 +21,19 @@ usize capacity(Superblock const& super, IndexLevel level)
     return super.has(ReadOnlyCompatible::metadata_csum) ? slots - 1 : slots;
 }
 
+usize tail_of(Bytes bytes, IndexLevel level)
+{
+    return IndexBlock::start_of(level) + IndexBlock(bytes, level).limit() * entry_bytes;
+}
+
+u32 index_sum(Inode const& directory, Bytes bytes, IndexLevel level)
+{
+    std::array<u8, 4> const gap {};
+    auto const used = IndexBlock::start_of(level) + IndexBlock(bytes, level).count() * entry_bytes;
+    auto const sum = crc32c(directory.checksum_seed, bytes.first(used));
+    return crc32c(crc32c(sum, bytes.subspan(tail_of(bytes, level), 4)), gap);
+}
+
 Result<void> check_shape(
     Disk& disk, Inode const& directory, Bytes bytes, IndexLevel level, std::string_view where)
 {
@@ -78,16 +91,12 @@ Result<void> check_index_checksum(
     if (!disk.super().has(ReadOnlyCompatible::metadata_csum))
         return {};
     IndexBlock const index(bytes, level);
-    auto const start = IndexBlock::start_of(level);
-    auto const tail = start + index.limit() * entry_bytes;
+    auto const tail = tail_of(bytes, level);
     if (index.count() > index.limit() || tail + 8 > bytes.size()) {
         return disk.corrupt("inode ", directory.number, ": hash tree ", where, " has ",
             index.count(), " entries of ", index.limit());
     }
-    std::array<u8, 4> const gap {};
-    auto computed
-        = crc32c(directory.checksum_seed, bytes.first(start + index.count() * entry_bytes));
-    computed = crc32c(crc32c(computed, bytes.subspan(tail, 4)), gap);
+    auto const computed = index_sum(directory, bytes, level);
     auto const stored = load32(bytes, tail + 4);
     if (stored == computed)
         return {};
@@ -95,23 +104,68 @@ Result<void> check_index_checksum(
         Hex { stored }, " and should have ", Hex { computed });
 }
 
-Result<BlockRef> load_index_block(
-    Disk& disk, Inode const& directory, u64 file_block, IndexLevel level)
+namespace {
+
+Purpose purpose_of(Inode const& directory, IndexLevel level)
+{
+    auto const kind
+        = level == IndexLevel::root ? Purpose::Kind::directory_root : Purpose::Kind::directory_node;
+    return { kind, 0, directory.number };
+}
+
+auto index_check(Disk& disk, Inode const& directory, u64 block, IndexLevel level)
+{
+    return [&disk, &directory, block, level](Bytes bytes) -> Result<void> {
+        auto const where = sentence("block ", block);
+        TRY(check_index_checksum(disk, directory, bytes, level, where));
+        TRY(check_shape(disk, directory, bytes, level, where));
+        return check_entries(disk, directory, bytes, where);
+    };
+}
+
+Result<u64> place_of(Disk& disk, Inode const& directory, u64 file_block)
 {
     auto const run = TRY(find_run(disk, directory, file_block));
     if (run.kind == Run::Kind::zeros) {
         return disk.corrupt("inode ", directory.number, ": its hash tree needs file block ",
             file_block, ", a hole");
     }
-    auto const kind
-        = level == IndexLevel::root ? Purpose::Kind::directory_root : Purpose::Kind::directory_node;
-    Purpose const purpose { kind, 0, directory.number };
-    return disk.metadata(run.disk_block, purpose, [&](Bytes bytes) -> Result<void> {
-        auto const where = sentence("block ", run.disk_block);
-        TRY(check_index_checksum(disk, directory, bytes, level, where));
-        TRY(check_shape(disk, directory, bytes, level, where));
-        return check_entries(disk, directory, bytes, where);
-    });
+    return run.disk_block;
+}
+
+} // namespace
+
+Result<BlockRef> load_index_block(
+    Disk& disk, Inode const& directory, u64 file_block, IndexLevel level)
+{
+    auto const block = TRY(place_of(disk, directory, file_block));
+    return disk.metadata(
+        block, purpose_of(directory, level), index_check(disk, directory, block, level));
+}
+
+Result<std::span<u8>> change_index_block(
+    Disk& disk, Inode const& directory, u64 file_block, IndexLevel level)
+{
+    auto const block = TRY(place_of(disk, directory, file_block));
+    return disk.change(
+        block, purpose_of(directory, level), index_check(disk, directory, block, level));
+}
+
+std::span<u8> create_index_block(Disk& disk, Inode const& directory, u64 block, IndexLevel level)
+{
+    return disk.create(block, purpose_of(directory, level));
+}
+
+void seal_index_block(
+    Superblock const& super, Inode const& directory, std::span<u8> bytes, IndexLevel level)
+{
+    if (super.has(ReadOnlyCompatible::metadata_csum))
+        store32(bytes, tail_of(bytes, level) + 4, index_sum(directory, bytes, level));
+}
+
+usize index_capacity(Superblock const& super, IndexLevel level)
+{
+    return capacity(super, level);
 }
 
 } // namespace gemel::ext4

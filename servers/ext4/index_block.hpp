@@ -55,5 +55,14 @@ Result<void> check_index_checksum(
 // The directory's block `file_block` as an inner block, verified.
 Result<BlockRef> load_index_block(
     Disk& disk, Inode const& directory, u64 file_block, IndexLevel level);
+// The same for changes; to be sealed.
+Result<std::span<u8>> change_index_block(
+    Disk& disk, Inode const& directory, u64 file_block, IndexLevel level);
+// A free block that becomes an inner one.
+std::span<u8> create_index_block(Disk& disk, Inode const& directory, u64 block, IndexLevel level);
+void seal_index_block(
+    Superblock const& super, Inode const& directory, std::span<u8> bytes, IndexLevel level);
+// Hashes that fit.
+usize index_capacity(Superblock const& super, IndexLevel level);
 
 } // namespace gemel::ext4

@@ -101,6 +101,9 @@ void parse_attributes(Superblock const& super, RawInode const& raw, Inode& inode
     inode.user = load16(bytes, 0x2) | static_cast<u32>(load16(bytes, 0x78)) << 16;
     inode.group = load16(bytes, 0x18) | static_cast<u32>(load16(bytes, 0x7A)) << 16;
     inode.links = load16(bytes, 0x1A);
+    inode.deleted = load32(bytes, 0x14);
+    inode.attribute_block
+        = join(load32(bytes, 0x68), super.has(Incompatible::wide) ? load16(bytes, 0x76) : 0);
     inode.flags = load32(bytes, 0x20);
     // The upper half was a directory's ACL block before directories could be large.
     bool const wide_size = inode.type() == FileType::regular || super.has(Incompatible::large_dir);
@@ -143,18 +146,18 @@ Result<void> check_inode(Disk& disk, Place place, Inode const& inode)
     return {};
 }
 
-Result<Inode> parse_inode(Disk& disk, Place place, Bytes bytes)
+Result<Inode> parse_inode(Disk& disk, Place place, Bytes bytes, InodeUse use)
 {
     auto const& super = disk.super();
     // An inode that was never used has no valid checksum: say the more helpful thing first.
-    if (load16(bytes, 0x1A) == 0)
+    if (load16(bytes, 0x1A) == 0 && use == InodeUse::named)
         return disk.corrupt(
             "inode ", place.number, ": in block ", place.block, " it is not in use");
     auto const raw = TRY(frame(disk, place, bytes));
     Inode inode {};
     inode.number = place.number;
     inode.generation = load32(bytes, 0x64);
-    inode.checksum_seed = crc32c(crc32c(super.checksum_seed, inode.number), inode.generation);
+    inode.checksum_seed = inode_checksum_seed(super, inode.number, inode.generation);
     TRY(check_checksum(disk, place, raw, inode.checksum_seed));
     parse_attributes(super, raw, inode);
     parse_times(raw, inode);
@@ -199,26 +202,59 @@ DeviceNumber Inode::device() const
     return { word >> 8 & 0xFFF, (word & 0xFF) | (word >> 12 & 0xF'FF00) };
 }
 
-Result<Inode> read_inode(Disk& disk, u32 number)
+u32 inode_checksum_seed(Superblock const& super, u32 number, u32 generation)
+{
+    return crc32c(crc32c(super.checksum_seed, number), generation);
+}
+
+void seal_inode(Superblock const& super, u32 number, std::span<u8> bytes)
+{
+    if (!super.has(ReadOnlyCompatible::metadata_csum))
+        return;
+    usize const extra = bytes.size() > inode_bytes_old ? load16(bytes, extra_size_offset) : 0;
+    RawInode const raw { bytes, inode_bytes_old + extra };
+    auto const sum = checksum_of(raw, inode_checksum_seed(super, number, load32(bytes, 0x64)));
+    store16(bytes, checksum_low_offset, static_cast<u16>(sum));
+    if (raw.reaches(checksum_high_offset, 2))
+        store16(bytes, checksum_high_offset, static_cast<u16>(sum >> 16));
+}
+
+Result<InodePlace> place_of_inode(Disk& disk, u32 number)
 {
     auto const& super = disk.super();
     if (!super.holds_inode(number))
         return disk.corrupt("inode ", number, " does not exist: the volume has ", super.inodes);
+    auto const descriptor = TRY(read_group(disk, (number - 1) / super.inodes_per_group));
+    u64 const offset = static_cast<u64>((number - 1) % super.inodes_per_group) * super.inode_bytes;
+    return InodePlace { descriptor.inode_table + offset / super.block_bytes,
+        static_cast<usize>(offset % super.block_bytes) };
+}
+
+Result<std::span<u8>> change_inode_bytes(Disk& disk, u32 number)
+{
+    auto const place = TRY(place_of_inode(disk, number));
+    auto const bytes = TRY(disk.change(
+        place.block, { Purpose::Kind::inode_table }, [](Bytes) { return Result<void> {}; }));
+    return bytes.subspan(place.offset, disk.super().inode_bytes);
+}
+
+Result<Inode> read_inode(Disk& disk, u32 number, InodeUse use)
+{
+    auto const& super = disk.super();
+    auto const place = TRY(place_of_inode(disk, number));
     auto const group = (number - 1) / super.inodes_per_group;
     auto const descriptor = TRY(read_group(disk, group));
-    u64 const offset = static_cast<u64>((number - 1) % super.inodes_per_group) * super.inode_bytes;
-    auto const block = descriptor.inode_table + offset / super.block_bytes;
     bool const sums
         = super.has(ReadOnlyCompatible::metadata_csum) || super.has(ReadOnlyCompatible::uninit_bg);
     if (sums && descriptor.inodes_uninitialised()) {
-        return disk.corrupt("inode ", number, ": in block ", block, " it is not in use: group ",
-            group, " has no inodes yet");
+        return disk.corrupt("inode ", number, ": in block ", place.block,
+            " it is not in use: group ", group, " has no inodes yet");
     }
     auto const held = TRY(disk.metadata(
-        block, { Purpose::Kind::inode_table }, [](Bytes) { return Result<void> {}; },
+        place.block, { Purpose::Kind::inode_table }, [](Bytes) { return Result<void> {}; },
         read_ahead_bytes / super.block_bytes));
-    return parse_inode(disk, { number, block },
-        Bytes(*held).subspan(offset % super.block_bytes, super.inode_bytes));
+    return parse_inode(
+        disk, { number, place.block }, Bytes(*held).subspan(place.offset, super.inode_bytes), use);
 }
 
 } // namespace gemel::ext4

@@ -32,6 +32,8 @@ struct DeviceNumber {
 };
 
 enum class InodeFlag : u32 {
+    immutable = 0x10,
+    append_only = 0x20,
     encrypted = 0x800,
     indexed = 0x1000, // a directory with a hash tree
     huge_file = 0x4'0000,
@@ -51,6 +53,8 @@ struct Inode {
     u32 links; // 1 for a directory means "too many to count" (dir_nlink)
     u64 size_bytes;
     u64 allocated_bytes;
+    u64 attribute_block; // of extended attributes; 0: none
+    u32 deleted; // seconds since 1970, or the next inode on the orphan list
     Timestamp accessed;
     Timestamp modified;
     Timestamp changed;
@@ -67,8 +71,22 @@ struct Inode {
     DeviceNumber device() const;
 };
 
+// Whether an inode without a name may be meant: one that is still open.
+enum class InodeUse : u8 { named, any };
+
+struct InodePlace {
+    u64 block;
+    usize offset;
+};
+Result<InodePlace> place_of_inode(Disk& disk, u32 number);
+// The bytes of an inode in its table, for changes; to be sealed.
+Result<std::span<u8>> change_inode_bytes(Disk& disk, u32 number);
+// Gives an inode's bytes their checksum.
+void seal_inode(Superblock const& super, u32 number, std::span<u8> bytes);
+u32 inode_checksum_seed(Superblock const& super, u32 number, u32 generation);
+
 // Reads inode `number`, checksum verified. Error::corrupt for a number outside the volume, for an
 // inode that is not in use, and for damage; the device's errors pass through.
-Result<Inode> read_inode(Disk& disk, u32 number);
+Result<Inode> read_inode(Disk& disk, u32 number, InodeUse use = InodeUse::named);
 
 } // namespace gemel::ext4

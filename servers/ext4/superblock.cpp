@@ -66,6 +66,7 @@ void parse_counts(Bytes bytes, Superblock& super)
     super.blocks_per_group = load32(bytes, 0x20);
     super.inodes_per_group = load32(bytes, 0x28);
     super.journal_inode = load32(bytes, 0xE0);
+    super.reserved_table_blocks = load16(bytes, 0xCE);
     super.first_meta_group = load32(bytes, 0x104);
     super.backup_groups = { load32(bytes, 0x24C), load32(bytes, 0x250) };
 }
@@ -84,6 +85,7 @@ void parse_identity(Bytes bytes, Superblock& super)
     super.label = text_of(bytes.subspan(0x78, 16));
     for (usize word = 0; word < super.hash_seed.size(); ++word)
         super.hash_seed[word] = load32(bytes, 0xEC + 4 * word);
+    super.hash_version = load8(bytes, 0xFC);
     super.hash_sign = (load32(bytes, 0x160) & flag_unsigned_hash) != 0 ? CharSign::is_unsigned
                                                                        : CharSign::is_signed;
     super.checksum_seed = super.has(Incompatible::checksum_seed) ? load32(bytes, 0x270)

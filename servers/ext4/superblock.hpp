@@ -31,6 +31,7 @@ struct Superblock {
     u32 inode_bytes;
     u32 descriptor_bytes;
     u32 groups;
+    u32 reserved_table_blocks; // behind the descriptors, for growing
     u32 first_meta_group; // in descriptor blocks, with meta_bg
     u32 compatible;
     u32 incompatible;
@@ -38,6 +39,7 @@ struct Superblock {
     u32 journal_inode; // 0: external, or none
     u32 checksum_seed; // of every metadata checksum but the superblock's own
     CharSign hash_sign;
+    u8 hash_version; // of directories that get a hash tree
     std::array<u32, 4> hash_seed;
     std::array<u32, 2> backup_groups; // with sparse_super2
     std::array<u8, 16> uuid;

@@ -1,6 +1,7 @@
 #include "servers/ext4/volume.hpp"
 
 #include "servers/ext4/contents.hpp"
+#include "servers/ext4/group_table.hpp"
 #include "servers/ext4/recovery.hpp"
 #include "servers/ext4/replay_overlay.hpp"
 #include "servers/ext4/volume_super.hpp"
@@ -53,18 +54,58 @@ Result<Volume> Volume::mount(BlockReader& device, ErrorSink& errors, MountReport
     return volume;
 }
 
+Result<Volume> Volume::mount_writable(
+    BlockDevice& device, ErrorSink& errors, MountReport& report, WriteOptions options)
+{
+    auto const recovery = TRY(recover(device, errors, report));
+    auto volume = TRY(mount(device, errors, report));
+    if (recovery.was_needed) {
+        report.notes.push_back(sentence("the volume was not unmounted cleanly: ",
+            recovery.transactions, " transactions were replayed from its journal"));
+    }
+    MountReport refused;
+    auto writer = VolumeWriter::start(*volume.disk_, device, std::move(options), refused);
+    if (writer)
+        volume.writer_ = std::move(*writer);
+    else if (!refused.refusal.empty())
+        report.notes.push_back(std::move(refused.refusal));
+    else
+        return writer.error();
+    return volume;
+}
+
+Result<u64> Volume::seek(Inode const& inode, u64 offset, Sought sought)
+{
+    if (offset >= inode.size_bytes)
+        return Error::not_found;
+    if (inode.has(InodeFlag::inline_data))
+        return sought == Sought::data ? offset : inode.size_bytes;
+    u64 const block_bytes = super().block_bytes;
+    auto const wanted = sought == Sought::data ? Run::Kind::data : Run::Kind::zeros;
+    for (auto at = offset; at < inode.size_bytes;) {
+        auto const run = TRY(find_run(*disk_, inode, at / block_bytes));
+        if (run.kind == wanted)
+            return at;
+        at = (at / block_bytes + run.blocks) * block_bytes;
+    }
+    if (sought == Sought::hole)
+        return inode.size_bytes;
+    return Error::not_found;
+}
+
 Statistics Volume::statistics() const
 {
     auto const& from = super();
-    auto const free = std::min(from.free_blocks, from.blocks);
+    auto const counts = free_counts(*disk_);
+    auto const free = std::min(counts ? counts->blocks : from.free_blocks, from.blocks);
     return { from.kind(), from.label, from.uuid, from.block_bytes, from.blocks, free,
         free - std::min(free, from.reserved_blocks), from.inodes,
-        std::min(from.free_inodes, from.inodes) };
+        std::min(counts ? counts->inodes : from.free_inodes, from.inodes) };
 }
 
-Result<Inode> Volume::inode(u32 number)
+Result<Inode> Volume::inode(u32 number, InodeUse use)
 {
-    return read_inode(*disk_, number);
+    return read_inode(*disk_, number, use);
 }
 
 Result<usize> Volume::read(Inode const& inode, u64 offset, std::span<u8> target)

@@ -1,4 +1,4 @@
-// A mounted volume, read-only: the whole interface of this folder.
+// A mounted volume: the whole interface of this folder. Changes go through its writer.
 //
 // All state is inside; two calls may not run at the same time (the server holds it in a Guarded).
 // A damaged structure is told to the ErrorSink and answered Error::corrupt; everything else stays
@@ -11,6 +11,7 @@
 #include "servers/ext4/error_sink.hpp"
 #include "servers/ext4/inode.hpp"
 #include "servers/ext4/mount_report.hpp"
+#include "servers/ext4/volume_writer.hpp"
 
 #include <memory>
 #include <string>
@@ -45,11 +46,24 @@ public:
     // memory.
     static Result<Volume> mount(BlockReader& device, ErrorSink& errors, MountReport& report);
 
+    // The same for writing, after a replay if one is needed. What can be named and only be read,
+    // is: then writer() is null, and report.notes says why.
+    static Result<Volume> mount_writable(
+        BlockDevice& device, ErrorSink& errors, MountReport& report, WriteOptions options);
+
+    // Null when the volume is read-only.
+    VolumeWriter* writer() const { return writer_.get(); }
+
     Superblock const& super() const { return disk_->super(); }
     Statistics statistics() const;
 
     // `number` from 1; root_inode is the root directory.
-    Result<Inode> inode(u32 number);
+    Result<Inode> inode(u32 number, InodeUse use = InodeUse::named);
+
+    // The next byte from `offset` on that is data, or that lies in a hole (the end is one).
+    // Error::not_found from the end on, and when there is no more data.
+    enum class Sought : u8 { data, hole };
+    Result<u64> seek(Inode const& inode, u64 offset, Sought sought);
 
     // Fills `target` from byte `offset`; fewer bytes mean the end of the file. Error::is_directory
     // for directories, Error::invalid for what has no contents.
@@ -81,6 +95,7 @@ private:
 
     std::unique_ptr<BlockReader> replayed_; // what `disk_` reads, after a replay in memory
     std::unique_ptr<Disk> disk_; // a unique place, because cursors borrow it
+    std::unique_ptr<VolumeWriter> writer_;
 };
 
 } // namespace gemel::ext4

@@ -4,7 +4,7 @@ import signal
 import stat
 import subprocess
 
-from mounts import GEMEL, equal, expect, gemel, is_mounted, make_image, refused, until
+from mounts import GEMEL, ROOT, equal, expect, gemel, is_mounted, make_image, refused, until
 
 
 def simple_image(place):
@@ -137,4 +137,34 @@ def ordinary_user(place):
     equal(done.returncode, 0, f"umount as a user ({done.stderr.strip()})")
 
 
-CASES = (refusals, locks, background, signals, umount_by_the_host, busy, killed, ordinary_user)
+def image_commands(place):
+    """Goal: ls, cat, cp and create work on an image and leave nothing mounted."""
+    image = place.file("made.img")
+
+    def command(*words, status=0):
+        done = subprocess.run([os.path.join(ROOT, "gemel"), "image", *words], capture_output=True, text=True, timeout=300)
+        equal(done.returncode, status, f"status of image {' '.join(words)} ({done.stderr.strip()})")
+        return done.stdout
+
+    source = place.file("source")
+    os.mkdir(source)
+    content = bytes(range(256)) * 500
+    with open(os.path.join(source, "bytes"), "wb") as out:
+        out.write(content)
+    command("create", image, "8M", source)
+    command("create", image, "8M", status=2)
+    expect(" bytes" in command("ls", image), "ls does not show the file")
+    command("cp", image, ":/bytes", place.file("copy"))
+    with open(place.file("copy"), "rb") as found:
+        expect(found.read() == content, "cp copied something else")
+    with open(os.path.join(source, "words"), "w") as out:
+        out.write("words\n")
+    other = make_image(place.file("other.img"), source, "8M")
+    equal(command("cat", other, "/words", "words"), "words\nwords\n", "cat")
+    command("cat", other, "/missing", status=2)
+    command("ls", status=1)
+    with open("/proc/self/mountinfo") as mounts:
+        expect(image not in mounts.read(), "a mount was left")
+
+
+CASES = (image_commands, refusals, locks, background, signals, umount_by_the_host, busy, killed, ordinary_user)

@@ -1,0 +1,163 @@
+#include "servers/ext4/file_edit.hpp"
+
+#include "servers/ext4/block_allocator.hpp"
+#include "servers/ext4/extent_edit.hpp"
+
+#include <algorithm>
+
+namespace gemel::ext4 {
+
+namespace {
+
+constexpr u32 extents_in_a_step = 8;
+constexpr u32 unwritten_blocks_max = extent_layout::written_blocks_max - 1;
+
+// find_run_by_extents tells unwritten blocks from holes by their place.
+bool is_hole(Run const& run)
+{
+    return run.kind == Run::Kind::zeros && run.disk_block == 0;
+}
+
+Result<u64> goal_for(Disk& disk, Inode const& inode, u64 file_block)
+{
+    auto const& super = disk.super();
+    if (file_block > 0) {
+        auto const before = TRY(find_run_by_extents(disk, inode, file_block - 1));
+        if (!is_hole(before))
+            return before.disk_block + 1;
+    }
+    auto const group = (inode.number - 1) / super.inodes_per_group;
+    return super.first_block_of_group(group);
+}
+
+// Whole blocks from `disk_block` on: zeros around the part that is written.
+Result<void> write_blocks(
+    Disk& disk, Inode const& inode, u64 disk_block, u64 blocks, u64 skipped, Bytes part)
+{
+    auto const bytes = blocks * disk.super().block_bytes;
+    if (part.size() == bytes)
+        return disk.write_contents(disk_block, 0, part, inode.number);
+    std::vector<u8> whole(bytes);
+    std::copy(part.begin(), part.end(), whole.begin() + static_cast<std::ptrdiff_t>(skipped));
+    return disk.write_contents(disk_block, 0, whole, inode.number);
+}
+
+} // namespace
+
+u64 file_bytes_max(Superblock const& super)
+{
+    return (extent_layout::file_blocks_max - 1) * super.block_bytes;
+}
+
+Result<void> check_mapped_by_extents(Inode const& inode)
+{
+    if (!inode.has(InodeFlag::extents) || inode.has(InodeFlag::inline_data))
+        return Error::unsupported;
+    return {};
+}
+
+Result<usize> write_piece(Disk& disk, Inode& inode, u64 offset, Bytes source)
+{
+    u64 const block_bytes = disk.super().block_bytes;
+    source = source.first(std::min(source.size(), piece_bytes_max));
+    if (offset >= file_bytes_max(disk.super()))
+        return Error::too_big;
+    auto const file_block = offset / block_bytes;
+    auto const skipped = offset % block_bytes;
+    auto const wanted = (skipped + source.size() - 1) / block_bytes + 1;
+    auto run = TRY(find_run_by_extents(disk, inode, file_block));
+    auto blocks = std::min(run.blocks, wanted);
+    bool const hole = is_hole(run);
+    if (hole) {
+        auto const goal = TRY(goal_for(disk, inode, file_block));
+        auto const got = TRY(allocate_blocks(disk, goal, blocks));
+        run.disk_block = got.start;
+        blocks = got.count;
+    }
+    auto const part = source.first(std::min<u64>(source.size(), blocks * block_bytes - skipped));
+    if (run.kind == Run::Kind::data)
+        TRY(disk.write_contents(run.disk_block, skipped, part, inode.number));
+    else
+        TRY(write_blocks(disk, inode, run.disk_block, blocks, skipped, part));
+    if (hole) {
+        TRY(insert_extent(disk, inode,
+            { file_block, static_cast<u32>(blocks), Run::Kind::data, run.disk_block }));
+        inode.allocated_bytes += blocks * block_bytes;
+    } else if (run.kind == Run::Kind::zeros) {
+        TRY(mark_written(disk, inode, file_block, blocks));
+    }
+    inode.size_bytes = std::max(inode.size_bytes, offset + part.size());
+    return part.size();
+}
+
+Result<Progress> free_some_blocks(Disk& disk, Inode& inode, u64 first, u64 end)
+{
+    auto const block_bytes = disk.super().block_bytes;
+    for (u32 step = 0; step < extents_in_a_step; ++step) {
+        auto const removed = TRY(remove_last_extent(disk, inode, first, end));
+        if (removed.blocks == 0)
+            return Progress::done;
+        if (inode.is_directory()) {
+            for (u64 each = 0; each < removed.blocks; ++each)
+                disk.forget(removed.disk_block + each);
+        }
+        TRY(free_blocks(disk, { removed.disk_block, removed.blocks }));
+        inode.allocated_bytes -= std::min<u64>(inode.allocated_bytes, removed.blocks * block_bytes);
+    }
+    return Progress::more;
+}
+
+Result<void> zero_bytes(Disk& disk, Inode const& inode, u64 from, u64 to)
+{
+    u64 const block_bytes = disk.super().block_bytes;
+    while (from < to) {
+        auto const run = TRY(find_run_by_extents(disk, inode, from / block_bytes));
+        auto const skipped = from % block_bytes;
+        auto const bytes
+            = std::min({ to - from, run.blocks * block_bytes - skipped, u64 { piece_bytes_max } });
+        if (run.kind == Run::Kind::data) {
+            std::vector<u8> const zeros(bytes);
+            TRY(disk.write_contents(run.disk_block, skipped, zeros, inode.number));
+        }
+        from += bytes;
+    }
+    return {};
+}
+
+Result<Progress> fill_first_hole(Disk& disk, Inode& inode, u64 first, u64 end)
+{
+    while (first < end) {
+        auto const run = TRY(find_run_by_extents(disk, inode, first));
+        if (!is_hole(run)) {
+            first += run.blocks;
+            continue;
+        }
+        auto const wanted = std::min({ run.blocks, end - first, u64 { unwritten_blocks_max } });
+        auto const got = TRY(allocate_blocks(disk, TRY(goal_for(disk, inode, first)), wanted));
+        TRY(insert_extent(
+            disk, inode, { first, static_cast<u32>(got.count), Run::Kind::zeros, got.start }));
+        inode.allocated_bytes += got.count * disk.super().block_bytes;
+        return Progress::more;
+    }
+    return Progress::done;
+}
+
+Result<Progress> unwrite_last_data(Disk& disk, Inode& inode, u64 first, u64 end)
+{
+    for (auto at = first; at < end;) {
+        auto const run = TRY(find_run_by_extents(disk, inode, at));
+        auto const count = std::min({ run.blocks, end - at, u64 { unwritten_blocks_max } });
+        if (run.kind == Run::Kind::data) {
+            auto const removed = TRY(remove_last_extent(disk, inode, at, at + count));
+            if (removed.blocks != count)
+                return disk.corrupt("inode ", inode.number, ": file block ", at, " vanished");
+            TRY(insert_extent(
+                disk, inode, { at, static_cast<u32>(count), Run::Kind::zeros, run.disk_block }));
+            return Progress::more;
+        }
+        at += count;
+    }
+    return Progress::done;
+}
+
+} // namespace gemel::ext4

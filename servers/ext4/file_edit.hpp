@@ -1,0 +1,39 @@
+// Changes of one file's contents and block map, each small enough for one operation. The inode
+// changes with them: who calls writes it back. File contents go straight to the device, before the
+// commit that refers to them.
+#pragma once
+
+#include "servers/ext4/inode.hpp"
+
+namespace gemel::ext4 {
+
+// A part of one step is at most this long.
+inline constexpr usize piece_bytes_max = 1 << 20;
+
+// The greatest size that extents can map.
+u64 file_bytes_max(Superblock const& super);
+
+// Writes the first part of `source` at `offset` and gives its length, at least one byte. The size
+// grows with it.
+Result<usize> write_piece(Disk& disk, Inode& inode, u64 offset, Bytes source);
+
+// Whether all of a piece of work was done, or another operation must go on with it.
+enum class Progress : u8 { done, more };
+
+// Lets go of blocks in [first, end) of the file, from the back, some in each step. Blocks of
+// directories are metadata.
+Result<Progress> free_some_blocks(Disk& disk, Inode& inode, u64 first, u64 end);
+
+// Zeros in the bytes [from, to) of blocks that hold data; holes stay.
+Result<void> zero_bytes(Disk& disk, Inode const& inode, u64 from, u64 to);
+
+// Gives the first hole in [first, end) unwritten blocks.
+Result<Progress> fill_first_hole(Disk& disk, Inode& inode, u64 first, u64 end);
+
+// Makes the last data blocks in [first, end) unwritten ones.
+Result<Progress> unwrite_last_data(Disk& disk, Inode& inode, u64 first, u64 end);
+
+// Whether its blocks are mapped by extents, as every change here needs: Error::unsupported.
+Result<void> check_mapped_by_extents(Inode const& inode);
+
+} // namespace gemel::ext4

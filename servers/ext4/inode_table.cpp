@@ -1,0 +1,233 @@
+// Field offsets: ext4 documentation, "Index Nodes".
+#include "servers/ext4/inode_table.hpp"
+
+#include "servers/ext4/group_table.hpp"
+
+#include <algorithm>
+
+namespace gemel::ext4 {
+
+namespace {
+
+constexpr i64 ns_per_second = 1'000'000'000;
+constexpr u16 extra_bytes_wanted = 32; // up to the end of the birth time
+constexpr u32 sector_bytes = 512;
+constexpr u16 type_bits = 0xF000;
+constexpr u16 type_directory = 0x4000;
+constexpr u16 type_regular = 0x8000;
+
+u32 extra_of(Timestamp time)
+{
+    auto const epoch = static_cast<u64>(time.seconds - static_cast<i32>(time.seconds)) >> 32 & 3;
+    return static_cast<u32>(epoch) | time.nanoseconds << 2;
+}
+
+void store_time(std::span<u8> bytes, usize offset, Timestamp time)
+{
+    store32(bytes, offset, static_cast<u32>(time.seconds));
+}
+
+void store_times(std::span<u8> bytes, Inode const& inode)
+{
+    store_time(bytes, 0x8, inode.accessed);
+    store_time(bytes, 0xC, inode.changed);
+    store_time(bytes, 0x10, inode.modified);
+    usize const used = bytes.size() > 128 ? 128u + load16(bytes, 0x80) : 128;
+    auto const put = [&](usize offset, u32 value) {
+        if (offset + 4 <= used)
+            store32(bytes, offset, value);
+    };
+    put(0x84, extra_of(inode.changed));
+    put(0x88, extra_of(inode.modified));
+    put(0x8C, extra_of(inode.accessed));
+    if (inode.created) {
+        put(0x90, static_cast<u32>(inode.created->seconds));
+        put(0x94, extra_of(*inode.created));
+    }
+}
+
+void store_attributes(Superblock const& super, std::span<u8> bytes, Inode const& inode)
+{
+    store16(bytes, 0x0, inode.mode);
+    store16(bytes, 0x2, static_cast<u16>(inode.user));
+    store32(bytes, 0x4, static_cast<u32>(inode.size_bytes));
+    store32(bytes, 0x14, inode.deleted);
+    store16(bytes, 0x18, static_cast<u16>(inode.group));
+    store16(bytes, 0x1A, static_cast<u16>(inode.links));
+    store32(bytes, 0x20, inode.flags);
+    store32(bytes, 0x64, inode.generation);
+    store32(bytes, 0x68, static_cast<u32>(inode.attribute_block));
+    if (inode.type() == FileType::regular || super.has(Incompatible::large_dir))
+        store32(bytes, 0x6C, static_cast<u32>(inode.size_bytes >> 32));
+    auto const unit = inode.has(InodeFlag::huge_file) ? super.block_bytes : sector_bytes;
+    auto const count = inode.allocated_bytes / unit;
+    store32(bytes, 0x1C, static_cast<u32>(count));
+    if (super.has(ReadOnlyCompatible::huge_file))
+        store16(bytes, 0x74, static_cast<u16>(count >> 32));
+    if (super.has(Incompatible::wide))
+        store16(bytes, 0x76, static_cast<u16>(inode.attribute_block >> 32));
+    store16(bytes, 0x78, static_cast<u16>(inode.user >> 16));
+    store16(bytes, 0x7A, static_cast<u16>(inode.group >> 16));
+    std::copy(inode.map.begin(), inode.map.end(), bytes.begin() + 0x28);
+}
+
+// Where to look first: files by their directory, directories spread below the root.
+Result<u32> first_group(Disk& disk, u32 directory, bool is_directory)
+{
+    auto const& super = disk.super();
+    auto const near = (directory - 1) / super.inodes_per_group;
+    if (!is_directory || directory != root_inode)
+        return near;
+    u32 best = near;
+    u64 most = 0;
+    for (u32 group = 0; group < super.groups; ++group) {
+        auto const descriptor = TRY(load_group(disk, group));
+        auto const blocks = load_field(descriptor, group_field::free_blocks);
+        if (blocks > most && load_field(descriptor, group_field::free_inodes) > 0) {
+            best = group;
+            most = blocks;
+        }
+    }
+    return best;
+}
+
+// The first free inode of the group, so that what lies behind the used ones stays unused.
+Result<u32> take_inode(Disk& disk, u32 group, bool is_directory)
+{
+    auto const& super = disk.super();
+    u32 bit = 0;
+    TRY(edit_bitmap(disk, group, BitmapKind::inodes,
+        [&](std::span<u8> bitmap, std::span<u8> descriptor) -> Result<void> {
+            while (bit < super.inodes_per_group && (bitmap[bit / 8] >> bit % 8 & 1) != 0)
+                ++bit;
+            auto const free = load_field(descriptor, group_field::free_inodes);
+            if (bit == super.inodes_per_group || free == 0) {
+                return disk.corrupt("group ", group, ": its bitmap of inodes and its descriptor ",
+                    "do not agree on free inodes, ", free);
+            }
+            bitmap[bit / 8] = static_cast<u8>(bitmap[bit / 8] | 1u << bit % 8);
+            store_field(descriptor, group_field::free_inodes, free - 1);
+            if (is_directory) {
+                store_field(descriptor, group_field::directories,
+                    load_field(descriptor, group_field::directories) + 1);
+            }
+            if (has_group_sums(super)) {
+                auto const unused = load_field(descriptor, group_field::unused_inodes);
+                store_field(descriptor, group_field::unused_inodes,
+                    std::min<u64>(unused, super.inodes_per_group - bit - 1));
+            }
+            return {};
+        }));
+    TRY(add_free_inodes(disk, -1));
+    return group * super.inodes_per_group + bit + 1;
+}
+
+} // namespace
+
+Timestamp timestamp_of(i64 now_ns)
+{
+    auto seconds = now_ns / ns_per_second;
+    auto rest = now_ns % ns_per_second;
+    if (rest < 0) {
+        --seconds;
+        rest += ns_per_second;
+    }
+    return { seconds, static_cast<u32>(rest) };
+}
+
+Result<void> write_inode(Disk& disk, Inode const& inode)
+{
+    auto const bytes = TRY(change_inode_bytes(disk, inode.number));
+    store_attributes(disk.super(), bytes, inode);
+    store_times(bytes, inode);
+    seal_inode(disk.super(), inode.number, bytes);
+    return {};
+}
+
+Result<Inode> allocate_inode(Disk& disk, u32 directory, NewInode const& made)
+{
+    auto const& super = disk.super();
+    bool const is_directory = (made.mode & type_bits) == type_directory;
+    auto const start = TRY(first_group(disk, directory, is_directory));
+    for (u32 step = 0; step < super.groups; ++step) {
+        auto const group = (start + step) % super.groups;
+        if (load_field(TRY(load_group(disk, group)), group_field::free_inodes) == 0)
+            continue;
+        auto const number = TRY(take_inode(disk, group, is_directory));
+        auto const bytes = TRY(change_inode_bytes(disk, number));
+        std::fill(bytes.begin(), bytes.end(), u8 { 0 });
+        if (super.inode_bytes > 128)
+            store16(bytes, 0x80, extra_bytes_wanted);
+        Inode inode {};
+        inode.number = number;
+        inode.mode = made.mode;
+        inode.user = made.user;
+        inode.group = made.group;
+        inode.generation = made.generation;
+        inode.checksum_seed = inode_checksum_seed(super, number, made.generation);
+        inode.accessed = inode.modified = inode.changed = timestamp_of(made.now_ns);
+        inode.created = inode.changed;
+        auto const type = made.mode & type_bits;
+        if (type == type_directory || type == type_regular) {
+            inode.flags = static_cast<u32>(InodeFlag::extents);
+            store16(inode.map, 0, 0xF30A);
+            store16(inode.map, 4, 4);
+        }
+        TRY(write_inode(disk, inode));
+        return inode;
+    }
+    return Error::no_space;
+}
+
+Result<void> free_inode(Disk& disk, Inode& inode, i64 now_ns)
+{
+    auto const& super = disk.super();
+    auto const group = (inode.number - 1) / super.inodes_per_group;
+    auto const bit = (inode.number - 1) % super.inodes_per_group;
+    TRY(edit_bitmap(disk, group, BitmapKind::inodes,
+        [&](std::span<u8> bitmap, std::span<u8> descriptor) -> Result<void> {
+            if ((bitmap[bit / 8] >> bit % 8 & 1) == 0)
+                return disk.corrupt("inode ", inode.number, " is freed twice");
+            bitmap[bit / 8] = static_cast<u8>(bitmap[bit / 8] & ~(1u << bit % 8));
+            store_field(descriptor, group_field::free_inodes,
+                load_field(descriptor, group_field::free_inodes) + 1);
+            if (inode.is_directory()) {
+                store_field(descriptor, group_field::directories,
+                    load_field(descriptor, group_field::directories) - 1);
+            }
+            return {};
+        }));
+    TRY(add_free_inodes(disk, 1));
+    inode.links = 0;
+    inode.deleted = std::max(1u, static_cast<u32>(now_ns / ns_per_second));
+    return write_inode(disk, inode);
+}
+
+Result<void> add_orphan(Disk& disk, Inode& inode)
+{
+    inode.deleted = TRY(last_orphan(disk));
+    TRY(write_inode(disk, inode));
+    return edit_superblock(disk, [&](std::span<u8> bytes) { store32(bytes, 0xE8, inode.number); });
+}
+
+Result<void> remove_orphan(Disk& disk, Inode& inode)
+{
+    auto const next = std::exchange(inode.deleted, 0);
+    auto number = TRY(last_orphan(disk));
+    if (number == inode.number) {
+        TRY(edit_superblock(disk, [&](std::span<u8> bytes) { store32(bytes, 0xE8, next); }));
+        return write_inode(disk, inode);
+    }
+    for (u32 steps = 0; number != 0 && steps < disk.super().inodes; ++steps) {
+        auto before = TRY(read_inode(disk, number, InodeUse::any));
+        if (before.deleted == inode.number) {
+            before.deleted = next;
+            TRY(write_inode(disk, before));
+            return write_inode(disk, inode);
+        }
+        number = before.deleted;
+    }
+    return disk.corrupt("inode ", inode.number, " is missing from the list of orphans");
+}
+
+} // namespace gemel::ext4

@@ -1,0 +1,73 @@
+// The metadata that changed: in memory until the journal has it (the running transaction), then
+// until its own place has it (committed). Readers see it first.
+//
+// A change is part of an operation, which is kept or rolled back as a whole: each block is copied
+// when an operation first touches it, so rolling back puts the old copies in their places again.
+#pragma once
+
+#include "servers/ext4/block_cache.hpp"
+
+#include <map>
+#include <optional>
+#include <set>
+
+namespace gemel::ext4 {
+
+class Transaction {
+public:
+    struct Slot {
+        std::shared_ptr<std::vector<u8>> bytes;
+        u64 verified_as = 0;
+        u64 operation = 0; // that made this copy
+        BlockRef base; // as of the last commit; null: the block was not metadata then
+    };
+
+    // What readers see, or null when it is the device's.
+    Slot* find(u64 block);
+    Slot* find_running(u64 block);
+
+    // Operations do not nest.
+    void begin();
+    void keep();
+    void roll_back();
+    bool in_operation() const { return operating_; }
+
+    // The operation's own copy of a block whose content is `now`.
+    Slot& change(u64 block, BlockRef const& now, u64 verified_as);
+    // A block that becomes metadata: zeros, whatever it held.
+    Slot& create(u64 block, usize bytes, u64 verified_as);
+    // A block that is metadata no more: a replay must not bring it back.
+    void forget(u64 block);
+    void note_freed_blocks() { freed_blocks_ = true; }
+    // Whether blocks were freed that only the commit makes usable.
+    bool freed_blocks() const { return freed_blocks_; }
+
+    bool empty() const { return running_.empty() && revoked_.empty(); }
+    usize blocks() const { return running_.size() + revoked_.size() / 64; }
+    std::map<u64, Slot> const& running() const { return running_; }
+    std::set<u64> const& revoked() const { return revoked_; }
+    std::map<u64, Slot> const& committed() const { return committed_; }
+
+    // The journal has the running transaction.
+    void committed_running();
+    // The committed blocks are in their places.
+    void clear_committed() { committed_.clear(); }
+
+private:
+    struct Undo {
+        u64 block;
+        std::optional<Slot> slot;
+        bool revoked;
+    };
+    void remember(u64 block);
+
+    std::map<u64, Slot> running_;
+    std::set<u64> revoked_;
+    std::map<u64, Slot> committed_;
+    std::vector<Undo> undo_;
+    u64 operation_ = 0;
+    bool operating_ = false;
+    bool freed_blocks_ = false;
+};
+
+} // namespace gemel::ext4

@@ -1,0 +1,183 @@
+// Changes of files: contents, size, allocation, attributes (see volume_writer.hpp).
+#include "servers/ext4/extent_edit.hpp"
+#include "servers/ext4/file_edit.hpp"
+#include "servers/ext4/volume_writer.hpp"
+
+#include <algorithm>
+
+namespace gemel::ext4 {
+
+namespace {
+
+constexpr u64 every_block = extent_layout::file_blocks_max;
+constexpr u16 set_user_bit = 04000;
+constexpr u16 set_group_bit = 02000;
+constexpr u16 group_execute_bit = 010;
+
+// What a program of another user was changed to does not run with the owner's rights.
+void drop_set_bits(Inode& inode)
+{
+    inode.mode = static_cast<u16>(inode.mode & ~set_user_bit);
+    if ((inode.mode & group_execute_bit) != 0)
+        inode.mode = static_cast<u16>(inode.mode & ~set_group_bit);
+}
+
+} // namespace
+
+Result<Inode> VolumeWriter::changeable_file(u32 number)
+{
+    auto const inode = TRY(read_inode(disk_, number, InodeUse::any));
+    if (inode.is_directory())
+        return Error::is_directory;
+    if (inode.type() != FileType::regular)
+        return Error::invalid;
+    if (inode.has(InodeFlag::immutable))
+        return Error::no_rights;
+    TRY(check_mapped_by_extents(inode));
+    return inode;
+}
+
+Result<usize> VolumeWriter::write(u32 number, u64 offset, Bytes source)
+{
+    usize done = 0;
+    while (done < source.size()) {
+        auto const piece = operate([&]() -> Result<usize> {
+            auto inode = TRY(changeable_file(number));
+            auto const bytes = TRY(write_piece(disk_, inode, offset + done, source.subspan(done)));
+            drop_set_bits(inode);
+            TRY(touch(inode));
+            return bytes;
+        });
+        if (!piece)
+            return done > 0 ? Result<usize>(done) : piece.error();
+        done += *piece;
+    }
+    return done;
+}
+
+Result<void> VolumeWriter::grow(u32 number, u64 size)
+{
+    return operate([&]() -> Result<void> {
+        auto inode = TRY(changeable_file(number));
+        inode.size_bytes = size;
+        return touch(inode);
+    });
+}
+
+// The new size first, on the list of orphans while blocks behind it are left.
+Result<void> VolumeWriter::cut(u32 number, u64 size)
+{
+    u64 const block_bytes = disk_.super().block_bytes;
+    auto const first = (size + block_bytes - 1) / block_bytes;
+    bool listed = false;
+    while (true) {
+        auto const progress = TRY(operate([&]() -> Result<Progress> {
+            auto inode = TRY(changeable_file(number));
+            inode.size_bytes = size;
+            auto const done = TRY(free_some_blocks(disk_, inode, first, every_block));
+            drop_set_bits(inode);
+            TRY(touch(inode));
+            // An open file without a name is on the list already, and stays.
+            if (done == Progress::more && !listed && inode.links > 0)
+                TRY(add_orphan(disk_, inode));
+            if (done == Progress::done && listed && inode.links > 0)
+                TRY(remove_orphan(disk_, inode));
+            if (done == Progress::done && size % block_bytes != 0)
+                TRY(zero_bytes(disk_, inode, size, first * block_bytes));
+            return done;
+        }));
+        if (progress == Progress::done)
+            return {};
+        listed = true;
+    }
+}
+
+Result<void> VolumeWriter::resize(u32 number, u64 size)
+{
+    if (size > file_bytes_max(disk_.super()))
+        return Error::too_big;
+    auto const inode = TRY(changeable_file(number));
+    return size > inode.size_bytes ? grow(number, size) : cut(number, size);
+}
+
+Result<void> VolumeWriter::punch(u32 number, u64 offset, u64 end)
+{
+    u64 const block_bytes = disk_.super().block_bytes;
+    auto const first = (offset + block_bytes - 1) / block_bytes;
+    auto const last = end / block_bytes;
+    while (true) {
+        auto const progress = TRY(operate([&]() -> Result<Progress> {
+            auto inode = TRY(changeable_file(number));
+            end = std::min(end, align_up(inode.size_bytes, block_bytes));
+            TRY(zero_bytes(disk_, inode, offset, std::min(end, first * block_bytes)));
+            TRY(zero_bytes(disk_, inode, std::max(offset, last * block_bytes), end));
+            auto const done
+                = first < last ? TRY(free_some_blocks(disk_, inode, first, last)) : Progress::done;
+            TRY(touch(inode));
+            return done;
+        }));
+        if (progress == Progress::done)
+            return {};
+    }
+}
+
+Result<void> VolumeWriter::allocate(u32 number, u64 offset, u64 bytes, Allocation allocation)
+{
+    if (bytes == 0)
+        return Error::invalid;
+    auto const limit = file_bytes_max(disk_.super());
+    if (offset > limit || bytes > limit - offset)
+        return Error::too_big;
+    auto const end = offset + bytes;
+    if (allocation == Allocation::punch)
+        return punch(number, offset, end);
+    u64 const block_bytes = disk_.super().block_bytes;
+    bool const zeroes = allocation == Allocation::zero || allocation == Allocation::zero_keep_size;
+    auto const first_whole = (offset + block_bytes - 1) / block_bytes;
+    while (true) {
+        auto const progress = TRY(operate([&]() -> Result<Progress> {
+            auto inode = TRY(changeable_file(number));
+            if (zeroes && first_whole < end / block_bytes
+                && TRY(unwrite_last_data(disk_, inode, first_whole, end / block_bytes))
+                    == Progress::more) {
+                TRY(touch(inode));
+                return Progress::more;
+            }
+            auto const done = TRY(fill_first_hole(
+                disk_, inode, offset / block_bytes, (end + block_bytes - 1) / block_bytes));
+            if (done == Progress::done && zeroes) {
+                auto const middle = std::min(end, first_whole * block_bytes);
+                TRY(zero_bytes(disk_, inode, offset, middle));
+                TRY(zero_bytes(
+                    disk_, inode, std::max(middle, end / block_bytes * block_bytes), end));
+            }
+            bool const grows = allocation == Allocation::grow || allocation == Allocation::zero;
+            if (done == Progress::done && grows)
+                inode.size_bytes = std::max(inode.size_bytes, end);
+            TRY(touch(inode));
+            return done;
+        }));
+        if (progress == Progress::done)
+            return {};
+    }
+}
+
+Result<void> VolumeWriter::set_attributes(u32 number, AttributeChanges const& changes)
+{
+    return operate([&]() -> Result<void> {
+        constexpr u16 permission_bits = 07777;
+        auto inode = TRY(read_inode(disk_, number, InodeUse::any));
+        if (changes.permissions) {
+            inode.mode = static_cast<u16>(
+                (inode.mode & ~permission_bits) | (*changes.permissions & permission_bits));
+        }
+        inode.user = changes.user.value_or(inode.user);
+        inode.group = changes.group.value_or(inode.group);
+        inode.accessed = changes.accessed.value_or(inode.accessed);
+        inode.modified = changes.modified.value_or(inode.modified);
+        inode.changed = timestamp_of(now());
+        return write_inode(disk_, inode);
+    });
+}
+
+} // namespace gemel::ext4

@@ -1,0 +1,362 @@
+// Changes of names: create, remove, link, rename (see volume_writer.hpp).
+#include "servers/ext4/attributes.hpp"
+#include "servers/ext4/block_allocator.hpp"
+#include "servers/ext4/directory_edit.hpp"
+#include "servers/ext4/extent_edit.hpp"
+#include "servers/ext4/file_edit.hpp"
+#include "servers/ext4/volume_writer.hpp"
+
+#include <algorithm>
+
+namespace gemel::ext4 {
+
+namespace {
+
+constexpr u16 type_bits = 0xF000;
+constexpr u16 set_group_bit = 02000;
+constexpr u32 depth_max = 100'000; // of directories, where a damaged ".." could lead in a circle
+constexpr u64 every_block = extent_layout::file_blocks_max;
+
+Found target_of(Inode const& inode)
+{
+    return { inode.number, inode.type() };
+}
+
+void store_device(Inode& inode, DeviceNumber device)
+{
+    if (device.major < 256 && device.minor < 256) {
+        store32(inode.map, 0, device.major << 8 | device.minor);
+        return;
+    }
+    store32(
+        inode.map, 4, (device.minor & 0xFF) | device.major << 8 | (device.minor & ~0xFFu) << 12);
+}
+
+} // namespace
+
+// One that still has a name: nothing is made in a removed one.
+Result<Inode> VolumeWriter::directory(u32 number)
+{
+    auto const inode = TRY(read_inode(disk_, number, InodeUse::any));
+    if (inode.links == 0)
+        return Error::not_found;
+    if (!inode.is_directory())
+        return Error::not_directory;
+    if (inode.has(InodeFlag::immutable))
+        return Error::no_rights;
+    TRY(check_mapped_by_extents(inode));
+    return inode;
+}
+
+Result<void> VolumeWriter::check_new_name(NameOf place, Inode const& directory)
+{
+    constexpr std::string_view forbidden("/\0", 2);
+    if (place.name.size() > name_bytes_max)
+        return Error::name_too_long;
+    if (place.name.empty() || place.name == "." || place.name == ".."
+        || place.name.find_first_of(forbidden) != std::string_view::npos)
+        return Error::invalid;
+    auto const found = find_name(disk_, directory, place.name);
+    if (found)
+        return Error::exists;
+    return found.error() == Error::not_found ? Result<void>() : found.error();
+}
+
+Result<void> VolumeWriter::touch(Inode& inode)
+{
+    inode.modified = inode.changed = timestamp_of(now());
+    return write_inode(disk_, inode);
+}
+
+// Of a directory that gets another one inside; 1 says "too many to count".
+Result<void> VolumeWriter::count_up(Inode& directory)
+{
+    if (directory.links == 1)
+        return {};
+    ++directory.links;
+    if (directory.links < links_max)
+        return {};
+    if (!disk_.super().has(ReadOnlyCompatible::dir_nlink))
+        return Error::too_many_links;
+    directory.links = 1;
+    return {};
+}
+
+void VolumeWriter::count_down(Inode& directory)
+{
+    if (directory.links > 2)
+        --directory.links;
+}
+
+Result<void> VolumeWriter::fill_symlink(Inode& inode, std::string_view text)
+{
+    Bytes const bytes(reinterpret_cast<u8 const*>(text.data()), text.size());
+    if (text.empty() || text.size() >= disk_.super().block_bytes)
+        return text.empty() ? Error::invalid : Error::name_too_long;
+    if (text.size() < inode_map_bytes) {
+        std::copy(bytes.begin(), bytes.end(), inode.map.begin());
+        inode.size_bytes = text.size();
+        return {};
+    }
+    inode.flags |= static_cast<u32>(InodeFlag::extents);
+    store16(inode.map, 0, extent_layout::node_magic);
+    store16(inode.map, 4, 4);
+    TRY(write_piece(disk_, inode, 0, bytes));
+    return {};
+}
+
+Result<Inode> VolumeWriter::make(u32 parent, NewFile const& file)
+{
+    auto inode = TRY(allocate_inode(
+        disk_, parent, { file.mode, file.user, file.group, now(), next_generation() }));
+    inode.links = 1;
+    switch (inode.type()) {
+    case FileType::unknown:
+        return Error::invalid;
+    case FileType::directory:
+        TRY(start_directory(disk_, inode, parent));
+        inode.links = 2;
+        break;
+    case FileType::symbolic_link:
+        TRY(fill_symlink(inode, file.link_text));
+        break;
+    case FileType::character_device:
+    case FileType::block_device:
+        store_device(inode, file.device);
+        break;
+    case FileType::regular:
+    case FileType::fifo:
+    case FileType::socket:
+        break;
+    }
+    TRY(write_inode(disk_, inode));
+    return inode;
+}
+
+Result<u32> VolumeWriter::create(NameOf place, NewFile const& file)
+{
+    return operate([&]() -> Result<u32> {
+        auto parent = TRY(directory(place.directory));
+        TRY(check_new_name(place, parent));
+        auto made = file;
+        bool const is_directory = (file.mode & type_bits) == 0x4000;
+        if ((parent.mode & set_group_bit) != 0) {
+            made.group = parent.group;
+            made.mode = static_cast<u16>(made.mode | (is_directory ? set_group_bit : 0));
+        }
+        if (is_directory)
+            TRY(count_up(parent));
+        auto const inode = TRY(make(parent.number, made));
+        TRY(add_entry(disk_, parent, place.name, target_of(inode)));
+        TRY(touch(parent));
+        return inode.number;
+    });
+}
+
+Result<void> VolumeWriter::drop_link(Inode& inode)
+{
+    inode.changed = timestamp_of(now());
+    inode.links = inode.is_directory() ? 0 : inode.links - 1;
+    return inode.links == 0 ? add_orphan(disk_, inode) : write_inode(disk_, inode);
+}
+
+// What this code could not free must not lose its last name.
+Result<void> VolumeWriter::refuse_old_map(Inode const& inode)
+{
+    bool const mapped = inode.type() == FileType::regular || inode.is_directory();
+    if (mapped && inode.allocated_bytes > 0)
+        return check_mapped_by_extents(inode);
+    return {};
+}
+
+Result<void> VolumeWriter::remove(NameOf place, Removal removal)
+{
+    auto const number = TRY(operate([&]() -> Result<u32> {
+        auto parent = TRY(directory(place.directory));
+        auto const found = TRY(find_name(disk_, parent, place.name));
+        auto inode = TRY(read_inode(disk_, found.inode));
+        if (place.name == "." || place.name == "..")
+            return Error::invalid;
+        if (removal == Removal::directory && !inode.is_directory())
+            return Error::not_directory;
+        if (removal == Removal::file && inode.is_directory())
+            return Error::is_directory;
+        if (inode.is_directory() && !TRY(is_empty_directory(disk_, inode)))
+            return Error::not_empty;
+        if (inode.has(InodeFlag::immutable) || inode.has(InodeFlag::append_only))
+            return Error::no_rights;
+        TRY(refuse_old_map(inode));
+        TRY(remove_entry(disk_, parent, place.name));
+        if (inode.is_directory())
+            count_down(parent);
+        TRY(touch(parent));
+        TRY(drop_link(inode));
+        return inode.number;
+    }));
+    return evict_if_unused(number);
+}
+
+Result<void> VolumeWriter::evict_if_unused(u32 number)
+{
+    if (open_counts_.contains(number))
+        return {};
+    auto const inode = TRY(read_inode(disk_, number, InodeUse::any));
+    return inode.links == 0 ? evict(number) : Result<void>();
+}
+
+// Blocks first, some in each operation: on the list of orphans a power cut does no harm.
+Result<void> VolumeWriter::evict(u32 number)
+{
+    while (true) {
+        auto const progress = TRY(operate([&]() -> Result<Progress> {
+            auto inode = TRY(read_inode(disk_, number, InodeUse::any));
+            if (inode.has(InodeFlag::extents)
+                && TRY(free_some_blocks(disk_, inode, 0, every_block)) == Progress::more) {
+                TRY(write_inode(disk_, inode));
+                return Progress::more;
+            }
+            TRY(release_attribute_block(disk_, inode));
+            TRY(remove_orphan(disk_, inode));
+            inode.size_bytes = 0;
+            TRY(free_inode(disk_, inode, now()));
+            return Progress::done;
+        }));
+        if (progress == Progress::done)
+            return {};
+    }
+}
+
+Result<void> VolumeWriter::link(u32 number, NameOf place)
+{
+    return operate([&]() -> Result<void> {
+        auto parent = TRY(directory(place.directory));
+        auto inode = TRY(read_inode(disk_, number));
+        TRY(check_new_name(place, parent));
+        if (inode.is_directory() || inode.has(InodeFlag::immutable))
+            return Error::no_rights;
+        if (inode.links >= links_max)
+            return Error::too_many_links;
+        ++inode.links;
+        inode.changed = timestamp_of(now());
+        TRY(write_inode(disk_, inode));
+        TRY(add_entry(disk_, parent, place.name, target_of(inode)));
+        return touch(parent);
+    });
+}
+
+Result<bool> VolumeWriter::lies_below(u32 number, u32 ancestor)
+{
+    for (u32 depth = 0; depth < depth_max; ++depth) {
+        if (number == ancestor)
+            return true;
+        if (number == root_inode)
+            return false;
+        number = TRY(find_name(disk_, TRY(read_inode(disk_, number)), "..")).inode;
+    }
+    return disk_.corrupt("inode ", number, ": its parents run in a circle");
+}
+
+Result<VolumeWriter::Renaming> VolumeWriter::plan_rename(NameOf from, NameOf to, RenameWay way)
+{
+    Renaming plan { from, to, way, TRY(directory(from.directory)), {}, {}, {} };
+    if (from.directory != to.directory)
+        plan.target = TRY(directory(to.directory));
+    for (auto const name : { from.name, to.name }) {
+        if (name.empty() || name == "." || name == "..")
+            return Error::invalid;
+    }
+    auto const found = TRY(find_name(disk_, plan.source, from.name));
+    plan.moved = TRY(read_inode(disk_, found.inode));
+    auto const there = find_name(disk_, plan.destination(), to.name);
+    if (!there && there.error() != Error::not_found)
+        return there.error();
+    if (there && way == RenameWay::no_replace)
+        return Error::exists;
+    if (!there && way == RenameWay::exchange)
+        return Error::not_found;
+    if (there)
+        plan.replaced = TRY(read_inode(disk_, there->inode));
+    else
+        TRY(check_new_name(to, plan.destination()));
+    if (plan.moved.is_directory() && TRY(lies_below(to.directory, plan.moved.number)))
+        return Error::invalid;
+    if (plan.same_file() || !plan.replaced)
+        return plan;
+    if (way == RenameWay::exchange) {
+        bool const into_itself = plan.replaced->is_directory()
+            && TRY(lies_below(from.directory, plan.replaced->number));
+        return into_itself ? Result<Renaming>(Error::invalid) : Result<Renaming>(std::move(plan));
+    }
+    if (plan.moved.is_directory() && !plan.replaced->is_directory())
+        return Error::not_directory;
+    if (!plan.moved.is_directory() && plan.replaced->is_directory())
+        return Error::is_directory;
+    if (plan.replaced->is_directory() && !TRY(is_empty_directory(disk_, *plan.replaced)))
+        return Error::not_empty;
+    TRY(refuse_old_map(*plan.replaced));
+    return plan;
+}
+
+// ".." of a directory that moves, and what its parents count.
+Result<void> VolumeWriter::move_parent(Inode& moved, Inode& from, Inode& to)
+{
+    if (!moved.is_directory() || from.number == to.number)
+        return {};
+    TRY(replace_entry(disk_, moved, "..", target_of(to)));
+    count_down(from);
+    return count_up(to);
+}
+
+Result<void> VolumeWriter::exchange(Renaming& plan)
+{
+    auto& moved = plan.moved;
+    auto& other = *plan.replaced;
+    TRY(replace_entry(disk_, plan.source, plan.from.name, target_of(other)));
+    TRY(replace_entry(disk_, plan.destination(), plan.to.name, target_of(moved)));
+    TRY(move_parent(moved, plan.source, plan.destination()));
+    TRY(move_parent(other, plan.destination(), plan.source));
+    moved.changed = other.changed = timestamp_of(now());
+    TRY(write_inode(disk_, moved));
+    TRY(write_inode(disk_, other));
+    TRY(touch(plan.source));
+    return plan.target ? touch(*plan.target) : Result<void>();
+}
+
+// Gives the inode that lost a name; 0: none.
+Result<u32> VolumeWriter::carry_out(Renaming& plan)
+{
+    auto& moved = plan.moved;
+    auto& to = plan.destination();
+    if (plan.replaced) {
+        TRY(replace_entry(disk_, to, plan.to.name, target_of(moved)));
+        if (plan.replaced->is_directory())
+            count_down(to);
+        TRY(drop_link(*plan.replaced));
+    } else {
+        TRY(add_entry(disk_, to, plan.to.name, target_of(moved)));
+    }
+    TRY(remove_entry(disk_, plan.source, plan.from.name));
+    TRY(move_parent(moved, plan.source, to));
+    moved.changed = timestamp_of(now());
+    TRY(write_inode(disk_, moved));
+    TRY(touch(plan.source));
+    if (plan.target)
+        TRY(touch(*plan.target));
+    return plan.replaced ? plan.replaced->number : 0;
+}
+
+Result<void> VolumeWriter::rename(NameOf from, NameOf to, RenameWay way)
+{
+    auto const dropped = TRY(operate([&]() -> Result<u32> {
+        auto plan = TRY(plan_rename(from, to, way));
+        if (plan.same_file())
+            return u32 { 0 };
+        if (way != RenameWay::exchange)
+            return carry_out(plan);
+        TRY(exchange(plan));
+        return u32 { 0 };
+    }));
+    return dropped == 0 ? Result<void>() : evict_if_unused(dropped);
+}
+
+} // namespace gemel::ext4

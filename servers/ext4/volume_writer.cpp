@@ -1,0 +1,206 @@
+// The life of a volume that is written: mount, commit, failure, unmount (see volume_writer.hpp).
+#include "servers/ext4/volume_writer.hpp"
+
+#include "servers/ext4/group_table.hpp"
+#include "servers/ext4/volume_super.hpp"
+
+#include <algorithm>
+
+namespace gemel::ext4 {
+
+namespace {
+
+constexpr i64 ns_per_second = 1'000'000'000;
+constexpr u16 state_clean = 0x1;
+constexpr u16 state_errors = 0x2;
+constexpr u32 block_bytes_max = 32'768; // larger ones have entries of another shape
+
+// What a writer must know and this one does not; the reader may.
+constexpr u32 unwritable_incompatible = static_cast<u32>(Incompatible::mmp)
+    | static_cast<u32>(Incompatible::ea_inode) | static_cast<u32>(Incompatible::inline_data);
+constexpr u32 writable_read_only_compatible = static_cast<u32>(ReadOnlyCompatible::sparse_super)
+    | static_cast<u32>(ReadOnlyCompatible::large_file)
+    | static_cast<u32>(ReadOnlyCompatible::huge_file)
+    | static_cast<u32>(ReadOnlyCompatible::uninit_bg)
+    | static_cast<u32>(ReadOnlyCompatible::dir_nlink)
+    | static_cast<u32>(ReadOnlyCompatible::extra_isize)
+    | static_cast<u32>(ReadOnlyCompatible::metadata_csum);
+
+Error refuse(MountReport& report, std::string_view why)
+{
+    report.refusal = sentence("the volume can only be read: ", why);
+    return Error::unsupported;
+}
+
+Result<void> check_writable(Superblock const& super, u16 state, MountReport& report)
+{
+    if (!super.has(Compatible::has_journal))
+        return refuse(report, "it has no journal");
+    if (!super.has(Incompatible::extent))
+        return refuse(report, "its files are mapped by block pointers (no extents)");
+    if (auto const bits = super.incompatible & unwritable_incompatible; bits != 0)
+        return refuse(report, feature_names(FeatureWord::incompatible, bits));
+    auto const others = super.read_only_compatible & ~writable_read_only_compatible
+        & ~static_cast<u32>(ReadOnlyCompatible::orphan_present);
+    if (others != 0)
+        return refuse(report, feature_names(FeatureWord::read_only_compatible, others));
+    if (super.has(ReadOnlyCompatible::orphan_present))
+        return refuse(report, "its orphan file still holds inodes");
+    if (super.block_bytes > block_bytes_max)
+        return refuse(report, "its blocks have 64 KiB");
+    if ((state & state_errors) != 0)
+        return refuse(report, "it is marked as having errors; run e2fsck");
+    return {};
+}
+
+// Writes the superblock past the journal: only while nothing of it waits there.
+template <typename Edit>
+Result<void> write_superblock(BlockDevice& device, Edit const& edit)
+{
+    SuperblockBytes bytes {};
+    TRY(device.read(superblock_offset, bytes));
+    edit(std::span<u8>(bytes));
+    seal_superblock(bytes);
+    TRY(device.write(superblock_offset, bytes));
+    return device.flush();
+}
+
+} // namespace
+
+Result<std::unique_ptr<VolumeWriter>> VolumeWriter::start(
+    Disk& disk, BlockDevice& device, WriteOptions options, MountReport& report)
+{
+    auto const bytes = TRY(superblock_now(disk));
+    TRY(check_writable(disk.super(), load16(bytes, 0x3A), report));
+    if (load32(bytes, 0xE8) != 0)
+        return refuse(report, "deleted files still wait to be freed (orphans)");
+    auto journal = TRY(JournalWriter::open(disk, device, report));
+    auto writer = std::unique_ptr<VolumeWriter>(
+        new VolumeWriter(disk, device, std::move(journal), std::move(options)));
+    TRY(writer->mark_in_use());
+    disk.allow_writing(device);
+    return writer;
+}
+
+Result<void> VolumeWriter::mark_in_use()
+{
+    auto const seconds = static_cast<u32>(now() / ns_per_second);
+    generation_ = seconds ^ static_cast<u32>(now());
+    TRY(write_superblock(device_, [&](std::span<u8> bytes) {
+        store32(bytes, 0x60, load32(bytes, 0x60) | static_cast<u32>(Incompatible::needs_recovery));
+        store32(bytes, 0x2C, seconds);
+        store16(bytes, 0x34, static_cast<u16>(load16(bytes, 0x34) + 1));
+    }));
+    disk_.drop_cached(superblock_offset / disk_.super().block_bytes);
+    return {};
+}
+
+Result<void> VolumeWriter::mark_clean()
+{
+    auto const seconds = static_cast<u32>(now() / ns_per_second);
+    return write_superblock(device_, [&](std::span<u8> bytes) {
+        store32(bytes, 0x60, load32(bytes, 0x60) & ~static_cast<u32>(Incompatible::needs_recovery));
+        store32(bytes, 0x30, seconds);
+        store16(bytes, 0x3A, load16(bytes, 0x3A) | state_clean);
+    });
+}
+
+// A linear congruence over the whole of 32 bits; generations only have to differ.
+u32 VolumeWriter::next_generation()
+{
+    generation_ = generation_ * 1'664'525 + 1'013'904'223;
+    return generation_;
+}
+
+// Before an operation: the transaction has room for what it may change.
+Result<void> VolumeWriter::make_room()
+{
+    if (failed_ || stopped_)
+        return Error::read_only;
+    auto const blocks_max = std::min<usize>(
+        journal_.blocks_max(), options_.running_bytes_max / disk_.super().block_bytes);
+    if (disk_.transaction().blocks() < blocks_max / 2)
+        return {};
+    return commit();
+}
+
+Result<void> VolumeWriter::commit()
+{
+    auto done = journal_.commit(now());
+    auto const bytes = disk_.transaction().committed().size() * disk_.super().block_bytes;
+    if (done && bytes > options_.committed_bytes_max)
+        done = journal_.checkpoint();
+    if (!done) {
+        fail("the journal");
+        return done.error();
+    }
+    due_ns_.reset();
+    return {};
+}
+
+Result<void> VolumeWriter::sync()
+{
+    if (failed_)
+        return Error::io;
+    if (stopped_)
+        return {};
+    return commit();
+}
+
+// From now on only reads. What the last commit has is safe; the error state goes where the next
+// mount looks: into the journal, and into the superblock as it stands on the disk.
+void VolumeWriter::fail(std::string_view where)
+{
+    if (failed_)
+        return;
+    failed_ = true;
+    due_ns_.reset();
+    disk_.corrupt("the volume is read-only from now on, because of ", where);
+    auto const seconds = static_cast<u32>(now() / ns_per_second);
+    static_cast<void>(journal_.record_error());
+    static_cast<void>(write_superblock(device_, [&](std::span<u8> bytes) {
+        store16(bytes, 0x3A, load16(bytes, 0x3A) | state_errors);
+        store32(bytes, 0x194, load32(bytes, 0x194) + 1);
+        if (load32(bytes, 0x198) == 0) {
+            store32(bytes, 0x198, seconds);
+            std::copy_n(where.begin(), std::min<usize>(where.size(), 32), bytes.begin() + 0x1A8);
+        }
+        store32(bytes, 0x1CC, seconds);
+        std::fill_n(bytes.begin() + 0x1E0, 32, u8 { 0 });
+        std::copy_n(where.begin(), std::min<usize>(where.size(), 32), bytes.begin() + 0x1E0);
+    }));
+}
+
+Result<void> VolumeWriter::unmount()
+{
+    if (stopped_)
+        return {};
+    auto const open = std::move(open_counts_);
+    open_counts_.clear();
+    for (auto const& [inode, count] : open)
+        TRY(evict_if_unused(inode));
+    TRY(sync());
+    TRY(journal_.checkpoint());
+    stopped_ = true;
+    return mark_clean();
+}
+
+void VolumeWriter::opened(u32 inode)
+{
+    ++open_counts_[inode];
+}
+
+Result<void> VolumeWriter::closed(u32 inode)
+{
+    auto const found = open_counts_.find(inode);
+    if (found == open_counts_.end())
+        return {};
+    if (--found->second > 0)
+        return {};
+    open_counts_.erase(found);
+    if (failed_ || stopped_)
+        return {};
+    return evict_if_unused(inode);
+}
+
+} // namespace gemel::ext4

@@ -1,0 +1,192 @@
+// Changes of a mounted volume. Every call is one operation, or a few where a crash between them
+// leaves a state that is in order: it is kept whole, or nothing of it. What was done is durable
+// after `sync`.
+//
+// Inodes are named by number; directories by the number of their inode. A damaged structure met by
+// a change, or a device that cannot be written, makes the volume read-only: the change answers
+// Error::corrupt or Error::io, all later ones Error::read_only.
+#pragma once
+
+#include "servers/ext4/directory.hpp"
+#include "servers/ext4/inode_table.hpp"
+#include "servers/ext4/journal_writer.hpp"
+
+#include <functional>
+#include <map>
+#include <memory>
+
+namespace gemel::ext4 {
+
+inline constexpr u32 links_max = 65'000;
+inline constexpr i64 commit_interval_ns = 5'000'000'000;
+
+struct WriteOptions {
+    std::function<i64()> now_ns; // since 1970
+    usize running_bytes_max = 1 << 20; // of metadata in one transaction
+    usize committed_bytes_max = 2 << 20; // that waits for its places
+};
+
+struct NewFile {
+    u16 mode = 0; // type and permissions
+    u32 user = 0;
+    u32 group = 0;
+    DeviceNumber device {};
+    std::string_view link_text {};
+};
+
+struct NameOf {
+    u32 directory;
+    std::string_view name;
+};
+
+enum class Removal : u8 { file, directory };
+enum class RenameWay : u8 { replace, no_replace, exchange };
+enum class Allocation : u8 { grow, keep_size, punch, zero, zero_keep_size };
+
+// Only what has a value changes.
+struct AttributeChanges {
+    std::optional<u16> permissions;
+    std::optional<u32> user;
+    std::optional<u32> group;
+    std::optional<Timestamp> accessed;
+    std::optional<Timestamp> modified;
+};
+
+class VolumeWriter {
+public:
+    // Marks the volume as in use. Error::unsupported, with the reason in `report`, for what can
+    // only be read.
+    static Result<std::unique_ptr<VolumeWriter>> start(
+        Disk& disk, BlockDevice& device, WriteOptions options, MountReport& report);
+    VolumeWriter(VolumeWriter const&) = delete;
+    VolumeWriter& operator=(VolumeWriter const&) = delete;
+
+    // Error::exists, Error::no_space, Error::name_too_long, Error::too_many_links.
+    Result<u32> create(NameOf place, NewFile const& file);
+    Result<void> remove(NameOf place, Removal removal);
+    Result<void> link(u32 inode, NameOf place);
+    Result<void> rename(NameOf from, NameOf to, RenameWay way);
+
+    // Short when space ends after some bytes.
+    Result<usize> write(u32 inode, u64 offset, Bytes source);
+    Result<void> resize(u32 inode, u64 size);
+    Result<void> allocate(u32 inode, u64 offset, u64 bytes, Allocation allocation);
+    Result<void> set_attributes(u32 inode, AttributeChanges const& changes);
+
+    // An inode that is open outlives its last name.
+    void opened(u32 inode);
+    Result<void> closed(u32 inode);
+
+    // What was done before is durable.
+    Result<void> sync();
+    // When the next sync is due by itself; nothing when there is nothing to make durable.
+    std::optional<i64> sync_due_ns() const { return due_ns_; }
+    // Leaves the volume clean. Files that are open without a name are freed.
+    Result<void> unmount();
+    bool failed() const { return failed_; }
+
+private:
+    VolumeWriter(Disk& disk, BlockDevice& device, JournalWriter journal, WriteOptions options)
+        : disk_(disk)
+        , device_(device)
+        , journal_(std::move(journal))
+        , options_(std::move(options))
+    {
+    }
+
+    template <typename Work>
+    auto operate(Work work) -> decltype(work());
+    Result<void> make_room();
+    Result<void> commit();
+    void fail(std::string_view where);
+    Result<void> mark_in_use();
+    Result<void> mark_clean();
+    i64 now() const { return options_.now_ns(); }
+    u32 next_generation();
+
+    Result<Inode> directory(u32 number);
+    Result<Inode> changeable_file(u32 number);
+    Result<void> check_new_name(NameOf place, Inode const& directory);
+    Result<Inode> make(u32 parent, NewFile const& file);
+    Result<void> fill_symlink(Inode& inode, std::string_view text);
+    Result<void> touch(Inode& inode);
+    Result<void> count_up(Inode& directory);
+    static void count_down(Inode& directory);
+    // One name less; an inode without names goes to the orphans.
+    Result<void> drop_link(Inode& inode);
+    Result<void> evict(u32 number);
+    Result<void> evict_if_unused(u32 number);
+    Result<void> refuse_old_map(Inode const& inode);
+    Result<bool> lies_below(u32 directory, u32 ancestor);
+
+    // What a rename is about: `target` is the second directory, unless both are one.
+    struct Renaming {
+        NameOf from;
+        NameOf to;
+        RenameWay way;
+        Inode source;
+        std::optional<Inode> target;
+        Inode moved;
+        std::optional<Inode> replaced;
+
+        Inode& destination() { return target ? *target : source; }
+        bool same_file() const { return replaced && replaced->number == moved.number; }
+    };
+    Result<Renaming> plan_rename(NameOf from, NameOf to, RenameWay way);
+    Result<u32> carry_out(Renaming& plan);
+    Result<void> exchange(Renaming& plan);
+    Result<void> move_parent(Inode& moved, Inode& from, Inode& to);
+
+    Result<void> cut(u32 number, u64 size);
+    Result<void> grow(u32 number, u64 size);
+    Result<void> punch(u32 number, u64 offset, u64 end);
+
+    Disk& disk_;
+    BlockDevice& device_;
+    JournalWriter journal_;
+    WriteOptions options_;
+    std::map<u32, u32> open_counts_;
+    std::optional<i64> due_ns_;
+    u32 generation_ = 0;
+    bool failed_ = false;
+    bool stopped_ = false;
+};
+
+// Runs work() -> Result<...> as one operation. Space that was freed can be used after a commit, so
+// that one is tried before space is said to be short.
+template <typename Work>
+auto VolumeWriter::operate(Work work) -> decltype(work())
+{
+    // Also when memory ends on the way, which throws.
+    struct RollBack {
+        Transaction& transaction;
+        ~RollBack()
+        {
+            if (transaction.in_operation())
+                transaction.roll_back();
+        }
+    };
+    for (bool again = false;; again = true) {
+        TRY(make_room());
+        auto& transaction = disk_.transaction();
+        transaction.begin();
+        RollBack guard { transaction };
+        auto done = work();
+        if (done) {
+            transaction.keep();
+            if (!transaction.empty() && !due_ns_)
+                due_ns_ = now() + commit_interval_ns;
+            return done;
+        }
+        transaction.roll_back();
+        if (done.error() == Error::no_space && transaction.freed_blocks() && !again) {
+            TRY(commit());
+            continue;
+        }
+        if (done.error() == Error::corrupt)
+            fail("a damaged structure");
+        return done;
+    }
+}
+
+} // namespace gemel::ext4

@@ -1,0 +1,204 @@
+// Volumes that mkfs.ext4 made are written at random beside a naive model; e2fsck judges.
+#include "tests/ext4/comparison.hpp"
+#include "tests/ext4/written_volume.hpp"
+
+#include <gtest/gtest.h>
+
+namespace gemel::ext4::test {
+
+namespace {
+
+struct Shape {
+    char const* name;
+    char const* options;
+};
+
+void PrintTo(Shape const& shape, std::ostream* out)
+{
+    *out << shape.name;
+}
+
+class WriteTest : public testing::TestWithParam<Shape> {
+protected:
+    TemporaryFolder folder_;
+    fs::path image_ = folder_.path() / "image";
+};
+
+// Goal: any sequence of changes leaves what a naive model leaves, in memory, after a remount, and
+// in e2fsck's eyes.
+// Method: random steps over few names with syncs between them; unmount, e2fsck, mount, go on.
+TEST_P(WriteTest, RandomChangesAgreeWithAModel)
+{
+    make_empty_image(image_, GetParam().options, "24M");
+    auto written = std::make_unique<WrittenVolume>(image_);
+    auto model = std::make_unique<ModelledVolume>(*written, test_seed());
+    for (int mount = 0; mount < 3; ++mount) {
+        for (int step = 0; step < 600; ++step) {
+            model->step();
+            if (HasFatalFailure())
+                return;
+            if (step % 97 == 0) {
+                ASSERT_TRUE(written->writer().sync());
+            }
+        }
+        model->compare();
+        EXPECT_GT(model->files(), 20u);
+        ASSERT_TRUE(written->writer().unmount());
+        EXPECT_TRUE(written->errors().sentences.empty()) << written->errors().sentences.back();
+        expect_clean(image_);
+        auto next = std::make_unique<WrittenVolume>(image_);
+        auto next_model = std::make_unique<ModelledVolume>(*next, *model);
+        model = std::move(next_model);
+        written = std::move(next);
+        model->compare();
+    }
+}
+
+// Goal: a directory of thousands of names finds, removes and lists each of them.
+// Method: fill it past several levels of its hash tree, take every third name away, look at all.
+TEST_P(WriteTest, LargeDirectory)
+{
+    make_empty_image(image_, std::string(GetParam().options) + " -N 8192", "24M");
+    constexpr u32 count = 4'000;
+    auto const name = [](u32 index) {
+        return std::to_string(index * 2'654'435'761u) + std::string(index % 60, '_');
+    };
+    {
+        WrittenVolume written(image_);
+        auto const folder
+            = written.writer().create({ root_inode, "folder" }, { .mode = 040755 }).value();
+        for (u32 index = 0; index < count; ++index) {
+            auto const text = name(index);
+            ASSERT_TRUE(written.writer().create({ folder, text }, { .mode = 0100644 })) << index;
+        }
+        for (u32 index = 0; index < count; index += 3) {
+            auto const text = name(index);
+            ASSERT_TRUE(written.writer().remove({ folder, text }, Removal::file)) << index;
+        }
+        ASSERT_TRUE(written.writer().unmount());
+    }
+    expect_clean(image_);
+    WrittenVolume written(image_);
+    auto const folder = *written.volume().inode(written.number("folder"));
+    for (u32 index = 0; index < count; ++index)
+        ASSERT_EQ(written.volume().lookup(folder, name(index)).has_value(), index % 3 != 0);
+    EXPECT_EQ(list_all(written.volume(), folder, 100).size(), 2 + count - (count + 2) / 3);
+}
+
+// Goal: a file of thousands of extents is mapped right while it grows, is punched and goes.
+// Method: write every other block, in three passes from different ends; then punch, cut, remove.
+TEST_P(WriteTest, FragmentedFile)
+{
+    make_empty_image(image_, GetParam().options, "24M");
+    auto const free = [](WrittenVolume& each) { return each.volume().statistics().free_blocks; };
+    WrittenVolume written(image_);
+    auto const before = free(written);
+    auto& writer = written.writer();
+    auto const block_bytes = written.volume().super().block_bytes;
+    auto const blocks = std::min<u64>(3'000, before / 3);
+    auto const file = writer.create({ root_inode, "f" }, { .mode = 0100644 }).value();
+    auto const put = [&](u64 block) {
+        std::vector<u8> const bytes(block_bytes, static_cast<u8>(block * 7));
+        return writer.write(file, 2 * block * block_bytes, bytes).has_value();
+    };
+    for (u64 block = 0; block < blocks; block += 3)
+        ASSERT_TRUE(put(block));
+    for (u64 block = blocks; block-- > 0;) {
+        if (block % 3 == 1) {
+            ASSERT_TRUE(put(block));
+        }
+    }
+    for (u64 block = 2; block < blocks; block += 3)
+        ASSERT_TRUE(put(block));
+    std::vector<u8> bytes(block_bytes);
+    for (u64 block = 0; block < blocks; ++block) {
+        auto const inode = *written.volume().inode(file);
+        ASSERT_EQ(*written.volume().read(inode, 2 * block * block_bytes, bytes), block_bytes);
+        ASSERT_EQ(bytes[block % block_bytes], static_cast<u8>(block * 7)) << block;
+    }
+    ASSERT_TRUE(writer.allocate(
+        file, blocks * block_bytes / 2, blocks * block_bytes / 2 + 100, Allocation::punch));
+    ASSERT_TRUE(writer.sync());
+    ASSERT_TRUE(writer.resize(file, blocks * block_bytes / 4));
+    ASSERT_TRUE(writer.remove({ root_inode, "f" }, Removal::file));
+    EXPECT_EQ(free(written), before);
+    ASSERT_TRUE(writer.unmount());
+    expect_clean(image_);
+}
+
+// Goal: a full volume says so, loses nothing, and serves on when something is removed.
+// Method: write until no_space, in data and in names; remove; write again.
+TEST_P(WriteTest, FullVolume)
+{
+    make_empty_image(image_, GetParam().options, "24M");
+    WrittenVolume written(image_);
+    auto& writer = written.writer();
+    std::vector<u8> const bytes(300'000, 'x');
+    u32 files = 0;
+    auto const create = [&](std::string const& name) {
+        return writer.create({ root_inode, name }, { .mode = 0100644 });
+    };
+    for (; files < 1'000; ++files) {
+        auto const file = create("f" + std::to_string(files));
+        if (!file) {
+            ASSERT_EQ(file.error(), Error::no_space);
+            break;
+        }
+        auto const done = writer.write(*file, 0, bytes);
+        if (!done || *done < bytes.size()) {
+            ASSERT_TRUE(done || done.error() == Error::no_space);
+            break;
+        }
+    }
+    ASSERT_LT(files, 1'000u);
+    auto const open = writer.create({ root_inode, "open" }, { .mode = 0100644 }).value();
+    EXPECT_EQ(writer.write(open, 0, bytes).error(), Error::no_space);
+    EXPECT_EQ(written.volume().statistics().available_blocks, 0u);
+    ASSERT_TRUE(writer.remove({ root_inode, "f0" }, Removal::file));
+    EXPECT_EQ(*writer.write(open, 0, std::span(bytes).first(100'000)), 100'000u);
+    EXPECT_TRUE(written.contents("f1") == bytes);
+    ASSERT_TRUE(writer.unmount());
+    expect_clean(image_);
+}
+
+// Goal: an open file without a name keeps its contents until it is closed, and no longer.
+// Method: open, remove, write, read, close; free blocks are as before.
+TEST_P(WriteTest, OpenFileWithoutName)
+{
+    make_empty_image(image_, GetParam().options, "24M");
+    WrittenVolume written(image_);
+    auto& writer = written.writer();
+    auto const before = written.volume().statistics();
+    auto const file = writer.create({ root_inode, "f" }, { .mode = 0100644 }).value();
+    auto const other = writer.create({ root_inode, "g" }, { .mode = 0100644 }).value();
+    writer.opened(file);
+    writer.opened(other);
+    ASSERT_TRUE(writer.remove({ root_inode, "f" }, Removal::file));
+    ASSERT_TRUE(writer.remove({ root_inode, "g" }, Removal::file));
+    std::vector<u8> const bytes(20'000, 'y');
+    ASSERT_EQ(*writer.write(file, 0, bytes), bytes.size());
+    ASSERT_EQ(*writer.write(other, 0, bytes), bytes.size());
+    ASSERT_TRUE(writer.resize(file, 10'000));
+    auto const inode = written.volume().inode(file, InodeUse::any);
+    ASSERT_TRUE(inode);
+    EXPECT_EQ(read_all(written.volume(), *inode).size(), 10'000u);
+    ASSERT_TRUE(writer.closed(file)); // the older one: it stands behind the other on the list
+    EXPECT_EQ(written.volume().statistics().free_inodes, before.free_inodes - 1);
+    ASSERT_TRUE(writer.unmount());
+    EXPECT_EQ(written.volume().statistics().free_inodes, before.free_inodes);
+    EXPECT_EQ(written.volume().statistics().free_blocks, before.free_blocks);
+    expect_clean(image_);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, WriteTest,
+    testing::Values(Shape { "debian", "" }, Shape { "block4k", "-b 4096" },
+        Shape { "block2k", "-b 2048" }, Shape { "inode128", "-I 128" },
+        Shape { "no_csum", "-O ^metadata_csum" }, Shape { "uninit", "-O ^metadata_csum,uninit_bg" },
+        Shape { "no_64bit", "-O ^64bit" }, Shape { "seed", "-O metadata_csum_seed" },
+        Shape { "meta_bg", "-O meta_bg,^resize_inode" },
+        Shape { "no_flex", "-O ^flex_bg -g 2048" }),
+    [](auto const& info) { return std::string(info.param.name); });
+
+} // namespace
+
+} // namespace gemel::ext4::test
