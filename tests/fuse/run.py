@@ -8,9 +8,10 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import cases_mount  # noqa: E402
 import cases_read  # noqa: E402
+import cases_write  # noqa: E402
 from mounts import Failure, Place  # noqa: E402
 
-CASES = cases_read.CASES + cases_mount.CASES
+CASES = cases_read.CASES + cases_write.CASES + cases_mount.CASES
 
 
 def why_not():
