@@ -71,6 +71,16 @@ u32 crc32c(u32 seed, u32 number)
     return crc32c(seed, bytes);
 }
 
+u32 crc32c_before(u32 sum, std::span<u8 const> bytes)
+{
+    for (auto byte = bytes.rbegin(); byte != bytes.rend(); ++byte) {
+        for (int bit = 0; bit < 8; ++bit)
+            sum = (sum & 0x8000'0000) != 0 ? (sum ^ 0x82F6'3B78u) << 1 | 1 : sum << 1;
+        sum ^= *byte;
+    }
+    return sum;
+}
+
 u16 crc16(u16 seed, std::span<u8 const> bytes)
 {
     u32 sum = seed;

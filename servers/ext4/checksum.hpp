@@ -13,6 +13,9 @@ u32 crc32c(u32 seed, std::span<u8 const> bytes);
 // Continues a sum over a number as the disk keeps it, little-endian.
 u32 crc32c(u32 seed, u32 number);
 
+// Backwards: the seed that gives `sum` over the bytes.
+u32 crc32c_before(u32 sum, std::span<u8 const> bytes);
+
 // CRC-16 (polynomial 0x8005), reflected: group descriptors before metadata_csum.
 u16 crc16(u16 seed, std::span<u8 const> bytes);
 

@@ -47,6 +47,16 @@ TEST(Checksum, TakesNumbersLittleEndian)
     EXPECT_EQ(crc32c(7, 0x1234'5678u), crc32c(7, bytes));
 }
 
+// Goal: a sum can be followed back to where it began.
+TEST(Checksum, Crc32cBackwards)
+{
+    std::array<u8, 77> bytes {};
+    for (usize each = 0; each < bytes.size(); ++each)
+        bytes[each] = static_cast<u8>(each * 37 + 5);
+    for (u32 const seed : { 0u, 1u, 0xFFFF'FFFFu, 0x1234'5678u })
+        EXPECT_EQ(crc32c_before(crc32c(seed, bytes), bytes), seed);
+}
+
 } // namespace
 
 } // namespace gemel::ext4

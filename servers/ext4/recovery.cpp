@@ -91,6 +91,16 @@ Result<void> finish(BlockDevice& device, Journal const& journal, MountReport& re
     return failing.at(device.flush(), "flush");
 }
 
+// Whether both describe the same places.
+bool same_shape(Superblock const& left, Superblock const& right)
+{
+    return left.block_bytes == right.block_bytes && left.blocks == right.blocks
+        && left.inodes == right.inodes && left.inode_bytes == right.inode_bytes
+        && left.blocks_per_group == right.blocks_per_group
+        && left.descriptor_bytes == right.descriptor_bytes
+        && left.journal_inode == right.journal_inode;
+}
+
 Result<Journal> open_journal(Disk& disk, MountReport& report)
 {
     auto journal = Journal::open(disk, report);
@@ -102,27 +112,44 @@ Result<Journal> open_journal(Disk& disk, MountReport& report)
 
 } // namespace
 
-Result<ReplayPlan> plan_recovery(
-    BlockReader& device, ErrorSink& errors, Superblock const& super, MountReport& report)
+Result<Opening> open_volume(BlockReader& device, ErrorSink& errors, MountReport& report)
 {
-    Disk disk(device, errors, super);
-    auto const journal = TRY(open_journal(disk, report));
-    return plan_replay(journal, report);
+    auto found = load_superblock(device, report);
+    bool const torn = !found && found.error() == Error::corrupt;
+    MountReport ignored;
+    if (torn)
+        found = load_superblock(device, ignored, SuperblockSum::ignored);
+    if (!found || (torn && !found->has(Incompatible::needs_recovery)))
+        return found ? Error::corrupt : found.error();
+    if (!found->has(Incompatible::needs_recovery))
+        return Opening { std::move(*found), false, {} };
+
+    Disk disk(device, errors, *found);
+    auto const journal = open_journal(disk, torn ? ignored : report);
+    if (!journal)
+        return journal.error();
+    auto plan = TRY(plan_replay(*journal, torn ? ignored : report));
+    ReplayOverlay replayed(device, found->block_bytes, plan.copies);
+    // The superblock will be read again: what it has to say is said once.
+    report.notes.clear();
+    auto super = TRY(load_superblock(replayed, report));
+    if (!same_shape(super, *found)) {
+        report.refusal
+            = "corrupt: the superblock and its copy in the journal contradict each other";
+        return Error::corrupt;
+    }
+    return Opening { std::move(super), true, std::move(plan) };
 }
 
 Result<Recovery> recover(BlockDevice& device, ErrorSink& errors, MountReport& report)
 {
-    auto const super = TRY(load_superblock(device, report));
-    if (!super.has(Incompatible::needs_recovery))
+    auto const opening = TRY(open_volume(device, errors, report));
+    if (!opening.needs_replay)
         return Recovery {};
-    Disk disk(device, errors, super);
+    Disk disk(device, errors, opening.super);
     auto const journal = TRY(open_journal(disk, report));
-    auto const plan = TRY(plan_replay(journal, report));
-    // What the volume will be must be sound before the first block is written.
-    ReplayOverlay replayed(device, super.block_bytes, plan.copies);
-    report.notes.clear();
-    TRY(load_superblock(replayed, report));
-    TRY(copy_blocks(device, super.block_bytes, plan, { report }));
+    auto const& plan = opening.plan;
+    TRY(copy_blocks(device, opening.super.block_bytes, plan, { report }));
     TRY(empty_journal(device, journal, plan, { report }));
     TRY(finish(device, journal, report));
     return Recovery { true, plan.transactions, plan.copies.size(), plan.revoked };

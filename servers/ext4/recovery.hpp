@@ -20,8 +20,15 @@ struct Recovery {
 // an error of the device may come after some blocks were copied.
 Result<Recovery> recover(BlockDevice& device, ErrorSink& errors, MountReport& report);
 
-// What a replay would do, for the volume that needs one.
-Result<ReplayPlan> plan_recovery(
-    BlockReader& device, ErrorSink& errors, Superblock const& super, MountReport& report);
+// What is to be replayed before a volume can be used, and its superblock as it will be then.
+struct Opening {
+    Superblock super;
+    bool needs_replay = false;
+    ReplayPlan plan;
+};
+
+// The first look at a volume; writes nothing. A superblock that was torn while it was written is no
+// obstacle if the journal holds it. Refusals as by `recover`.
+Result<Opening> open_volume(BlockReader& device, ErrorSink& errors, MountReport& report);
 
 } // namespace gemel::ext4

@@ -215,14 +215,16 @@ bool has_superblock_magic(Bytes bytes)
     return load16(bytes, 0x38) == superblock_magic;
 }
 
-Result<Superblock> parse_superblock(Bytes bytes, u64 device_bytes, MountReport& report)
+Result<Superblock> parse_superblock(
+    Bytes bytes, u64 device_bytes, MountReport& report, SuperblockSum sum)
 {
     ASSERT(bytes.size() == superblock_bytes);
     Superblock super {};
     super.compatible = load32(bytes, 0x5C);
     super.incompatible = load32(bytes, 0x60);
     super.read_only_compatible = load32(bytes, 0x64);
-    TRY(check_checksum(bytes, super, report));
+    if (sum == SuperblockSum::enforced)
+        TRY(check_checksum(bytes, super, report));
     TRY(check_features(super, report));
     auto const block_shift = load32(bytes, 0x18);
     if (block_shift > block_shift_max) {

@@ -67,9 +67,13 @@ struct Superblock {
 // Whether the bytes at superblock_offset claim to be one at all.
 bool has_superblock_magic(Bytes bytes);
 
+// Whether a superblock's checksum must fit: not when the journal may hold the better copy.
+enum class SuperblockSum : u8 { enforced, ignored };
+
 // Parses `bytes` (superblock_bytes of them, with the magic) of a device of `device_bytes`.
 // Error::corrupt: it contradicts itself, its checksum or the device. Error::unsupported: a sound
 // volume that this reader refuses. Either way `report.refusal` says why.
-Result<Superblock> parse_superblock(Bytes bytes, u64 device_bytes, MountReport& report);
+Result<Superblock> parse_superblock(Bytes bytes, u64 device_bytes, MountReport& report,
+    SuperblockSum sum = SuperblockSum::enforced);
 
 } // namespace gemel::ext4

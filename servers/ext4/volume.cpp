@@ -4,7 +4,6 @@
 #include "servers/ext4/group_table.hpp"
 #include "servers/ext4/recovery.hpp"
 #include "servers/ext4/replay_overlay.hpp"
-#include "servers/ext4/volume_super.hpp"
 
 #include <algorithm>
 
@@ -14,8 +13,6 @@ namespace {
 
 void note_replay(ReplayPlan const& plan, MountReport& report)
 {
-    // What the first look at the superblock found odd is told again by the second.
-    report.notes.clear();
     report.notes.push_back(sentence("the volume was not unmounted cleanly: ", plan.transactions,
         " transactions of its journal (", plan.copies.size(),
         " blocks) are read from there; nothing is written"));
@@ -34,17 +31,16 @@ std::string_view take_component(std::string_view& path)
 
 Result<Volume> Volume::mount(BlockReader& device, ErrorSink& errors, MountReport& report)
 {
-    auto super = TRY(load_superblock(device, report));
+    auto opening = TRY(open_volume(device, errors, report));
     std::unique_ptr<BlockReader> replayed;
-    if (super.has(Incompatible::needs_recovery)) {
-        auto plan = TRY(plan_recovery(device, errors, super, report));
-        note_replay(plan, report);
-        replayed
-            = std::make_unique<ReplayOverlay>(device, super.block_bytes, std::move(plan.copies));
-        super = TRY(load_superblock(*replayed, report));
+    if (opening.needs_replay) {
+        note_replay(opening.plan, report);
+        replayed = std::make_unique<ReplayOverlay>(
+            device, opening.super.block_bytes, std::move(opening.plan.copies));
     }
     auto& source = replayed ? *replayed : device;
-    Volume volume(std::move(replayed), std::make_unique<Disk>(source, errors, std::move(super)));
+    Volume volume(
+        std::move(replayed), std::make_unique<Disk>(source, errors, std::move(opening.super)));
     auto const root = volume.inode(root_inode);
     if (!root || !root->is_directory()) {
         report.refusal

@@ -9,9 +9,11 @@ namespace gemel::ext4 {
 using SuperblockBytes = std::array<u8, superblock_bytes>;
 
 // Reads and parses it. What the device holds instead is named in the report.
-Result<Superblock> load_superblock(BlockReader& device, MountReport& report);
+Result<Superblock> load_superblock(
+    BlockReader& device, MountReport& report, SuperblockSum sum = SuperblockSum::enforced);
 
-// Puts the checksum right, if the volume has one.
+// Makes the checksum fit after a change of the first half, if the volume has one, without changing
+// the second half: so the superblock survives being cut in two.
 void seal_superblock(std::span<u8> bytes);
 
 } // namespace gemel::ext4

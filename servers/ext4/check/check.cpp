@@ -3,7 +3,6 @@
 #include "servers/ext4/check/volume_check.hpp"
 #include "servers/ext4/recovery.hpp"
 #include "servers/ext4/replay_overlay.hpp"
-#include "servers/ext4/volume_super.hpp"
 
 #include <algorithm>
 
@@ -43,14 +42,11 @@ Result<CheckSummary> check_replayed(
 
 Result<CheckSummary> check_volume(BlockReader& device, ErrorSink& problems, MountReport& report)
 {
-    auto super = TRY(load_superblock(device, report));
-    if (!super.has(Incompatible::needs_recovery))
-        return check_replayed(device, problems, report, std::move(super));
-    auto plan = TRY(plan_recovery(device, problems, super, report));
-    ReplayOverlay replayed(device, super.block_bytes, std::move(plan.copies));
-    report.notes.clear();
-    super = TRY(load_superblock(replayed, report));
-    return check_replayed(replayed, problems, report, std::move(super));
+    auto opening = TRY(open_volume(device, problems, report));
+    if (!opening.needs_replay)
+        return check_replayed(device, problems, report, std::move(opening.super));
+    ReplayOverlay replayed(device, opening.super.block_bytes, std::move(opening.plan.copies));
+    return check_replayed(replayed, problems, report, std::move(opening.super));
 }
 
 namespace check {

@@ -1,0 +1,55 @@
+#include "tests/ext4/crash/recording_device.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace gemel::ext4::test {
+
+namespace {
+
+void check_range(u64 size, u64 byte_offset, usize count)
+{
+    if (byte_offset > size || count > size - byte_offset)
+        throw std::logic_error("an access outside the disk");
+}
+
+} // namespace
+
+Result<void> RecordingDevice::read(u64 byte_offset, std::span<u8> target)
+{
+    check_range(image_.size(), byte_offset, target.size());
+    std::copy_n(image_.data() + byte_offset, target.size(), target.data());
+    return {};
+}
+
+Result<void> RecordingDevice::write(u64 byte_offset, std::span<u8 const> source)
+{
+    check_range(image_.size(), byte_offset, source.size());
+    std::copy(source.begin(), source.end(), image_.data() + byte_offset);
+    epochs_.back().push_back({ byte_offset, { source.begin(), source.end() } });
+    return {};
+}
+
+Result<void> RecordingDevice::flush()
+{
+    if (!epochs_.back().empty())
+        epochs_.emplace_back();
+    return {};
+}
+
+void RecordingDevice::promise(u32 step)
+{
+    promises_.push_back({ epochs_.size() - 1, step });
+}
+
+u32 RecordingDevice::promised(usize epoch) const
+{
+    u32 step = 0;
+    for (auto const& each : promises_) {
+        if (each.epoch <= epoch)
+            step = each.step;
+    }
+    return step;
+}
+
+} // namespace gemel::ext4::test

@@ -1,0 +1,51 @@
+// A disk in memory that remembers, in order, what was written and when it was flushed.
+#pragma once
+
+#include "servers/ext4/block_device.hpp"
+
+#include <string>
+#include <vector>
+
+namespace gemel::ext4::test {
+
+struct LoggedWrite {
+    u64 offset;
+    std::vector<u8> bytes;
+};
+
+// The writes between two flushes.
+using Epoch = std::vector<LoggedWrite>;
+
+class RecordingDevice final : public BlockDevice {
+public:
+    explicit RecordingDevice(std::vector<u8> image)
+        : image_(std::move(image))
+        , epochs_(1)
+    {
+    }
+    Result<void> read(u64 byte_offset, std::span<u8> target) override;
+    Result<void> write(u64 byte_offset, std::span<u8 const> source) override;
+    Result<void> flush() override;
+    u64 size_bytes() const override { return image_.size(); }
+
+    // From here on, whatever happens, step `step` and all before it must survive.
+    void promise(u32 step);
+
+    // The last one is not flushed.
+    std::vector<Epoch> const& epochs() const { return epochs_; }
+    // The last step promised before the end of the epoch.
+    u32 promised(usize epoch) const;
+    std::vector<u8> const& image() const { return image_; }
+
+private:
+    struct Promise {
+        usize epoch;
+        u32 step;
+    };
+
+    std::vector<u8> image_;
+    std::vector<Epoch> epochs_;
+    std::vector<Promise> promises_;
+};
+
+} // namespace gemel::ext4::test
