@@ -2,6 +2,7 @@
 #include "frontends/cli/sim.hpp"
 
 #include "frontends/cli/event_file.hpp"
+#include "frontends/cli/journal_file.hpp"
 #include "frontends/cli/options.hpp"
 
 #include <gemel/hosted/site.hpp>
@@ -215,7 +216,7 @@ void Campaign::report_failure(SimSpec const& spec, SimResult const& result) cons
         : result.verdict == Verdict::inconclusive        ? "INCONCLUSIVE"
                                                          : "FAIL";
     std::printf(
-        "%s %s  \"%s\"  t=%s  event %llu  task %s  seed 0x%llx  L1 %s\n  replay:  gemel sim "
+        "%s %s  \"%s\"  t=%s  event %llu  task %s  seed 0x%llx  L1 %s\n  again:   gemel sim "
         "--seed %llu --workload %s --strategy %s --faults %s\n",
         word, failure.check.c_str(), failure.what.c_str(), time_text(failure.time_ns).c_str(),
         static_cast<unsigned long long>(failure.event),
@@ -223,6 +224,11 @@ void Campaign::report_failure(SimSpec const& spec, SimResult const& result) cons
         static_cast<unsigned long long>(spec.seed), text_of(result.l1).c_str(),
         static_cast<unsigned long long>(spec.seed), spec.workload.c_str(),
         options_.strategy.c_str(), options_.faults.c_str());
+    auto const file
+        = options_.journal_folder + "/fail-" + text_of(result.l1).substr(0, 8) + ".gemel";
+    if (result.verdict == Verdict::failed && write_journal(file, spec, result))
+        std::printf("  replay:  gemel replay %s --gdb\n  shrink:  gemel shrink %s\n", file.c_str(),
+            file.c_str());
     std::fflush(stdout);
 }
 

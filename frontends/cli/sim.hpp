@@ -28,6 +28,19 @@ struct SimOptions {
     bool show_console = false;
 };
 
+struct ReplayOptions {
+    std::string file;
+    std::string to; // "", a virtual time, or event:N
+    std::string events;
+    std::vector<std::string> commands; // for gdb; then it ends
+    bool gdb = false;
+    bool here = false; // in this process: what gdb runs
+    bool console = false;
+};
+
+int replay(ReplayOptions const& options);
+// `to`: the file that gets the shrunk journal; "": the same.
+int shrink_journal(std::string const& path, std::string const& to);
 int simulate(SimOptions const& options);
 int diverge(std::string const& left, std::string const& right);
 int show_sites(SimOptions const& options, bool never_hit_only);

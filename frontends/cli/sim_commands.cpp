@@ -5,6 +5,7 @@ namespace gemel::cli {
 SimCommands::SimCommands(CLI::App& app)
 {
     add_sim(app);
+    add_replay(app);
     diverge_ = app.add_subcommand("diverge", "the first event in which two runs differ");
     diverge_->add_option("A", left_, "events of one run (gemel sim --events A)")->required();
     diverge_->add_option("B", right_, "events of the other")->required();
@@ -15,13 +16,34 @@ SimCommands::SimCommands(CLI::App& app)
     sites_->add_option("--workload", options_.workload, "which (default posix-mix)");
 }
 
+void SimCommands::add_replay(CLI::App& app)
+{
+    auto& options = replay_options_;
+    replay_ = app.add_subcommand("replay", "a run again, from the journal that a failure left");
+    replay_->add_option("FILE", options.file, "fail-....gemel")->required();
+    replay_->add_option(
+        "--to", options.to, "a virtual time (1.5s) or event:N: who waits for what then");
+    replay_->add_flag("--gdb", options.gdb, "in gdb, standing where it failed or at --to");
+    replay_
+        ->add_option(
+            "--ex", options.commands, "a command for gdb, which then ends; may be repeated")
+        ->type_size(1)
+        ->allow_extra_args(false);
+    replay_->add_option("--events", options.events, "every event into this file");
+    replay_->add_flag("--console", options.console, "show the end of the console");
+    replay_->add_flag("--here", options.here, "in this very process, without the jail");
+    shrink_ = app.add_subcommand("shrink", "fewer decisions that fail in the same way");
+    shrink_->add_option("FILE", options.file, "fail-....gemel")->required();
+    shrink_->add_option("-o,--output", shrunk_, "the shrunk journal (default: FILE itself)");
+}
+
 void SimCommands::add_run_options(CLI::App& command)
 {
     command.add_option("--until", options_.until, "virtual time by which a run must have ended")
         ->capture_default_str();
     command
         .add_option("--workload", options_.workload,
-            "boot, posix-mix, server-kill, cap-storm, or a program of the boot bundle")
+            "boot, posix-mix, server-kill, or a program of the boot bundle")
         ->capture_default_str();
     command
         .add_option("--strategy", options_.strategy,
@@ -48,6 +70,8 @@ void SimCommands::add_sim(CLI::App& app)
     sim_->add_flag("--twice", options_.twice,
         "each seed again, and again with another heap fill and stack: the hashes must be equal");
     sim_->add_option("--jobs", options_.jobs, "runs at a time")->capture_default_str();
+    sim_->add_option("--journals", options_.journal_folder, "the folder for journals of failures")
+        ->capture_default_str();
     sim_->add_option("--events", options_.events, "every event into this file (one seed)");
     sim_->add_option("--trace-text", options_.trace_text, "every event as text (one seed)");
     sim_->add_option("--heap-fill", options_.heap_fill, "what fresh memory holds: 1..255")
@@ -70,6 +94,10 @@ std::optional<int> SimCommands::run()
 {
     if (sim_->parsed())
         return simulate(options_);
+    if (replay_->parsed())
+        return replay(replay_options_);
+    if (shrink_->parsed())
+        return shrink_journal(replay_options_.file, shrunk_);
     if (diverge_->parsed())
         return diverge(left_, right_);
     if (sites_->parsed())

@@ -21,11 +21,16 @@ public:
 private:
     void add_sim(CLI::App& app);
     void add_run_options(CLI::App& command);
+    void add_replay(CLI::App& app);
 
     SimOptions options_;
     std::string left_;
     std::string right_;
     bool never_hit_ = false;
+    ReplayOptions replay_options_;
+    std::string shrunk_;
+    CLI::App* replay_ = nullptr;
+    CLI::App* shrink_ = nullptr;
     CLI::App* sim_ = nullptr;
     CLI::App* diverge_ = nullptr;
     CLI::App* sites_ = nullptr;

@@ -5,6 +5,7 @@
 
 #include <gemel/arch/program.hpp>
 #include <gemel/hosted/heap_fill.hpp>
+#include <gemel/hosted/inspector.hpp>
 #include <gemel/hosted/jail.hpp>
 #include <gemel/hosted/site.hpp>
 
@@ -26,6 +27,20 @@
 #include <sys/wait.h>
 #include <system_error>
 #include <unistd.h>
+
+// Where a debugger stops: on the stack of whoever was running.
+extern "C" {
+
+[[gnu::noinline, gnu::used]] void gemel_replay_failed()
+{
+    asm volatile("" : : : "memory");
+}
+
+[[gnu::noinline, gnu::used]] void gemel_replay_reached()
+{
+    asm volatile("" : : : "memory");
+}
+}
 
 namespace gemel::cli {
 
@@ -110,6 +125,19 @@ void leaked(char const* what)
     ::_exit(0);
 }
 
+// At --to: who waits for what, to standard error, which the jail leaves open.
+void say_who_waits()
+{
+    auto* system = hosted::running();
+    if (!system)
+        return;
+    auto const* current = system->kernel().cpu().current;
+    std::fprintf(stderr, "reached; %s runs\n", current ? current->task->name : "nobody");
+    for (auto const& line : Inspector { system->kernel() }.waits())
+        std::fprintf(stderr, "  %s\n", line.c_str());
+    gemel_replay_reached();
+}
+
 [[noreturn, gnu::noinline]] void run_lower(sim::Setup setup, SimWay const& way)
 {
     auto const& perturbation = way.perturbation;
@@ -128,7 +156,13 @@ void leaked(char const* what)
     auto const file = events.empty()
         ? -1
         : ::open(events.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    setup.failing = [](sim::Outcome const& outcome) { report(outcome); };
+    setup.failing = [](sim::Outcome const& outcome) {
+        report(outcome);
+        gemel_replay_failed();
+    };
+    setup.stop_event = way.stop_event;
+    setup.stop_ns = way.stop_ns;
+    setup.stopped = say_who_waits;
     setup.closing = [jail, file] {
         if (jail == Jail::closed)
             (void)hosted::close_jail({ { file, -1 }, leaked });
@@ -246,6 +280,18 @@ SimChild SimHost::start(SimSpec const& spec, SimWay const& way) const
         own_shared->verdict = Verdict::failed;
     }
     ::_exit(0);
+}
+
+void SimHost::run_here(SimSpec const& spec, SimWay const& way) const
+{
+    auto* memory = ::mmap(nullptr, sizeof(SimShared), PROT_READ | PROT_WRITE,
+        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED)
+        throw std::system_error(errno, std::generic_category(), "mmap");
+    own_shared = static_cast<SimShared*>(memory);
+    auto here = way;
+    here.jail = Jail::open;
+    run_lower(setup_of(spec), here);
 }
 
 void SimHost::run_words(std::vector<std::string> const& words) const

@@ -35,6 +35,9 @@ struct SimWay {
     Jail jail = Jail::closed;
     Process process = Process::forked;
     std::string events; // a file that gets every event, or ""
+    // Says who waits for what when the run comes to this event or virtual time; 0: never.
+    u64 stop_event = 0;
+    u64 stop_ns = 0;
 };
 
 enum class Verdict : u8 {
@@ -75,6 +78,9 @@ public:
     // The two halves of it, for several at once.
     SimChild start(SimSpec const& spec, SimWay const& way) const;
     static SimResult finish(SimChild child, int wait_status);
+    // In this process, which ends with it: for a debugger. No jail; stops at gemel_replay_failed
+    // and gemel_replay_reached.
+    [[noreturn]] void run_here(SimSpec const& spec, SimWay const& way) const;
     // What an executed process does: `words` are its arguments (run_words). Does not return.
     [[noreturn]] void run_words(std::vector<std::string> const& words) const;
 

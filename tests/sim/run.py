@@ -101,6 +101,60 @@ def test_diverge():
         expect(status == 2 and "cut off" in text, text)
 
 
+def bank_failure(folder):
+    """The journal of a failure of examples/bank, and the line that told of it."""
+    status, text = gemel(
+        "sim", "--workload", "bank", "--faults", "none", "--seeds", "1..20", "--journals", folder
+    )
+    expect(status == 2, f"twenty seeds do not find the race in examples/bank: {text}")
+    told = next(line for line in text.splitlines() if line.startswith("FAIL workload"))
+    return f"{folder}/fail-{re.search(r'L1 ([0-9a-f]{8})', told)[1]}.gemel", told
+
+
+def test_replay():
+    """Goal: from a red line to the same failure, smaller, as docs/simulator.md says."""
+    with tempfile.TemporaryDirectory(prefix="gemel-sim-") as folder:
+        journal, told = bank_failure(folder)
+        expect(os.path.getsize(journal) < 10240, "the journal is 10 KB or more")
+        status, text = gemel("replay", journal)
+        expect(status == 2 and text.splitlines()[0] == told, f"told: {told}\nreplayed: {text}")
+        status, text = gemel("shrink", journal, "-o", f"{folder}/small.gemel")
+        left = re.search(r"shrunk (\d+) decisions -> (\d+) in", text)
+        expect(status == 0 and left and 1 <= int(left[2]) <= 5, text)
+        status, again = gemel("replay", f"{folder}/small.gemel")
+        expect(status == 2 and again.splitlines()[0] == text.splitlines()[0], again)
+        status, text = gemel("replay", journal, "--to", "event:1000")
+        expect(status == 0 and "reached;" in text and "thread 1 init" in text, text)
+
+
+def test_journal_damage():
+    """Goal: a journal that was cut off anywhere is used up to there or refused, never believed or fatal."""
+    with tempfile.TemporaryDirectory(prefix="gemel-sim-") as folder:
+        journal, _ = bank_failure(folder)
+        with open(journal, "rb") as file:
+            whole = file.read()
+        for length, said in ((0, "no journal"), (20, "no journal"), (len(whole) - 5, "damaged")):
+            with open(f"{folder}/cut", "wb") as file:
+                file.write(whole[:length])
+            status, text = gemel("replay", f"{folder}/cut")
+            expect(status in (0, 2, 3) and said in text, f"{length} bytes: status {status}\n{text}")
+        with open(f"{folder}/cut", "wb") as file:
+            file.write(whole[:30] + b"X" + whole[31:])
+        status, text = gemel("replay", f"{folder}/cut")
+        expect(status == 2 and "header" in text, text)
+
+
+def test_debugger():
+    """Goal: gdb stands in the task that failed, with its own stack under it."""
+    with tempfile.TemporaryDirectory(prefix="gemel-sim-") as folder:
+        journal, _ = bank_failure(folder)
+        _, text = gemel("replay", journal, "--gdb", "--ex", "bt", "--ex", "info tasks")
+        expect("gemel::bank::server_main" in text, text[-3000:])
+        expect(re.search(r"^\* +\d+ bank ", text, re.M), text[-3000:])
+        _, text = gemel("replay", journal, "--gdb", "--to", "event:1000", "--ex", "bt")
+        expect("gemel_replay_reached" in text and "gemel::arch::system_call" in text, text[-3000:])
+
+
 def test_usage():
     """Goal: wrong words end with status 1 and say what is right."""
     for words, said in (
@@ -111,6 +165,13 @@ def test_usage():
     ):
         status, text = gemel("sim", *words)
         expect(status == 1 and said in text, f"{words}: status {status}\n{text}")
+
+
+def test_unknown_workload():
+    """Goal: a workload that does not exist is a failure, not a success."""
+    with tempfile.TemporaryDirectory(prefix="gemel-sim-") as folder:
+        status, text = gemel("sim", "--workload", "no-such-thing", "--seed", "1", "--journals", folder)
+        expect(status == 2 and "does not work without faults" in text, text)
 
 
 def test_scan():
@@ -161,7 +222,10 @@ def compare_builds(preset):
         expect(ours == theirs, f"{' '.join(words)}: hosted gives L1 {ours}, {preset} {theirs}")
 
 
-TESTS = [test_twice, test_no_alarm, test_environment, test_diverge, test_usage, test_scan]
+TESTS = [
+    test_twice, test_no_alarm, test_environment, test_diverge, test_replay, test_journal_damage, test_debugger,
+    test_usage, test_unknown_workload, test_scan,
+]
 LONG = [test_pairs, test_compilers]
 
 

@@ -1,0 +1,71 @@
+#include "frontends/cli/journal_file.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+
+namespace gemel::cli {
+
+std::optional<sim::Journal> read_journal(std::string const& path, std::string& note)
+{
+    std::ifstream file { path, std::ios::binary };
+    if (!file) {
+        note = std::strerror(errno);
+        return std::nullopt;
+    }
+    std::vector<u8> bytes(sim::Journal::bytes_max + 4096);
+    file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    bytes.resize(static_cast<usize>(file.gcount()));
+    sim::Journal journal;
+    sim::JournalError error;
+    usize dropped = 0;
+    if (!sim::decode(bytes, journal, dropped, error)) {
+        note = error.what;
+        return std::nullopt;
+    }
+    if (dropped != 0)
+        note = "its last " + std::to_string(dropped)
+            + " bytes are damaged; the records before are used";
+    return journal;
+}
+
+bool write_journal(std::string const& path, SimSpec const& spec, SimResult const& result)
+{
+    sim::Journal journal;
+    journal.seed = spec.seed;
+    journal.workload = spec.workload;
+    journal.strategy = spec.strategy;
+    journal.fault_kinds = spec.fault_kinds;
+    journal.until_ns = spec.until_ns;
+    journal.check = result.failure.check;
+    journal.l1 = result.l1;
+    journal.decisions = result.decisions;
+    auto const bytes = sim::encode(journal);
+    // Whole or not at all: written beside, then put in place.
+    auto const beside = path + ".new";
+    std::ofstream file { beside, std::ios::binary };
+    file.write(
+        reinterpret_cast<char const*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    file.close();
+    if (file && std::rename(beside.c_str(), path.c_str()) == 0)
+        return true;
+    std::fprintf(stderr, "gemel: %s cannot be written: %s\n", path.c_str(), std::strerror(errno));
+    return false;
+}
+
+SimSpec spec_of(sim::Journal const& journal)
+{
+    SimSpec spec;
+    spec.seed = journal.seed;
+    spec.workload = journal.workload;
+    spec.strategy = journal.strategy;
+    spec.fault_kinds = journal.fault_kinds;
+    spec.until_ns = journal.until_ns;
+    if (journal.complete)
+        spec.decisions = journal.decisions;
+    return spec;
+}
+
+} // namespace gemel::cli

@@ -1,0 +1,19 @@
+// Journals as files of the host.
+#pragma once
+
+#include "frontends/cli/sim_run.hpp"
+#include "sim/replay/journal.hpp"
+
+#include <optional>
+#include <string>
+
+namespace gemel::cli {
+
+// Null, and why in `note`. A journal that lost records at its end is taken, and `note` says so.
+std::optional<sim::Journal> read_journal(std::string const& path, std::string& note);
+// False after a message.
+bool write_journal(std::string const& path, SimSpec const& spec, SimResult const& result);
+
+SimSpec spec_of(sim::Journal const& journal);
+
+} // namespace gemel::cli

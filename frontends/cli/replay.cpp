@@ -1,0 +1,181 @@
+// `gemel replay` and `gemel shrink`: a run from its journal, again, in a debugger, or smaller.
+#include "frontends/cli/journal_file.hpp"
+#include "frontends/cli/options.hpp"
+#include "frontends/cli/paths.hpp"
+#include "frontends/cli/sim.hpp"
+#include "sim/replay/shrink.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <unistd.h>
+
+namespace gemel::cli {
+
+namespace {
+
+constexpr u32 shrink_runs_max = 2000;
+
+void show_result(SimSpec const& spec, SimResult const& result)
+{
+    if (result.verdict == Verdict::passed) {
+        std::printf("seed 0x%llx ran without a failure  L1 %s  t=%s\n",
+            static_cast<unsigned long long>(spec.seed), text_of(result.l1).c_str(),
+            time_text(result.time_ns).c_str());
+        return;
+    }
+    std::printf("FAIL %s  \"%s\"  t=%s  event %llu  task %s  seed 0x%llx  L1 %s\n",
+        result.failure.check.c_str(), result.failure.what.c_str(),
+        time_text(result.failure.time_ns).c_str(),
+        static_cast<unsigned long long>(result.failure.event),
+        result.failure.task.empty() ? "-" : result.failure.task.c_str(),
+        static_cast<unsigned long long>(spec.seed), text_of(result.l1).c_str());
+}
+
+// Null after a message.
+std::optional<sim::Journal> load(std::string const& path)
+{
+    std::string note;
+    auto const journal = read_journal(path, note);
+    if (!note.empty())
+        std::fprintf(stderr, "gemel: %s: %s\n", path.c_str(), note.c_str());
+    return journal;
+}
+
+bool stop_of(std::string const& to, SimWay& way)
+{
+    constexpr std::string_view event = "event:";
+    if (to.empty())
+        return true;
+    if (to.starts_with(event)) {
+        char* end = nullptr;
+        way.stop_event = std::strtoull(to.c_str() + event.size(), &end, 10);
+        if (*end == 0 && way.stop_event != 0)
+            return true;
+        std::fprintf(stderr, "gemel: --to %s: say event:N with N from 1 on\n", to.c_str());
+        return false;
+    }
+    auto const time = nanoseconds_of(to);
+    way.stop_ns = time.value_or(0);
+    return time.has_value();
+}
+
+// This program again, in gdb, standing where it failed or where --to says.
+int in_debugger(ReplayOptions const& options)
+{
+    std::vector<std::string> words { "gdb", "-q", "-iex", "set debuginfod enabled off", "-ex",
+        "directory " + repository(), "-ex",
+        "source " + repository() + "/frontends/gdb/gemel_gdb.py", "-ex",
+        options.to.empty() ? "break gemel_replay_failed" : "break gemel_replay_reached", "-ex",
+        "run" };
+    if (!options.commands.empty())
+        words.insert(words.begin() + 1, "-batch");
+    for (auto const& command : options.commands) {
+        words.push_back("-ex");
+        words.push_back(command);
+    }
+    for (auto const* word : { "--args", "/proc/self/exe", "replay" })
+        words.push_back(word);
+    char self[4096] = {};
+    if (::readlink("/proc/self/exe", self, sizeof self - 1) > 0)
+        words[words.size() - 2] = self;
+    words.push_back(options.file);
+    words.push_back("--here");
+    if (!options.to.empty())
+        words.insert(words.end(), { "--to", options.to });
+    std::vector<char*> pointers;
+    for (auto& word : words)
+        pointers.push_back(word.data());
+    pointers.push_back(nullptr);
+    ::execvp("gdb", pointers.data());
+    std::fprintf(stderr, "gemel: gdb cannot be started: %s. Install the package gdb.\n",
+        std::strerror(errno));
+    return exit_failed;
+}
+
+std::string words_of(sim::Decision const& decision)
+{
+    char text[128];
+    auto const& key = decision.key;
+    auto const* about = key.kind == sim::Kind::schedule ? "thread after whose call" : "entity";
+    std::snprintf(text, sizeof text, "%s: %s %u, its number %u -> %u", name_of(key.kind), about,
+        key.entity, key.ordinal, decision.value);
+    return text;
+}
+
+} // namespace
+
+int replay(ReplayOptions const& options)
+{
+    auto const journal = load(options.file);
+    if (!journal)
+        return exit_failed;
+    SimWay way;
+    way.events = options.events;
+    if (!stop_of(options.to, way))
+        return exit_usage;
+    if (options.gdb)
+        return in_debugger(options);
+    auto const host = SimHost::open();
+    if (!host)
+        return exit_failed;
+    auto const spec = spec_of(*journal);
+    if (options.here)
+        host->run_here(spec, way);
+    auto const result = host->run(spec, way);
+    if (options.console)
+        std::printf("%s", result.console.c_str());
+    show_result(spec, result);
+    if (way.stop_event != 0 || way.stop_ns != 0)
+        return exit_ok;
+    if (!(result.l1 == journal->l1)) {
+        std::printf(
+            "DIFFERENT: the journal says L1 %s. It was made by another build, or something is "
+            "no function of the seed (gemel sim --seed %llu --workload %s --twice).\n",
+            text_of(journal->l1).c_str(), static_cast<unsigned long long>(spec.seed),
+            spec.workload.c_str());
+        return exit_nondeterminism;
+    }
+    return result.verdict == Verdict::passed ? exit_ok : exit_failed;
+}
+
+int shrink_journal(std::string const& path, std::string const& to)
+{
+    auto const journal = load(path);
+    auto const host = journal ? SimHost::open() : std::nullopt;
+    if (!host)
+        return exit_failed;
+    auto spec = spec_of(*journal);
+    auto const first = host->run(spec);
+    if (first.verdict != Verdict::failed) {
+        std::printf("nothing to shrink: ");
+        show_result(spec, first);
+        return exit_failed;
+    }
+    auto const fails = [&](std::vector<sim::Decision> const& decisions) {
+        auto candidate = spec;
+        candidate.decisions = decisions;
+        auto const result = host->run(candidate);
+        return result.verdict == Verdict::failed && result.failure.check == first.failure.check
+            && result.failure.task == first.failure.task;
+    };
+    if (!fails(first.decisions)) {
+        std::printf("the failure is not one of its decisions alone: it cannot be shrunk\n");
+        return exit_failed;
+    }
+    auto const shrunk = sim::shrink(first.decisions, fails, shrink_runs_max);
+    spec.decisions = shrunk.decisions;
+    auto const last = host->run(spec);
+    auto const file = to.empty() ? path : to;
+    if (!write_journal(file, spec, last))
+        return exit_failed;
+    show_result(spec, last);
+    std::printf("  shrunk %zu decisions -> %zu in %u runs\n", first.decisions.size(),
+        shrunk.decisions.size(), shrunk.runs);
+    for (auto const& decision : shrunk.decisions)
+        std::printf("    %s\n", words_of(decision).c_str());
+    std::printf("  replay:  gemel replay %s --gdb\n", file.c_str());
+    return exit_ok;
+}
+
+} // namespace gemel::cli

@@ -1,0 +1,66 @@
+#include "sim/oracle/oracle.hpp"
+
+#include <gtest/gtest.h>
+
+namespace gemel::sim {
+namespace {
+
+constexpr Rates often()
+{
+    Rates rates;
+    for (auto& rate : rates.of)
+        rate = 1u << 31;
+    return rates;
+}
+
+// Goal: what is asked in between changes no other answer.
+TEST(Oracle, AnswersDependOnTheKeyAlone)
+{
+    Oracle left { 7, often() };
+    Oracle right { 7, often() };
+    left.faults(true);
+    right.faults(true);
+    for (u32 i = 0; i < 1000; ++i) {
+        (void)right.choose({ Kind::site, 99, i }, 2, 0);
+        EXPECT_EQ(left.choose({ Kind::disk_error, 1, i }, 5, 0),
+            right.choose({ Kind::disk_error, 1, i }, 5, 0));
+    }
+    EXPECT_GT(left.decisions().size(), 300u);
+    EXPECT_LT(left.decisions().size(), 700u);
+}
+
+// Goal: playing back the decisions gives the same answers; without them all is usual.
+TEST(Oracle, PlaysBack)
+{
+    Oracle first { 3, often() };
+    first.faults(true);
+    std::vector<u32> answers;
+    for (u32 i = 0; i < 200; ++i)
+        answers.push_back(first.choose({ Kind::disk_delay, 0, i }, 50, 0));
+    Oracle again { 3, first.decisions() };
+    for (u32 i = 0; i < 200; ++i)
+        EXPECT_EQ(again.choose({ Kind::disk_delay, 0, i }, 50, 0), answers[i]);
+    EXPECT_EQ(again.decisions(), first.decisions());
+    Oracle none { 3, std::span<Decision const> {} };
+    for (u32 i = 0; i < 200; ++i)
+        EXPECT_EQ(none.choose({ Kind::disk_delay, 0, i }, 50, 0), 0u);
+}
+
+TEST(Oracle, FaultsHappenOnlyWhileTheyAreOn)
+{
+    Oracle oracle { 5, often() };
+    for (u32 i = 0; i < 100; ++i)
+        EXPECT_EQ(oracle.choose({ Kind::task_kill, 1, i }, 2, 0), 0u);
+}
+
+// Goal: the numbers are the same on every compiler and machine, for ever: journals hold seeds.
+TEST(Oracle, MixIsFixed)
+{
+    EXPECT_EQ(mix(0, 0, 0, 0), mix(0, 0, 0, 0));
+    EXPECT_NE(mix(0, 0, 0, 0), mix(0, 0, 0, 1));
+    EXPECT_NE(mix(0, 0, 1, 0), mix(0, 1, 0, 0));
+    EXPECT_NE(mix(1, 0, 0, 0), mix(0, 0, 0, 0));
+}
+
+} // namespace
+} // namespace gemel::sim

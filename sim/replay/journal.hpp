@@ -1,0 +1,42 @@
+// The journal of a run: what was asked for, and the decisions that were not the default. Records of
+// 12 bytes, each with its own check, so that a file that ends anywhere is good up to there.
+#pragma once
+
+#include "sim/explore/strategy.hpp"
+#include "sim/oracle/oracle.hpp"
+#include "sim/trace/trace.hpp"
+
+#include <span>
+#include <string>
+#include <vector>
+
+namespace gemel::sim {
+
+struct Journal {
+    static constexpr usize bytes_max = 10 * 1024;
+
+    u64 seed = 0;
+    std::string workload; // at most 47 bytes
+    StrategyKind strategy = StrategyKind::run_to_block;
+    u32 fault_kinds = 0;
+    u64 until_ns = 0;
+    // What failed; the same signature must come out of a replay.
+    std::string check; // at most 31 bytes
+    Hash l1;
+    // complete: the decisions alone give the run. Otherwise there were too many of them, and the
+    // run is made again from the seed.
+    bool complete = true;
+    std::vector<Decision> decisions;
+};
+
+std::vector<u8> encode(Journal const& journal);
+
+// Why a file cannot be used: says what, where, and what to do.
+struct JournalError {
+    std::string what;
+};
+// True: `journal` is filled. A damaged record ends the decisions: `dropped_bytes` says how much was
+// left out.
+bool decode(std::span<u8 const> bytes, Journal& journal, usize& dropped_bytes, JournalError& error);
+
+} // namespace gemel::sim
