@@ -16,7 +16,7 @@ Result<Own<DeviceCache>> DeviceCache::create(Client<Block> device)
     auto const chunk_sectors = std::min(chunk_bytes_max / sector_bytes, info.sectors_max);
     if (chunk_sectors == 0)
         return Error::invalid;
-    auto cache = std::make_unique<DeviceCache>(std::move(device), info.sectors, chunk_sectors);
+    auto cache = std::make_unique<DeviceCache>(std::move(device), info, chunk_sectors);
     TRY(cache->add_session());
     return cache;
 }
@@ -34,16 +34,65 @@ Result<void> DeviceCache::add_session()
 Result<void> DeviceCache::read(u64 byte_offset, std::span<u8> target)
 {
     while (!target.empty()) {
-        auto const bytes = TRY(chunk(byte_offset / chunk_bytes()));
+        auto const bytes = memory_of(TRY(cached(byte_offset / chunk_bytes())));
         auto const skipped = byte_offset % chunk_bytes();
-        if (skipped >= bytes.size())
-            return Error::invalid;
         auto const count = std::min<usize>(bytes.size() - skipped, target.size());
+        if (count > size_bytes() - byte_offset)
+            return Error::invalid;
         std::memcpy(target.data(), bytes.data() + skipped, count);
         target = target.subspan(count);
         byte_offset += count;
     }
     return {};
+}
+
+// The cache is changed first: sectors at the edges need their other bytes. If the device refuses,
+// the chunk is forgotten.
+Result<void> DeviceCache::write(u64 byte_offset, std::span<u8 const> source)
+{
+    while (!source.empty()) {
+        auto const number = byte_offset / chunk_bytes();
+        auto const skipped = byte_offset % chunk_bytes();
+        auto const count = std::min<usize>(chunk_bytes() - skipped, source.size());
+        if (byte_offset > size_bytes() || count > size_bytes() - byte_offset)
+            return Error::invalid;
+        auto const index = TRY(cached(number));
+        std::memcpy(memory_of(index).data() + skipped, source.data(), count);
+        auto const first = skipped / sector_bytes;
+        auto const end = (skipped + count + sector_bytes - 1) / sector_bytes;
+        auto const offset = index % chunks_per_session() * chunk_bytes() + first * sector_bytes;
+        auto const done = sessions_[index / chunks_per_session()].device.call(
+            Block::Write { .lba = number * chunk_sectors_ + first,
+                .count = static_cast<u32>(end - first),
+                .offset = static_cast<u32>(offset) });
+        if (!done)
+            chunks_[index] = {};
+        TRY(note_loss(done));
+        source = source.subspan(count);
+        byte_offset += count;
+    }
+    return {};
+}
+
+Result<void> DeviceCache::flush()
+{
+    return note_loss(device_.call(Block::Flush {}));
+}
+
+template <typename T>
+Result<void> DeviceCache::note_loss(Result<T> const& done)
+{
+    if (done)
+        return {};
+    lost_ = done.error() == Error::dead || done.error() == Error::revoked;
+    return done.error();
+}
+
+std::span<u8> DeviceCache::memory_of(usize index)
+{
+    auto const memory = sessions_[index / chunks_per_session()].memory.span();
+    auto const start = index % chunks_per_session() * chunk_bytes();
+    return { reinterpret_cast<u8*>(memory.data()) + start, chunk_bytes() };
 }
 
 usize DeviceCache::take_chunk()
@@ -60,7 +109,7 @@ usize DeviceCache::take_chunk()
     return index;
 }
 
-Result<std::span<u8 const>> DeviceCache::chunk(u64 number)
+Result<usize> DeviceCache::cached(u64 number)
 {
     auto const found = std::find_if(
         chunks_.begin(), chunks_.end(), [&](Chunk const& each) { return each.number == number; });
@@ -70,10 +119,7 @@ Result<std::span<u8 const>> DeviceCache::chunk(u64 number)
         TRY(load(index, number));
     }
     chunks_[index].last_use = ++uses_;
-    auto const memory = sessions_[index / chunks_per_session()].memory.span();
-    auto const start = index % chunks_per_session() * chunk_bytes();
-    auto const held = std::min<u64>(chunk_bytes(), size_bytes() - number * chunk_bytes());
-    return std::span<u8 const>(reinterpret_cast<u8 const*>(memory.data()) + start, held);
+    return index;
 }
 
 // Waits without a deadline: after one, the driver might still write into memory that is in use for
@@ -87,11 +133,7 @@ Result<void> DeviceCache::load(usize index, u64 number)
     auto const& session = sessions_[index / chunks_per_session()];
     auto const count = static_cast<u32>(std::min<u64>(chunk_sectors_, sectors_ - lba));
     auto const offset = static_cast<u32>(index % chunks_per_session() * chunk_bytes());
-    auto const done = session.device.call(Block::Read { lba, count, offset });
-    if (!done) {
-        lost_ = done.error() == Error::dead || done.error() == Error::revoked;
-        return done.error();
-    }
+    TRY(note_loss(session.device.call(Block::Read { lba, count, offset })));
     chunks_[index].number = number;
     return {};
 }

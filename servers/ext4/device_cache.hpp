@@ -2,7 +2,7 @@
 // straight into the cache's memory; a reader copies them once.
 #pragma once
 
-#include "servers/ext4/block_reader.hpp"
+#include "servers/ext4/block_device.hpp"
 #include "servers/protocols/block.hpp"
 #include "servers/rt/client.hpp"
 #include "servers/rt/ref.hpp"
@@ -13,7 +13,7 @@
 namespace gemel::ext4 {
 
 // Used by one thread at a time.
-class DeviceCache final : public BlockReader {
+class DeviceCache final : public BlockDevice {
 public:
     static constexpr usize sessions_max = 16;
     static constexpr usize session_bytes = 256 * 1024;
@@ -24,14 +24,20 @@ public:
     static Result<Own<DeviceCache>> create(Client<protocol::Block> device);
 
     // For create: has no memory yet.
-    DeviceCache(Client<protocol::Block> device, u64 sectors, u32 chunk_sectors)
+    DeviceCache(
+        Client<protocol::Block> device, protocol::Block::Info::Reply const& info, u32 chunk_sectors)
         : device_(std::move(device))
-        , sectors_(sectors)
+        , sectors_(info.sectors)
+        , access_(info.access)
         , chunk_sectors_(chunk_sectors)
     {
     }
 
     Result<void> read(u64 byte_offset, std::span<u8> target) override;
+    // Through the cache to the device, whole sectors of it.
+    Result<void> write(u64 byte_offset, std::span<u8 const> source) override;
+    Result<void> flush() override;
+    bool writable() const { return access_ == protocol::BlockAccess::read_write; }
     u64 size_bytes() const override { return sectors_ * protocol::sector_bytes; }
     // The driver is gone; only what is cached can be read.
     bool lost() const { return lost_; }
@@ -55,11 +61,16 @@ private:
     // A chunk to be filled: a free one, one of new memory, or the least recently used.
     usize take_chunk();
     // The chunk's bytes, read from the device if need be.
-    Result<std::span<u8 const>> chunk(u64 number);
     Result<void> load(usize index, u64 number);
+    // Where the chunk of that index lies in its session's memory.
+    std::span<u8> memory_of(usize index);
+    Result<usize> cached(u64 number);
+    template <typename T>
+    Result<void> note_loss(Result<T> const& done);
 
     Client<protocol::Block> device_;
     u64 sectors_;
+    protocol::BlockAccess access_;
     u32 chunk_sectors_;
     u64 uses_ = 0;
     bool lost_ = false;

@@ -1,6 +1,7 @@
 // The ext4 server: mounts the volume on "block" and serves its root directory on its own port.
 #include "servers/ext4/device_cache.hpp"
 #include "servers/ext4/root_directory.hpp"
+#include "servers/ext4/volume_super.hpp"
 #include "servers/rt/env.hpp"
 
 namespace gemel::ext4 {
@@ -19,6 +20,36 @@ private:
     Log& log_;
 };
 
+// There is no clock that knows the date yet: time goes on from when the volume was last written.
+WriteOptions options_for(DeviceCache& device)
+{
+    constexpr i64 ns_per_second = 1'000'000'000;
+    MountReport ignored;
+    auto const super = load_superblock(device, ignored);
+    auto const start = super ? super->written_seconds * ns_per_second : 0;
+    auto const booted = static_cast<i64>(system::time_ns());
+    return { .now_ns
+        = [start, booted] { return start + static_cast<i64>(system::time_ns()) - booted; } };
+}
+
+Result<Volume> mount(DeviceCache& device, ErrorSink& sink, MountReport& report)
+{
+    if (!device.writable())
+        return Volume::mount(device, sink, report);
+    return Volume::mount_writable(device, sink, report, options_for(device));
+}
+
+Deadline deadline_of(ServedVolume& served)
+{
+    auto const volume = served.volume.lock();
+    auto const* const writer = volume->writer();
+    auto const due = writer ? writer->sync_due_ns() : std::nullopt;
+    if (!due)
+        return Deadline::none();
+    auto const left = std::max<i64>(0, *due - writer->now());
+    return Deadline::at_us((system::time_ns() + static_cast<u64>(left)) / 1'000 + 1);
+}
+
 } // namespace
 
 Result<void> server_main(Env& env)
@@ -26,7 +57,7 @@ Result<void> server_main(Env& env)
     auto device = TRY(DeviceCache::create(TRY(env.take<protocol::Block>("block"))));
     LogSink sink(env.log());
     MountReport report;
-    auto volume = Volume::mount(*device, sink, report);
+    auto volume = mount(*device, sink, report);
     if (!volume) {
         env.log().error(report.refusal);
         // What is refused now is refused again: only a device's error is worth another start.
@@ -38,16 +69,20 @@ Result<void> server_main(Env& env)
         env.log().warn(note);
     auto const statistics = volume->statistics();
     env.log().info(statistics.kind, " volume of ", statistics.blocks, " blocks of ",
-        statistics.block_bytes, " bytes, read-only");
+        statistics.block_bytes, " bytes, ", volume->writer() ? "read-write" : "read-only");
     ObjectServer objects(env.port());
     ServedVolume served(std::move(*volume), objects);
     // A new driver needs a new mount: init starts both again.
-    objects.on_deadline([&] { return device->lost() ? Deadline::at_us(1) : Deadline::none(); },
+    objects.on_deadline([&] { return device->lost() ? Deadline::at_us(1) : deadline_of(served); },
         [&] {
-            env.log().error("the block device is gone");
-            system::exit(1, static_cast<u64>(Error::dead));
+            if (device->lost()) {
+                env.log().error("the block device is gone");
+                system::exit(1, static_cast<u64>(Error::dead));
+            }
+            auto const volume = served.volume.lock();
+            static_cast<void>(volume->writer()->sync()); // a failure was told to the log
         });
-    objects.set_root<Directory>(make_ref<RootDirectory>(served, SessionMemory {}));
+    objects.set_root<Directory>(make_ref<RootDirectory>(served));
     return objects.run();
 }
 

@@ -1,5 +1,7 @@
 #include "servers/ext4/open_file.hpp"
 
+#include "servers/ext4/attribute_request.hpp"
+
 #include <cstring>
 
 namespace gemel::ext4 {
@@ -11,6 +13,15 @@ Result<void> OpenFile::check_open() const
     return {};
 }
 
+void Opening::close()
+{
+    if (closed.exchange(true))
+        return;
+    auto const volume = served.volume.lock();
+    if (volume->writer())
+        static_cast<void>(volume->writer()->closed(inode)); // what fails is told to the log
+}
+
 Result<File::Read::Reply> OpenFile::on(File::Read const& request)
 {
     TRY(check_open());
@@ -19,33 +30,103 @@ Result<File::Read::Reply> OpenFile::on(File::Read const& request)
     auto const memory = TRY(region_.at(request.span));
     std::span const target(reinterpret_cast<u8*>(memory.data()), memory.size());
     auto const volume = served_.volume.lock();
-    auto const bytes = TRY(volume->read(opening_->inode, request.offset, target));
+    auto const inode = TRY(volume->inode(opening_->inode, InodeUse::any));
+    auto const bytes = TRY(volume->read(inode, request.offset, target));
     return File::Read::Reply { static_cast<u32>(bytes) };
 }
 
-// Open refuses every flag that would make one of these two possible.
-Result<File::Write::Reply> OpenFile::on(File::Write const&)
+Result<VolumeWriter*> OpenFile::writer_of(Volume const& volume) const
 {
-    TRY(check_open());
-    return Error::no_rights;
+    if (!has(opening_->flags, OpenFlag::write))
+        return Error::no_rights;
+    if (!volume.writer())
+        return Error::read_only;
+    return volume.writer();
 }
 
-Result<File::Resize::Reply> OpenFile::on(File::Resize const&)
+Result<File::Write::Reply> OpenFile::on(File::Write const& request)
 {
     TRY(check_open());
-    return Error::no_rights;
+    auto const memory = TRY(region_.at(request.span));
+    Bytes const source(reinterpret_cast<u8 const*>(memory.data()), memory.size());
+    auto const volume = served_.volume.lock();
+    auto* const writer = TRY(writer_of(*volume));
+    auto offset = request.offset;
+    if (has(opening_->flags, OpenFlag::append))
+        offset = TRY(volume->inode(opening_->inode, InodeUse::any)).size_bytes;
+    auto const bytes = TRY(writer->write(opening_->inode, offset, source));
+    return File::Write::Reply { static_cast<u32>(bytes) };
+}
+
+Result<File::Resize::Reply> OpenFile::on(File::Resize const& request)
+{
+    TRY(check_open());
+    auto const volume = served_.volume.lock();
+    TRY(TRY(writer_of(*volume))->resize(opening_->inode, request.size));
+    return File::Resize::Reply {};
+}
+
+Result<File::SetAttributes::Reply> OpenFile::on(File::SetAttributes const& request)
+{
+    TRY(check_open());
+    auto const bytes = TRY(region_.at(request.attributes));
+    auto const attributes = TRY(attributes_in(bytes));
+    auto const volume = served_.volume.lock();
+    if (attributes.has(AttributeChange::size))
+        TRY(writer_of(*volume));
+    TRY(set_attributes(*volume, opening_->inode, attributes));
+    return File::SetAttributes::Reply {};
+}
+
+Result<File::Allocate::Reply> OpenFile::on(File::Allocate const& request)
+{
+    TRY(check_open());
+    auto const volume = served_.volume.lock();
+    auto* const writer = TRY(writer_of(*volume));
+    auto const allocation = [&]() -> Result<Allocation> {
+        switch (request.kind) {
+        case AllocateKind::grow:
+            return Allocation::grow;
+        case AllocateKind::keep_size:
+            return Allocation::keep_size;
+        case AllocateKind::punch:
+            return Allocation::punch;
+        case AllocateKind::zero:
+            return Allocation::zero;
+        case AllocateKind::zero_keep_size:
+            return Allocation::zero_keep_size;
+        }
+        return Error::unsupported;
+    };
+    TRY(writer->allocate(opening_->inode, request.offset, request.bytes, TRY(allocation())));
+    return File::Allocate::Reply {};
+}
+
+Result<File::Seek::Reply> OpenFile::on(File::Seek const& request)
+{
+    TRY(check_open());
+    auto const volume = served_.volume.lock();
+    auto const inode = TRY(volume->inode(opening_->inode, InodeUse::any));
+    if (inode.type() != FileType::regular)
+        return inode.is_directory() ? Error::is_directory : Error::invalid;
+    auto const sought
+        = request.kind == SeekKind::data ? Volume::Sought::data : Volume::Sought::hole;
+    return File::Seek::Reply { TRY(volume->seek(inode, request.offset, sought)) };
 }
 
 Result<File::Close::Reply> OpenFile::on(File::Close const&)
 {
     TRY(check_open());
-    opening_->closed.store(true);
+    opening_->close();
     return File::Close::Reply {};
 }
 
 Result<File::Sync::Reply> OpenFile::on(File::Sync const&)
 {
     TRY(check_open());
+    auto const volume = served_.volume.lock();
+    if (volume->writer())
+        TRY(volume->writer()->sync());
     return File::Sync::Reply {};
 }
 
@@ -53,7 +134,8 @@ Result<File::Stat::Reply> OpenFile::on(File::Stat const& request)
 {
     TRY(check_open());
     auto const answer = TRY(region_.at(request.answer));
-    auto const status = status_of(opening_->inode);
+    auto const inode = TRY(served_.volume.lock()->inode(opening_->inode, InodeUse::any));
+    auto const status = status_of(inode);
     if (answer.size() < sizeof status)
         return Error::invalid;
     std::memcpy(answer.data(), &status, sizeof status);

@@ -4,7 +4,6 @@
 #include "servers/ext4/served_volume.hpp"
 #include "servers/protocols/directory.hpp"
 #include "servers/protocols/file.hpp"
-#include "servers/protocols/refused.hpp"
 #include "servers/rt/session_memory.hpp"
 
 #include <atomic>
@@ -13,21 +12,27 @@ namespace gemel::ext4 {
 
 // What every capability to one opening shares.
 struct Opening {
-    Opening(Inode opened, OpenFlags wanted)
-        : inode(std::move(opened))
+    // The volume was told that `opened` is open.
+    Opening(ServedVolume& volume, u32 opened, OpenFlags wanted)
+        : served(volume)
+        , inode(opened)
         , flags(wanted)
     {
     }
+    Opening(Opening const&) = delete;
+    Opening& operator=(Opening const&) = delete;
+    // Takes the volume's lock.
+    ~Opening() { close(); }
+    void close();
 
-    Inode const inode;
+    ServedVolume& served;
+    u32 const inode;
     OpenFlags const flags;
     std::atomic<bool> closed { false };
 };
 
-class OpenFile : public RefusedFileRequests {
+class OpenFile {
 public:
-    using RefusedFileRequests::on;
-
     // `region` may be empty: then the file serves after Attach only.
     OpenFile(ServedVolume& served, Ref<Opening> opening, SessionMemory region)
         : served_(served)
@@ -43,9 +48,14 @@ public:
     Result<File::Stat::Reply> on(File::Stat const& request);
     Result<File::Resize::Reply> on(File::Resize const& request);
     Result<File::Attach::Reply> on(File::Attach request);
+    Result<File::SetAttributes::Reply> on(File::SetAttributes const& request);
+    Result<File::Allocate::Reply> on(File::Allocate const& request);
+    Result<File::Seek::Reply> on(File::Seek const& request);
 
 private:
     Result<void> check_open() const;
+    // The writer of a file that was opened for writing.
+    Result<VolumeWriter*> writer_of(Volume const& volume) const;
 
     ServedVolume& served_;
     Ref<Opening> opening_;

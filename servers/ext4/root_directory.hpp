@@ -6,19 +6,30 @@
 #include "servers/protocols/refused.hpp"
 #include "servers/rt/session_memory.hpp"
 
+#include <cstring>
+
 namespace gemel::ext4 {
 
-class RootDirectory
-    : public Refused<Directory::Link, Directory::MakeNode, Directory::SetAttributes,
-          Directory::ReaddirStatus, Directory::Sync, Directory::GetExtended, Directory::SetExtended,
-          Directory::ListExtended, Directory::RemoveExtended> {
+// Where a name stands or is to stand: a directory's inode, and the name in it.
+struct NamePlace {
+    Inode directory;
+    std::string_view name; // points into the path; "" for the root itself
+};
+
+class RootDirectory : public RefusedExtendedAttributes {
 public:
-    using Refused::on;
+    using RefusedExtendedAttributes::on;
 
     // `region` holds paths and answers; without one only Attach is served.
     RootDirectory(ServedVolume& served, SessionMemory region)
         : served_(served)
         , region_(std::move(region))
+    {
+    }
+    // What init holds: it may unmount.
+    explicit RootDirectory(ServedVolume& served)
+        : served_(served)
+        , is_root_(true)
     {
     }
 
@@ -34,23 +45,49 @@ public:
     Result<Directory::Rename::Reply> on(Directory::Rename const& request);
     Result<Directory::Symlink::Reply> on(Directory::Symlink const& request);
     Result<Directory::ShowMounts::Reply> on(Directory::ShowMounts request);
+    Result<Directory::Link::Reply> on(Directory::Link const& request);
+    Result<Directory::MakeNode::Reply> on(Directory::MakeNode const& request);
+    Result<Directory::SetAttributes::Reply> on(Directory::SetAttributes const& request);
+    Result<Directory::ReaddirStatus::Reply> on(Directory::ReaddirStatus const& request);
+    Result<Directory::Sync::Reply> on(Directory::Sync const& request);
+    Result<Directory::Unmount::Reply> on(Directory::Unmount const& request);
 
 private:
     Result<std::string> path_at(Span span) const;
     // Answers with the link that stopped the walk.
     template <typename Reply>
     Result<Reply> link_reply(LinkMet const& met, Span answer) const;
-    Result<Directory::Open::Reply> open_inode(Inode inode, OpenFlags flags, Handle region);
-    // What a request that would make `path` gets on a volume that is never written.
-    template <typename Reply>
-    Result<Reply> refuse_new(Span path, Span answer);
-    // The same for a request that would take `path` away.
-    template <typename Reply>
-    Result<Reply> refuse_removal(Span path, Span answer);
-    Result<std::variant<std::monostate, LinkMet>> check_parent(std::string_view path);
+    Result<Directory::Open::Reply> open_inode(
+        Volume& volume, Inode const& inode, Directory::Open& request);
+    // Runs change(volume, place) -> Result<void> where `path` has its last name.
+    template <typename Reply, typename Change>
+    Result<Reply> at_name(Span path, Span answer, Change change);
+    // Makes what is to stand at the path; on a read-only volume exists comes before read_only.
+    template <typename Request>
+    Result<typename Request::Reply> make(Request const& request, NewFile const& file);
+    // Runs change(volume, from, to), two places.
+    template <typename Request, typename Change>
+    Result<typename Request::Reply> at_two_names(Request const& request, Change change);
+    template <typename Request>
+    Result<typename Request::Reply> list(Request const& request);
+    Result<Handle> publish(u32 inode, OpenFlags flags, Handle region);
 
     ServedVolume& served_;
     SessionMemory region_;
+    bool const is_root_ = false;
 };
+
+template <typename Reply>
+Result<Reply> RootDirectory::link_reply(LinkMet const& met, Span answer) const
+{
+    auto const target = TRY(region_.at(answer));
+    if (target.size() < met.text.size())
+        return Error::too_big;
+    std::memcpy(target.data(), met.text.data(), met.text.size());
+    Reply reply {};
+    reply.link_bytes = static_cast<u32>(met.text.size());
+    reply.link_component = met.component;
+    return reply;
+}
 
 } // namespace gemel::ext4

@@ -61,18 +61,23 @@ FileStatus status_of(Inode const& inode)
         .links = inode.links,
         .mode = static_cast<u16>(inode.mode & permission_bits),
         .kind = kind_of(inode.type()),
+        .created_ns = inode.created ? nanoseconds_of(*inode.created) : 0,
+        .device_major = inode.device().major,
+        .device_minor = inode.device().minor,
     };
 }
 
-VolumeStatus status_of(Statistics const& statistics)
+VolumeStatus status_of(Volume const& volume)
 {
+    auto const statistics = volume.statistics();
+    auto const* const writer = volume.writer();
     VolumeStatus status {
         .bytes_total = statistics.blocks * statistics.block_bytes,
         .bytes_free = statistics.free_blocks * statistics.block_bytes,
         .files_total = statistics.inodes,
         .files_free = statistics.free_inodes,
         .block_bytes = statistics.block_bytes,
-        .read_only = 1,
+        .read_only = writer && !writer->failed() ? 0u : 1u,
     };
     put_text(status.type, statistics.kind);
     put_text(status.label, statistics.label);

@@ -23,6 +23,6 @@ struct ServedVolume {
 FileKind kind_of(FileType type);
 // Times beyond what nanoseconds in 64 bits can say (year 2262) become the last one.
 FileStatus status_of(Inode const& inode);
-VolumeStatus status_of(Statistics const& statistics);
+VolumeStatus status_of(Volume const& volume);
 
 } // namespace gemel::ext4

@@ -65,6 +65,7 @@ void parse_counts(Bytes bytes, Superblock& super)
     super.first_data_block = load32(bytes, 0x14);
     super.blocks_per_group = load32(bytes, 0x20);
     super.inodes_per_group = load32(bytes, 0x28);
+    super.written_seconds = load32(bytes, 0x30);
     super.journal_inode = load32(bytes, 0xE0);
     super.reserved_table_blocks = load16(bytes, 0xCE);
     super.first_meta_group = load32(bytes, 0x104);

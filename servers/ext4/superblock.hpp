@@ -36,6 +36,7 @@ struct Superblock {
     u32 compatible;
     u32 incompatible;
     u32 read_only_compatible;
+    i64 written_seconds; // when it was last written, since 1970
     u32 journal_inode; // 0: external, or none
     u32 checksum_seed; // of every metadata checksum but the superblock's own
     CharSign hash_sign;

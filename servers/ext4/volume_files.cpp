@@ -65,11 +65,10 @@ Result<void> VolumeWriter::grow(u32 number, u64 size)
 }
 
 // The new size first, on the list of orphans while blocks behind it are left.
-Result<void> VolumeWriter::cut(u32 number, u64 size)
+Result<void> VolumeWriter::cut(u32 number, u64 size, Listed listed)
 {
     u64 const block_bytes = disk_.super().block_bytes;
     auto const first = (size + block_bytes - 1) / block_bytes;
-    bool listed = false;
     while (true) {
         auto const progress = TRY(operate([&]() -> Result<Progress> {
             auto inode = TRY(changeable_file(number));
@@ -78,9 +77,9 @@ Result<void> VolumeWriter::cut(u32 number, u64 size)
             drop_set_bits(inode);
             TRY(touch(inode));
             // An open file without a name is on the list already, and stays.
-            if (done == Progress::more && !listed && inode.links > 0)
+            if (done == Progress::more && listed == Listed::no && inode.links > 0)
                 TRY(add_orphan(disk_, inode));
-            if (done == Progress::done && listed && inode.links > 0)
+            if (done == Progress::done && listed == Listed::yes && inode.links > 0)
                 TRY(remove_orphan(disk_, inode));
             if (done == Progress::done && size % block_bytes != 0)
                 TRY(zero_bytes(disk_, inode, size, first * block_bytes));
@@ -88,7 +87,7 @@ Result<void> VolumeWriter::cut(u32 number, u64 size)
         }));
         if (progress == Progress::done)
             return {};
-        listed = true;
+        listed = Listed::yes;
     }
 }
 

@@ -72,13 +72,13 @@ Result<std::unique_ptr<VolumeWriter>> VolumeWriter::start(
 {
     auto const bytes = TRY(superblock_now(disk));
     TRY(check_writable(disk.super(), load16(bytes, 0x3A), report));
-    if (load32(bytes, 0xE8) != 0)
-        return refuse(report, "deleted files still wait to be freed (orphans)");
     auto journal = TRY(JournalWriter::open(disk, device, report));
     auto writer = std::unique_ptr<VolumeWriter>(
         new VolumeWriter(disk, device, std::move(journal), std::move(options)));
     TRY(writer->mark_in_use());
     disk.allow_writing(device);
+    if (!writer->free_orphans())
+        return refuse(report, "deleted files that wait to be freed (orphans) are damaged");
     return writer;
 }
 
@@ -103,6 +103,21 @@ Result<void> VolumeWriter::mark_clean()
         store32(bytes, 0x30, seconds);
         store16(bytes, 0x3A, load16(bytes, 0x3A) | state_clean);
     });
+}
+
+Result<void> VolumeWriter::free_orphans()
+{
+    for (u32 steps = 0; steps < disk_.super().inodes; ++steps) {
+        auto const number = TRY(last_orphan(disk_));
+        if (number == 0)
+            return {};
+        auto const inode = TRY(read_inode(disk_, number, InodeUse::any));
+        if (inode.links == 0)
+            TRY(evict(number));
+        else
+            TRY(cut(number, inode.size_bytes, Listed::yes));
+    }
+    return disk_.corrupt("the list of orphans runs in a circle");
 }
 
 // A linear congruence over the whole of 32 bits; generations only have to differ.

@@ -83,7 +83,8 @@ public:
     std::optional<i64> sync_due_ns() const { return due_ns_; }
     // Leaves the volume clean. Files that are open without a name are freed.
     Result<void> unmount();
-    bool failed() const { return failed_; }
+    bool failed() const { return failed_ || stopped_; }
+    i64 now() const { return options_.now_ns(); }
 
 private:
     VolumeWriter(Disk& disk, BlockDevice& device, JournalWriter journal, WriteOptions options)
@@ -101,7 +102,6 @@ private:
     void fail(std::string_view where);
     Result<void> mark_in_use();
     Result<void> mark_clean();
-    i64 now() const { return options_.now_ns(); }
     u32 next_generation();
 
     Result<Inode> directory(u32 number);
@@ -137,7 +137,12 @@ private:
     Result<void> exchange(Renaming& plan);
     Result<void> move_parent(Inode& moved, Inode& from, Inode& to);
 
-    Result<void> cut(u32 number, u64 size);
+    // Whether the inode is on the list of orphans before the first step.
+    enum class Listed : u8 { no, yes };
+    Result<void> cut(u32 number, u64 size, Listed listed = Listed::no);
+    // What a power cut left on the list: files without a name go, others lose blocks behind their
+    // end.
+    Result<void> free_orphans();
     Result<void> grow(u32 number, u64 size);
     Result<void> punch(u32 number, u64 offset, u64 end);
 

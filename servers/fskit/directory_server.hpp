@@ -84,10 +84,10 @@ private:
 };
 
 // The root of the tree, with one client's region.
-class DirectoryObject : public RefusedExtendedAttributes {
+class DirectoryObject : public RefusedByMemoryTrees {
 public:
     using Directory = protocol::Directory;
-    using RefusedExtendedAttributes::on;
+    using RefusedByMemoryTrees::on;
 
     DirectoryObject(TreeServer& server, SessionMemory region)
         : server_(server)

@@ -2,6 +2,7 @@
 
 #include "servers/init/start_order.hpp"
 #include "servers/init/vfs_session.hpp"
+#include "servers/protocols/directory.hpp"
 
 #include <algorithm>
 
@@ -14,6 +15,7 @@ using State = protocol::ServiceState;
 
 constexpr u8 machine_failed = 125; // without the last line that says a status
 constexpr u64 second_ns = 1'000'000'000;
+constexpr u64 unmount_deadline_ms = 20'000;
 constexpr usize services_file_bytes_max = 64 * 1024;
 constexpr std::string_view services_path = "/etc/services.toml";
 constexpr std::string_view command_variable = "GEMEL_COMMAND";
@@ -332,7 +334,7 @@ void Supervisor::ended(std::string const& name, ProcessEnd const& how)
         concatenate("service ", name, ' ', reason_name(how.reason), how.status));
     bool const has_command = world_.env.variable(command_variable).has_value();
     if (service.ends_machine && (how.reason == EndReason::exited || has_command))
-        return power_off(how.status);
+        return shut_down(how.status);
     auto const policy = service.restart.policy;
     if (policy == RestartPolicy::never || (policy == RestartPolicy::on_failure && !failed))
         return;
@@ -343,7 +345,7 @@ void Supervisor::ended(std::string const& name, ProcessEnd const& how)
         concatenate("service ", name, " is given up: more than ", service.restart.budget,
             " restarts in ", service.restart.window_s, " s"));
     if (service.ends_machine)
-        power_off(how.status);
+        shut_down(how.status);
 }
 
 bool Supervisor::within_budget(Instance& instance)
@@ -499,9 +501,29 @@ void Supervisor::report_problems(std::string_view path, ServicesFile const& file
             concatenate(path, ':', problem.line, ':', problem.column, ": ", problem.message));
 }
 
+// File systems first, while all they need still runs; what is written after that is refused.
+void Supervisor::shut_down(u8 status)
+{
+    if (shutting_down_)
+        return;
+    shutting_down_ = true;
+    std::vector<Client<protocol::Directory>> mounted;
+    for (auto const& instance : instances_) {
+        if (instance->state == State::running && !instance->service.mount.path.empty())
+            mounted.emplace_back(instance->client.derive(client_rights).value_or(Handle()));
+    }
+    world_.worker.post([this, status, mounted = std::move(mounted)] {
+        for (auto const& directory : mounted) {
+            // Memory trees have nothing to unmount; one that fails has told the log.
+            (void)directory.call(
+                protocol::Directory::Unmount {}, Deadline::after_ms(unmount_deadline_ms));
+        }
+        world_.worker.hand_back([this, status] { power_off(status); });
+    });
+}
+
 void Supervisor::power_off(u8 status)
 {
-    shutting_down_ = true;
     while (!running_.empty()) {
         auto const name = running_.back();
         stop(*find(name));

@@ -102,6 +102,7 @@ private:
     void all_started();
     void read_disk_services();
     void disk_services(Result<std::string> const& text);
+    void shut_down(u8 status);
     void power_off(u8 status);
 
     SupervisorWorld world_;

@@ -54,7 +54,7 @@ void Supervisor::on(
 
 Result<protocol::Init::Shutdown::Reply> Supervisor::on(Init::Shutdown const& request)
 {
-    power_off(request.status);
+    shut_down(request.status);
     return Init::Shutdown::Reply {};
 }
 

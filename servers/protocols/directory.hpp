@@ -195,6 +195,12 @@ struct Directory {
         };
     };
 
+    // For who holds the server's own port, when the machine ends: all is durable and the volume
+    // clean; later changes answer read_only. Others -> no_rights. Memory trees: unsupported.
+    struct Unmount {
+        struct Reply { };
+    };
+
     // Extended attributes. Names are whole ("user.x"), 1 to 255 bytes. `answer` receives the value;
     // too small for it -> too_big. Not there -> no_attribute.
     struct GetExtended {
@@ -310,6 +316,7 @@ struct Directory {
             Fields<"link_bytes", "link_component", "bytes">>,
         Message<34, "remove_extended", RemoveExtended,
             Fields<"path", "last", "attribute", "answer">, Fields<"link_bytes", "link_component">>,
+        Message<35, "unmount", Unmount, Fields<>, Fields<>>,
         Message<40, "extend", Extend, Fields<"region">, Fields<"offset">>>;
 };
 

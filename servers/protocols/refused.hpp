@@ -27,4 +27,7 @@ using RefusedFileRequests = Refused<File::SetAttributes, File::Allocate, File::S
 using RefusedExtendedAttributes = Refused<Directory::GetExtended, Directory::SetExtended,
     Directory::ListExtended, Directory::RemoveExtended>;
 
+using RefusedByMemoryTrees = Refused<Directory::GetExtended, Directory::SetExtended,
+    Directory::ListExtended, Directory::RemoveExtended, Directory::Unmount>;
+
 } // namespace gemel

@@ -64,7 +64,7 @@ public:
     std::string const path;
     std::string const type;
     u64 const id;
-    bool const read_only;
+    bool read_only; // set before the mount is published
 
     // Greets the file system; needed before nothing else, which does it too. unavailable: no
     // answer.

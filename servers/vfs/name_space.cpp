@@ -64,6 +64,9 @@ Result<void> NameSpace::mount(MountOptions options, Client<protocol::Directory> 
     options.id = next_mount_id_++;
     auto made = make_ref<Mount>(std::move(options), std::move(root), mounts_page_);
     TRY(made->connect());
+    // What cannot be written is shown and refused as read-only, whatever was asked for.
+    if (auto const status = made->statfs(); status && status->read_only != 0)
+        made->read_only = true;
     auto const turn = changing_.lock();
     auto changed = *mounts();
     TRY(changed.put(std::move(made)));

@@ -5,6 +5,7 @@
 #include "servers/rt/test/in_program.hpp"
 #include "tests/ext4/host.hpp"
 #include "tests/ext4/source_tree.hpp"
+#include "tests/ext4/written_volume.hpp"
 
 #include <cstring>
 #include <gtest/gtest.h>
@@ -20,8 +21,9 @@ using protocol::Block;
 // The block driver's place: an image file behind the Block protocol.
 class FileDevice {
 public:
-    FileDevice(FileBlockReader& file, ObjectServer& objects, SharedRegion region)
+    FileDevice(BlockReader& file, BlockDevice* writer, ObjectServer& objects, SharedRegion region)
         : file_(file)
+        , writer_(writer)
         , objects_(objects)
         , region_(std::move(region))
     {
@@ -34,22 +36,32 @@ public:
             { reinterpret_cast<u8*>(bytes.data()), bytes.size() }));
         return Block::Read::Reply {};
     }
-    Result<Block::Write::Reply> on(Block::Write const&) { return Error::read_only; }
+    Result<Block::Write::Reply> on(Block::Write const& request)
+    {
+        if (!writer_)
+            return Error::read_only;
+        auto const bytes
+            = TRY(region_.at({ request.offset, request.count * protocol::sector_bytes }));
+        TRY(writer_->write(request.lba * protocol::sector_bytes,
+            { reinterpret_cast<u8 const*>(bytes.data()), bytes.size() }));
+        return Block::Write::Reply {};
+    }
     Result<Block::Flush::Reply> on(Block::Flush const&) { return Block::Flush::Reply {}; }
     Result<Block::Attach::Reply> on(Block::Attach request)
     {
         auto region = TRY(SharedRegion::map(std::move(request.region)));
-        auto session = make_ref<FileDevice>(file_, objects_, std::move(region));
+        auto session = make_ref<FileDevice>(file_, writer_, objects_, std::move(region));
         return Block::Attach::Reply { TRY(objects_.publish<Block>(std::move(session))) };
     }
     Result<Block::Info::Reply> on(Block::Info const&)
     {
         return Block::Info::Reply { file_.size_bytes() / protocol::sector_bytes, 4096, 1024,
-            protocol::BlockAccess::read_only };
+            writer_ ? protocol::BlockAccess::read_write : protocol::BlockAccess::read_only };
     }
 
 private:
-    FileBlockReader& file_;
+    BlockReader& file_;
+    BlockDevice* writer_; // null: read-only
     ObjectServer& objects_;
     SharedRegion region_;
 };
@@ -76,19 +88,21 @@ public:
 
 // Device, volume and root directory, and a client's session with the directory.
 struct System {
-    explicit System(FileBlockReader& file)
+    explicit System(BlockReader& file, BlockDevice* writer = nullptr)
         : region(std::move(*SharedRegion::create(region_bytes_max)))
     {
         device_server.objects.set_root<Block>(
-            make_ref<FileDevice>(file, device_server.objects, SharedRegion {}));
+            make_ref<FileDevice>(file, writer, device_server.objects, SharedRegion {}));
         in_thread(device_server.run, "device");
         device = std::move(*DeviceCache::create(Client<Block>(device_server.client())));
         MountReport report;
-        volume.emplace(std::move(*Volume::mount(*device, errors, report)), volume_server.objects);
-        volume_server.objects.set_root<Directory>(
-            make_ref<RootDirectory>(*volume, SessionMemory {}));
+        auto mounted = writer ? Volume::mount_writable(*device, errors, report,
+                           { .now_ns = [] { return i64 { 5'000'000'000 }; } })
+                              : Volume::mount(*device, errors, report);
+        volume.emplace(std::move(*mounted), volume_server.objects);
+        volume_server.objects.set_root<Directory>(make_ref<RootDirectory>(*volume));
         in_thread(volume_server.run, "volume");
-        Client<Directory> const root(volume_server.client());
+        root = Client<Directory>(volume_server.client());
         auto attached = root.call(Directory::Attach { *region.handle_for_peer() });
         directory = Client<Directory>(std::move(attached->directory));
     }
@@ -130,6 +144,7 @@ struct System {
     SilentErrors errors;
     std::optional<ServedVolume> volume;
     SharedRegion region;
+    Client<Directory> root; // as init holds it
     Client<Directory> directory;
 };
 
@@ -158,6 +173,15 @@ protected:
             body(system);
         });
     }
+    int with_writable_system(std::function<void(System&)> const& body)
+    {
+        FileBlockDevice device(image());
+        return in_program([&](Env&) {
+            System system(device, &device);
+            body(system);
+        });
+    }
+    fs::path image() const { return folder_.path() / "image"; }
     std::string const& large() const { return large_; }
 
 private:
@@ -260,6 +284,42 @@ TEST_F(ServerTest, RefusesChanges)
         EXPECT_EQ(file.call(File::Read { 0, { 0, 1 } }).error(), Error::dead);
     }),
         0);
+}
+
+// Goal: changes come through the protocols, and an unmount leaves a clean volume that has them.
+// Method: make, write, cut, link, rename and remove; only who holds the server's port unmounts;
+// e2fsck and debugfs look at the image.
+TEST_F(ServerTest, WritesAndUnmounts)
+{
+    EXPECT_EQ(with_writable_system([&](System& system) {
+        auto const create = OpenFlag::read | OpenFlag::write | OpenFlag::create;
+        EXPECT_TRUE(system.directory.call(
+            Directory::Mkdir { system.path("made"), 0750, System::answer, { 7, 8 } }));
+        auto opened = system.open("made/file", create);
+        Client<File> const file(std::move(opened->file));
+        std::memset(system.region.span().data() + System::half, 'w', 50'000);
+        EXPECT_EQ(file.call(File::Write { 10, { System::half, 50'000 } })->bytes, 50'000u);
+        EXPECT_TRUE(file.call(File::Resize { 40'000 }));
+        EXPECT_EQ(file.call(File::Seek { 0, SeekKind::hole })->offset, 40'000u);
+        EXPECT_TRUE(file.call(File::Allocate { 0, 4'096, AllocateKind::punch }));
+        EXPECT_EQ(file.call(File::Seek { 0, SeekKind::data })->offset, 4'096u);
+        EXPECT_TRUE(file.call(File::Sync {}));
+        EXPECT_EQ(
+            system.contents("made/file"), std::string(4'096, '\0') + std::string(35'904, 'w'));
+        EXPECT_TRUE(system.directory.call(
+            Directory::Unlink { system.path("hi"), RemoveKind::file, System::answer }));
+        EXPECT_EQ(
+            system.open("hi", static_cast<OpenFlags>(OpenFlag::read)).error(), Error::not_found);
+        EXPECT_EQ(system.directory.call(Directory::Unmount {}).error(), Error::no_rights);
+        EXPECT_TRUE(system.root.call(Directory::Unmount {}));
+        EXPECT_EQ(file.call(File::Write { 0, { System::half, 1 } }).error(), Error::read_only);
+    }),
+        0);
+    expect_clean(image());
+    auto const said = Debugfs(image()).ask({ "stat made/file", "stat made", "stat hi" });
+    EXPECT_NE(said[0].find("Size: 40000"), std::string::npos) << said[0];
+    EXPECT_NE(said[1].find("User:     7   Group:     8"), std::string::npos) << said[1];
+    EXPECT_NE(said[2].find("not found"), std::string::npos) << said[2];
 }
 
 // Goal: a listing in small pieces has every name once. Method: answers of 300 bytes.

@@ -190,6 +190,36 @@ TEST_P(WriteTest, OpenFileWithoutName)
     expect_clean(image_);
 }
 
+// Goal: a writer that dies leaves what was synced, and a volume that the next mount puts in order.
+// Method: random steps with open files, then no unmount: right after a sync, everything is there;
+// else e2fsck has nothing to say after the next mount and unmount.
+TEST_P(WriteTest, DiesWithoutUnmount)
+{
+    make_empty_image(image_, GetParam().options, "24M");
+    auto written = std::make_unique<WrittenVolume>(image_);
+    auto model = std::make_unique<ModelledVolume>(*written, test_seed() + 1);
+    for (int life = 0; life < 4; ++life) {
+        for (int step = 0; step < 300 && !HasFatalFailure(); ++step)
+            model->step();
+        auto const file
+            = written->writer().create({ root_inode, "open" }, { .mode = 0100644 }).value();
+        written->writer().opened(file);
+        ASSERT_TRUE(written->writer().remove({ root_inode, "open" }, Removal::file));
+        ASSERT_TRUE(written->writer().write(file, 0, std::vector<u8>(50'000, 'o')));
+        ASSERT_TRUE(written->writer().sync());
+        auto next = std::make_unique<WrittenVolume>(image_);
+        auto next_model = std::make_unique<ModelledVolume>(*next, *model);
+        model = std::move(next_model);
+        written = std::move(next);
+        model->compare();
+    }
+    for (int step = 0; step < 300 && !HasFatalFailure(); ++step)
+        model->step();
+    WrittenVolume last(image_);
+    ASSERT_TRUE(last.writer().unmount());
+    expect_clean(image_);
+}
+
 INSTANTIATE_TEST_SUITE_P(Shapes, WriteTest,
     testing::Values(Shape { "debian", "" }, Shape { "block4k", "-b 4096" },
         Shape { "block2k", "-b 2048" }, Shape { "inode128", "-I 128" },

@@ -37,6 +37,7 @@ class Concrete:
     shown: str = ""  # the same for people
     status: int = 0
     disk: list = field(default_factory=list)  # (kind, path, value)
+    image: dict = field(default_factory=dict)  # path: what debugfs must find there afterwards
 
 
 def parse(path):
@@ -63,6 +64,8 @@ def parse_line(path, number, line, cases):
         case.status = int(rest)
     elif word == "alone":
         case.alone = True
+    elif word == "image":
+        case.directives.append((word, rest, number))
     elif word == "boot":
         case.alone, case.options = True, rest.split()
     elif word in ("disk", "$", ">", ">~", ">...", ">file", ">hexdump", ">unended"):
@@ -108,6 +111,9 @@ class Instance:
                 self.disk(rest, number)
             elif word == "$":
                 self.out.script += rest + "\n"
+            elif word == "image":
+                path, line = rest.split(" ", 1)
+                self.out.image[path] = line + "\n"
             else:
                 self.expect(word, rest)
         try:

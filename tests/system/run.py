@@ -98,6 +98,23 @@ def indent(text, mark="|"):
     return "".join(f"    {mark} {line}\n" for line in text.splitlines()) or "    (nothing)\n"
 
 
+def judge_image(image, concretes):
+    """What e2fsck and debugfs find wrong with a disk that was written."""
+    environment = dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin:/sbin")
+
+    def ask(*words):
+        return subprocess.run([*words, image], env=environment, capture_output=True, check=False)
+
+    check = ask("e2fsck", "-fn")
+    wrong = "" if check.returncode == 0 else f"e2fsck -fn:\n{indent(check.stdout.decode('latin-1'))}"
+    for concrete in concretes:
+        for path, line in concrete.image.items():
+            found = ask("debugfs", "-R", f"cat {path}").stdout.decode("latin-1")
+            if found != line:
+                wrong += f"debugfs says of {path}:\n{indent(found)}expected:\n{indent(line)}"
+    return wrong
+
+
 class Runner:
     def __init__(self, options):
         self.face, self.preset = options.face, options.preset
@@ -132,13 +149,14 @@ class Runner:
             image = make_image(folder, concretes, marker)
             command = command_for(self.face, self.preset, image, "gsh /t/all", list(options))
             text, reason = boot(command, self.quiet_s, self.whole_s)
+            spoiled = judge_image(image, concretes) if "--rw" in options else ""
         self.boots += 1
         if self.keep:
             with open(f"{self.keep}/{self.face}-{self.boots}.log", "w", encoding="utf-8") as log:
                 log.write(text)
         ended, hanging = split_output(text, marker)
         for number, (output, status) in ended.items():
-            self.report(concretes[number], judge(concretes[number], output, status))
+            self.report(concretes[number], judge(concretes[number], output, status) + spoiled)
         left = [c for number, c in enumerate(concretes) if number not in ended]
         if hanging is not None:
             tail = text[text.rindex(f"{marker} begin") :]
