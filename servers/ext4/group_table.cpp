@@ -210,10 +210,8 @@ Result<BlockRef> load_committed_bitmap(Disk& disk, u32 group, BitmapKind kind)
     auto const* const slot = disk.transaction().find_running(bitmap_block(descriptor, kind));
     if (!slot)
         return load_bitmap(disk, group, kind);
-    if (slot->base)
-        return slot->base;
-    auto bitmap = TRY(initial_bitmap(disk, group, kind));
-    return BlockRef(std::make_shared<std::vector<u8> const>(std::move(bitmap)));
+    ASSERT(slot->base); // a bitmap is never a block that was something else before
+    return slot->base;
 }
 
 Result<void> edit_bitmap(Disk& disk, u32 group, BitmapKind kind, BitmapEdit const& edit)
@@ -225,9 +223,12 @@ Result<void> edit_bitmap(Disk& disk, u32 group, BitmapKind kind, BitmapEdit cons
     TRY(check_place(disk, group, block));
     std::span<u8> bitmap;
     if (was_never_written(super, descriptor, kind)) {
-        auto const initial = TRY(initial_bitmap(disk, group, kind));
+        auto initial = TRY(initial_bitmap(disk, group, kind));
         bitmap = disk.create(block, purpose);
         std::copy(initial.begin(), initial.end(), bitmap.begin());
+        // What it stood for until now, for load_committed_bitmap.
+        disk.transaction().find_running(block)->base
+            = std::make_shared<std::vector<u8> const>(std::move(initial));
         clear_flag(descriptor,
             kind == BitmapKind::blocks ? GroupFlag::blocks_uninitialised
                                        : GroupFlag::inodes_uninitialised);

@@ -253,16 +253,17 @@ Result<void> JournalWriter::commit(i64 now_ns)
         TRY(checkpoint());
     if (needed >= free_blocks())
         return Error::no_space;
-    // In the first epoch: until the commit block follows, it points to nothing that counts.
-    if (tail_ == 0)
-        TRY(write_superblock(head_));
     std::vector<u8> log;
     log.reserve(needed * block_bytes_);
     append_revokes(transaction, log);
     append_blocks(transaction, log);
+    auto const end = commit_block(now_ns); // memory may end up to here: nothing was written yet
+    // In the first epoch: until the commit block follows, it points to nothing that counts.
+    if (tail_ == 0)
+        TRY(write_superblock(head_));
     TRY(write_log(log));
     TRY(device_->flush());
-    TRY(write_log(commit_block(now_ns)));
+    TRY(write_log(end));
     TRY(device_->flush());
     ++sequence_;
     transaction.committed_running();

@@ -32,31 +32,32 @@ void Transaction::keep()
     undo_.clear();
 }
 
-// Backwards, so that a block's oldest copy is the one that stays.
+// Backwards, so that a block's oldest copy is the one that stays. Called when memory has ended,
+// too.
 void Transaction::roll_back()
 {
     ASSERT(operating_);
     operating_ = false;
     for (auto undo = undo_.rbegin(); undo != undo_.rend(); ++undo) {
-        if (undo->slot)
-            running_[undo->block] = std::move(*undo->slot);
-        else
+        if (undo->slot) {
+            running_.find(undo->block)->second = std::move(*undo->slot);
+        } else {
             running_.erase(undo->block);
-        if (undo->revoked)
-            revoked_.insert(undo->block);
-        else
+            if (undo->forgotten)
+                running_.insert(std::move(undo->forgotten));
+        }
+        if (undo->revocation)
+            revoked_.insert(std::move(undo->revocation));
+        else if (!undo->was_revoked)
             revoked_.erase(undo->block);
     }
     undo_.clear();
 }
 
-void Transaction::remember(u64 block)
+Transaction::Undo& Transaction::remember(u64 block)
 {
     ASSERT(operating_);
-    auto const found = running_.find(block);
-    undo_.push_back(
-        { block, found == running_.end() ? std::optional<Slot>() : std::optional(found->second),
-            revoked_.contains(block) });
+    return undo_.emplace_back(Undo { .block = block, .was_revoked = revoked_.contains(block) });
 }
 
 Transaction::Slot& Transaction::change(u64 block, BlockRef const& now, u64 verified_as)
@@ -66,27 +67,32 @@ Transaction::Slot& Transaction::change(u64 block, BlockRef const& now, u64 verif
         slot->verified_as = verified_as;
         return *slot;
     }
-    remember(block);
-    auto const base = slot ? slot->base : now;
+    auto bytes = std::make_shared<std::vector<u8>>(*now);
+    auto& undo = remember(block);
+    if (slot)
+        undo.slot = *slot;
     auto& changed = running_[block];
-    changed = Slot { std::make_shared<std::vector<u8>>(*now), verified_as, operation_, base };
+    auto const base = slot ? undo.slot->base : now;
+    changed = Slot { std::move(bytes), verified_as, operation_, base };
     return changed;
 }
 
 Transaction::Slot& Transaction::create(u64 block, usize bytes, u64 verified_as)
 {
-    remember(block);
-    revoked_.erase(block);
+    auto made = std::make_shared<std::vector<u8>>(bytes);
+    auto& undo = remember(block);
+    undo.forgotten = running_.extract(block);
+    undo.revocation = revoked_.extract(block);
     auto& created = running_[block];
-    created = Slot { std::make_shared<std::vector<u8>>(bytes), verified_as, operation_, {} };
+    created = Slot { std::move(made), verified_as, operation_, {} };
     return created;
 }
 
 void Transaction::forget(u64 block)
 {
-    remember(block);
-    running_.erase(block);
+    auto& undo = remember(block);
     revoked_.insert(block);
+    undo.forgotten = running_.extract(block);
 }
 
 void Transaction::committed_running()
@@ -94,9 +100,11 @@ void Transaction::committed_running()
     ASSERT(!operating_);
     for (auto const block : revoked_)
         committed_.erase(block);
-    for (auto& [block, slot] : running_)
-        committed_[block] = std::move(slot);
-    running_.clear();
+    while (!running_.empty()) {
+        auto node = running_.extract(running_.begin());
+        committed_.erase(node.key());
+        committed_.insert(std::move(node));
+    }
     revoked_.clear();
     freed_blocks_ = false;
 }

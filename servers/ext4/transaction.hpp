@@ -54,12 +54,16 @@ public:
     void clear_committed() { committed_.clear(); }
 
 private:
+    // What takes one step back. What a step erased is kept as the map's own node, so that putting
+    // it back needs no memory.
     struct Undo {
         u64 block;
-        std::optional<Slot> slot;
-        bool revoked;
+        std::optional<Slot> slot {};
+        std::map<u64, Slot>::node_type forgotten {};
+        std::set<u64>::node_type revocation {};
+        bool was_revoked = false;
     };
-    void remember(u64 block);
+    Undo& remember(u64 block);
 
     std::map<u64, Slot> running_;
     std::set<u64> revoked_;
