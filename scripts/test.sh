@@ -7,9 +7,9 @@ export GEMEL_ROOT=$root
 . "$root/scripts/common.sh"
 cd "$root" || exit 2
 
-parts=(packages layout docs hosted tidy system-hosted sim fuse terminal gdb asan sim-asan system-asan
+parts=(packages layout docs hosted tidy system-hosted sim fuse terminal gdb asan system-asan
     x86_64 native-x86_64 system-x86_64 iso arm64 native-arm64 system-arm64 size)
-long_parts=(tsan campaign sim-long)
+long_parts=(tsan campaign sim-asan sim-long)
 
 usage() {
     cat <<TEXT
@@ -104,7 +104,10 @@ part_asan() {
 }
 
 part_sim() { counted "the simulator" python3 tests/sim/run.py; }
-part_sim-asan() { counted "the simulator under ASan and UBSan" python3 tests/sim/run.py --other hosted-asan; }
+part_sim-asan() {
+    check "build of hosted-asan" in_shell build hosted-asan
+    counted "the simulator under ASan and UBSan" python3 tests/sim/run.py --other hosted-asan
+}
 part_sim-long() { counted "the simulator, long" python3 tests/sim/run.py pairs compilers; }
 
 part_system-asan() {
