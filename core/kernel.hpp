@@ -164,8 +164,15 @@ private:
     void region_destroy(u64* leaf);
     void region_end(u64* leaf);
     void region_disown(u64* leaf);
+    void leaf_retire(PageInfo& info);
+    u64* shared_leaf(u64* leaf);
+    void region_cut(u64* leaf);
+    void region_changed(u64* leaf, u32 first, u32 pages);
     u64* slot(Task& task, u64 address, bool make);
     bool region_map(Task& task, u64 address, Row& region, u16 flags);
+    void region_link(Task& task, u64 address, u64& entry, u64* leaf, u16 flags);
+    u64& record_of(u64* entry);
+    bool region_restore(Task& task, u64 address);
     u64 region_bytes(u64 const* leaf);
     bool region_unmap(Task& task, u64 address);
     void region_unlink(u64 root, u64 address, u64& entry);
@@ -221,6 +228,7 @@ private:
     void thread_stop(Thread& thread);
     u64* register_of(Thread& thread, u64 index);
     void thread_priority(Thread& thread, u64 priority);
+    void thread_affinity(Thread& thread, u64 cpus);
     void task_reap_step(Task& task, u64* words);
     void operate_mapping(Operation operation, Task& task, Row* region, u64* words);
     void region_address(u64 const* leaf, u64* words);
@@ -258,6 +266,7 @@ private:
 
     arch::Machine& machine_;
     Cpu cpu_;
+    u32 cpu_count_ = 1;
     u8 error_ = 0;
     Row* rows_ = nullptr;
     u32 row_count_ = 0;
@@ -271,6 +280,7 @@ private:
     u32 page_free_ = 0;
     u32 free_pages_ = 0;
     u32 total_pages_ = 0;
+    u32 zombie_leaves_ = 0; // tables may point at a leaf that was cut
     u32 tick_now_ = 1;
     u32 next_expiry_ = ~0u;
     u64 next_deadline_ns_ = ~0ull;

@@ -78,6 +78,7 @@ enum class VmFlag : u16 {
     write = 1 << 1,
     execute = 1 << 2,
     region = 1 << 3, // w1 is a region handle: map it (needs its read, write, execute rights)
+    lasting = 1 << 4, // with region: needs its grant right; outlives the capability
 };
 
 inline constexpr usize region_pages_max = 512;

@@ -57,6 +57,7 @@ enum class Operation : u8 {
     scheduler_register
     = 0x40, // w2 port, w3 bits: signalled at each tick; the caller may sched_switch
     thread_priority = 0x41, // w2 thread, w3 priority
+    thread_affinity = 0x42, // w2 thread, w3 the processors it may run on, bit n for number n
     // AUDIT: reads. not_found: nothing has that index now; invalid: it is beyond the table.
     audit_row = 0x48, // w2 index -> w2 owner | type << 32, w3 rights | depth << 16 | children <<
     // 32, w4 badge,
@@ -118,7 +119,7 @@ inline constexpr std::array operations {
         { 4, ObjectType::region, rights_of(Right::grant) } },
     OperationInfo { Operation::region_physical, Broker::phys, "region_physical", {}, {}, 2 },
     OperationInfo { Operation::region_address, Broker::phys, "region_address",
-        { 2, ObjectType::region, rights_of(Right::read) }, {} },
+        { 2, ObjectType::region, rights_of(Right::grant) }, {} },
     OperationInfo { Operation::irq_bind, Broker::irq, "irq_bind",
         { 3, ObjectType::port, rights_of(Right::send) }, {}, 2 },
     OperationInfo { Operation::irq_acknowledge, Broker::irq, "irq_acknowledge", {}, {}, 2 },
@@ -129,6 +130,8 @@ inline constexpr std::array operations {
     OperationInfo { Operation::scheduler_register, Broker::sched, "scheduler_register",
         { 2, ObjectType::port, rights_of(Right::send) }, {} },
     OperationInfo { Operation::thread_priority, Broker::sched, "thread_priority",
+        { 2, ObjectType::thread, rights_of(Right::write) }, {} },
+    OperationInfo { Operation::thread_affinity, Broker::sched, "thread_affinity",
         { 2, ObjectType::thread, rights_of(Right::write) }, {} },
     OperationInfo { Operation::audit_row, Broker::audit, "audit_row", {}, {} },
     OperationInfo { Operation::audit_thread, Broker::audit, "audit_thread", {}, {} },

@@ -15,7 +15,8 @@ enum class Right : u16 {
     read = 1 << 6, // map readable; read a thread's registers
     write = 1 << 7, // map writable; change a thread
     execute = 1 << 8, // map executable
-    grant = 1 << 9, // give a task threads, memory and capabilities; learn physical addresses
+    grant = 1 << 9, // give a task threads, memory and capabilities; learn a region's physical
+                    // addresses, keep it mapped when it is revoked
 };
 
 // A set of rights. A plain word, because it travels in messages.

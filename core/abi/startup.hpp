@@ -34,6 +34,7 @@ struct Startup {
     u64 device_tree = 0; // physical
     u64 device_tree_bytes = 0;
     u64 boot_ns = 0; // monotonic time at which the kernel started
+    u64 cpus = 0; // processors that run threads (init's page; elsewhere 0)
     u32 capability_count = 0;
     u32 argument_count = 0; // NUL-terminated strings in `text`, arguments first,
     u32 variable_count = 0; // then NAME=value variables

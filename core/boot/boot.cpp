@@ -177,6 +177,7 @@ bool Kernel::fill_startup(Task& init, Startup& startup, BootInfo const& info)
     startup.device_tree = info.device_tree.begin;
     startup.device_tree_bytes = info.device_tree_bytes;
     startup.boot_ns = machine_.now_ns();
+    startup.cpus = cpu_count_;
     add_variables(startup, info.command_line);
     auto* self = row_new(init, number_of(&init), rights_all, nullptr);
     if (!self)

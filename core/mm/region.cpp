@@ -23,13 +23,25 @@ bool access_allowed(u16 flags, Rights rights)
         needed = needed | Right::write;
     if (flags & flag(VmFlag::execute))
         needed = needed | Right::execute;
+    if (flags & flag(VmFlag::lasting))
+        needed = needed | Right::grant;
     return (needed & ~rights) == 0;
+}
+
+// A mapping's record: its capability's handle, whose index leaves these bits free.
+constexpr unsigned record_flags_shift = 24;
+constexpr u64 record_index_mask = (1u << record_flags_shift) - 1;
+
+u64* page_of(u64* entry)
+{
+    return reinterpret_cast<u64*>(align_down<u64>(reinterpret_cast<u64>(entry), page_bytes));
 }
 
 bool access_sane(u16 flags)
 {
     auto const both = flag(VmFlag::write) | flag(VmFlag::execute);
-    return (flags & ~vm_access) == 0 && (flags & flag(VmFlag::read)) && (flags & both) != both;
+    return (flags & ~(vm_access | flag(VmFlag::lasting))) == 0 && (flags & flag(VmFlag::read))
+        && (flags & both) != both;
 }
 
 } // namespace
@@ -99,11 +111,62 @@ void Kernel::region_destroy(u64* leaf)
     if (info.links == 0)
         return page_free(leaf);
     ++info.generation;
-    info.use = PageUse::zombie_leaf;
     info.type = ObjectType::none;
+    leaf_retire(info);
+}
+
+// An empty leaf that tables still point at. Nobody pays for it any more.
+void Kernel::leaf_retire(PageInfo& info)
+{
+    info.use = PageUse::zombie_leaf;
+    ++zombie_leaves_;
     if (auto* payer = tasks_[info.owner])
         ++payer->pages;
     info.owner = 0;
+}
+
+// The leaf of the mappings that revocation cuts: a copy of the region's own, made when it is first
+// needed, at the region's cost. Null: quota, no_memory.
+u64* Kernel::shared_leaf(u64* leaf)
+{
+    auto& info = info_of(leaf);
+    if (info.next == 0) {
+        auto* shared = page_new(tasks_[info.owner], PageUse::shared_leaf);
+        if (!shared)
+            return nullptr;
+        info.next = number_of(shared);
+        info_of(shared).next = number_of(leaf);
+        ++info.links;
+        __builtin_memcpy(shared, leaf, page_bytes);
+    }
+    return static_cast<u64*>(page_at(info.next));
+}
+
+// Every mapping through the shared leaf is gone, whatever their number. Those whose capability
+// lives come back at their next use (region_restore).
+void Kernel::region_cut(u64* leaf)
+{
+    auto& info = info_of(leaf);
+    if (info.next == 0)
+        return;
+    auto* shared = page_at(info.next);
+    info.next = 0;
+    --info.links;
+    machine_.zero_page(shared);
+    machine_.leaf_changed(shared, 0, region_pages_max);
+    info_of(shared).next = 0;
+    leaf_retire(info_of(shared));
+}
+
+// The region's leaf has new entries: so has the shared one.
+void Kernel::region_changed(u64* leaf, u32 first, u32 pages)
+{
+    machine_.leaf_changed(leaf, first, pages);
+    auto const number = info_of(leaf).next;
+    if (number == 0)
+        return;
+    __builtin_memcpy(page_at(number), leaf, page_bytes);
+    machine_.leaf_changed(page_at(number), first, pages);
 }
 
 // Up to the first page that is not there.
@@ -115,10 +178,12 @@ u64 Kernel::region_bytes(u64 const* leaf)
     return pages * page_bytes;
 }
 
-// The region's capabilities are dead at once; its memory stays with whoever maps it, at the payer's
-// cost, until the last of them unmaps it: a client cannot pull memory from under a server.
+// The region's capabilities are dead at once, and the mappings through derived ones are cut. Its
+// memory stays with who maps it otherwise, at the payer's cost, until the last of them unmaps it: a
+// client cannot pull memory from under a server, nor from under a device.
 void Kernel::region_end(u64* leaf)
 {
+    region_cut(leaf);
     auto& info = info_of(leaf);
     if (info.links == 0)
         return region_destroy(leaf);
@@ -134,6 +199,8 @@ void Kernel::region_disown(u64* leaf)
     if (info.links == 0)
         return region_destroy(leaf);
     info.orphan = 1;
+    if (info.next != 0)
+        pages_[info.next].owner = 0;
     for (u32 i = 0; i < region_pages_max && !info.physical; ++i) {
         if (leaf[i] == 0)
             continue;
@@ -186,9 +253,58 @@ bool Kernel::region_map(Task& task, u64 address, Row& region, u16 flags)
         return false;
     }
     auto* leaf = object_of<u64>(region);
-    *entry = machine_.link_entry(machine_.physical_of(leaf), flags);
+    if (region.parent != 0 && !(flags & flag(VmFlag::lasting))) {
+        auto& records = info_of(page_of(entry)).next;
+        if (records == 0) {
+            auto* page = page_new(&task, PageUse::table);
+            if (!page)
+                return false;
+            records = number_of(page);
+        }
+        leaf = shared_leaf(leaf);
+        if (!leaf)
+            return false;
+        record_of(entry) = handle_of(region) | u64 { flags } << record_flags_shift;
+    }
+    region_link(task, address, *entry, leaf, flags);
+    return true;
+}
+
+void Kernel::region_link(Task& task, u64 address, u64& entry, u64* leaf, u16 flags)
+{
+    entry = machine_.link_entry(machine_.physical_of(leaf), flags);
     ++info_of(leaf).links;
     machine_.leaf_linked(task.root, address, leaf, flags);
+}
+
+// The capability and the access that a mapping through a shared leaf was made with.
+u64& Kernel::record_of(u64* entry)
+{
+    auto* table = page_of(entry);
+    return static_cast<u64*>(page_at(info_of(table).next))[entry - table];
+}
+
+// A page fault: a cut mapping whose own capability lives is linked again. False: it is a fault.
+bool Kernel::region_restore(Task& task, u64 address)
+{
+    address = align_down<u64>(address, region_bytes_max);
+    auto* entry = slot(task, address, false);
+    error_ = 0;
+    if (!entry || *entry == 0
+        || info_of(machine_.at_physical(machine_.entry_target(*entry))).use != PageUse::zombie_leaf
+        || info_of(page_of(entry)).next == 0)
+        return false;
+    auto const record = record_of(entry);
+    auto& row = rows_[record & record_index_mask];
+    if (row.generation != record >> 32 || row.owner == 0 || !alive(row))
+        return false;
+    auto* leaf = shared_leaf(object_of<u64>(row));
+    error_ = 0;
+    if (!leaf)
+        return false;
+    region_unlink(task.root, address, *entry);
+    region_link(
+        task, address, *entry, leaf, static_cast<u16>(record >> record_flags_shift & vm_access));
     return true;
 }
 
@@ -212,12 +328,22 @@ void Kernel::region_unlink(u64 root, u64 address, u64& entry)
     auto* leaf = static_cast<u64*>(machine_.at_physical(machine_.entry_target(entry)));
     entry = 0;
     machine_.leaf_unlinked(root, address, leaf);
-    auto& info = info_of(leaf);
-    if (--info.links != 0)
+    auto* info = &info_of(leaf);
+    if (--info->links != 0)
         return;
-    if (info.use == PageUse::zombie_leaf) {
+    if (info->use == PageUse::shared_leaf) {
+        auto* region = static_cast<u64*>(page_at(info->next));
         page_free(leaf);
-    } else if (info.orphan != 0) {
+        leaf = region;
+        info = &info_of(leaf);
+        info->next = 0;
+        if (--info->links != 0)
+            return;
+    }
+    if (info->use == PageUse::zombie_leaf) {
+        --zombie_leaves_;
+        page_free(leaf);
+    } else if (info->orphan != 0) {
         region_destroy(leaf);
     }
 }
@@ -232,7 +358,7 @@ bool Kernel::region_protect(u64* leaf, u64 first, u64 pages, u16 flags)
     for (auto i = first; i < first + pages; ++i)
         if (leaf[i] != 0)
             leaf[i] = machine_.narrowed_entry(leaf[i], flags);
-    machine_.leaf_changed(leaf, static_cast<u32>(first), static_cast<u32>(pages));
+    region_changed(leaf, static_cast<u32>(first), static_cast<u32>(pages));
     return true;
 }
 
@@ -252,7 +378,7 @@ bool Kernel::region_fill(u64* to, u64 to_page, u64* from, u64 from_page)
     }
     ++info.links;
     to[to_page] = from[from_page];
-    machine_.leaf_changed(to, static_cast<u32>(to_page), 1);
+    region_changed(to, static_cast<u32>(to_page), 1);
     if (old != 0)
         data_release(machine_.entry_target(old));
     return true;

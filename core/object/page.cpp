@@ -12,7 +12,8 @@ void* Kernel::page_new(Task* payer, PageUse use, ObjectType type)
         return fail(Error::no_memory);
     auto const number = page_free_;
     auto& info = pages_[number];
-    page_free_ = info.next_free;
+    page_free_ = info.next;
+    info.next = 0;
     --free_pages_;
     --payer->pages;
     info.use = use;
@@ -36,7 +37,7 @@ void Kernel::page_free(void* page)
     info.use = PageUse::free;
     info.type = ObjectType::none;
     info.owner = 0;
-    info.next_free = page_free_;
+    info.next = page_free_;
     page_free_ = number;
     ++free_pages_;
 }
@@ -48,7 +49,7 @@ void Kernel::add_free(MemoryRange range)
         at -= page_bytes;
         auto const number = static_cast<u32>(at / page_bytes - page_base_);
         pages_[number].use = PageUse::free;
-        pages_[number].next_free = page_free_;
+        pages_[number].next = page_free_;
         page_free_ = number;
         ++free_pages_;
     }

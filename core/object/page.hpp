@@ -7,11 +7,12 @@
 
 namespace gemel {
 
-enum class PageUse : u8 { free, object, table, data, zombie_leaf, reserved };
+enum class PageUse : u8 { free, object, table, data, shared_leaf, zombie_leaf, reserved };
 
 struct PageInfo {
     u32 generation = 0; // bumped when the page is freed: stored references are checked against it
-    u32 next_free = 0;
+    // Of a free page. Region and its shared leaf: each other; last table: its mappings' records.
+    u32 next = 0;
     u16 owner = 0; // index of the task that paid; 0: the kernel
     u16 links = 0; // region: tables that point at it; data: leaf entries that hold it
     PageUse use = PageUse::reserved;

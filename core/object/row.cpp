@@ -115,18 +115,19 @@ void Kernel::row_told(Row& row)
 void Kernel::row_kill_children(Row& row)
 {
     ++row.epoch;
-    ++validity_epoch_;
+    if (row.children != 0)
+        ++validity_epoch_;
     row.children = 0;
+    auto const& info = pages_[row.object];
+    if (info.type == ObjectType::region && info.generation == row.object_generation)
+        region_cut(object_of<u64>(row));
     row_told(row);
 }
 
 // Drops the row. What was derived from it dies with it; a root row takes its object along.
 void Kernel::row_close(Row& row)
 {
-    ++row.epoch;
-    if (row.children != 0)
-        ++validity_epoch_;
-    row_told(row);
+    row_kill_children(row);
     row.watch = 0;
     if (row.parent != 0) {
         auto& parent = rows_[row.parent];
@@ -143,7 +144,6 @@ void Kernel::row_close(Row& row)
         row.generation = 1;
     row.owner = 0;
     row.stamp = 0;
-    row.children = 0;
     row.next_free = row_free_;
     row_free_ = index_of(row);
     ++free_rows_;

@@ -139,6 +139,8 @@ void Kernel::reap_table(Task& task, u64* table, unsigned shift, u64 base)
         }
         table[i] = 0;
         reap_table(task, next, shift - 9, address);
+        if (auto const records = info_of(next).next; records != 0)
+            page_free(page_at(records));
         page_free(next);
     }
 }

@@ -29,6 +29,7 @@ struct Thread {
     PendingCall pending = PendingCall::message;
     u8 priority = 0;
     bool foreign = false;
+    u8 cpus = 0xFF; // bit n: may run on processor n
     u16 id = 0; // index in the thread table
     u16 reply_owner = 0; // task that received the call
     Thread* next = nullptr; // ready queue or port queue

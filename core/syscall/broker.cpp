@@ -109,6 +109,8 @@ void Kernel::operate(Operation operation, Row* first, Row* second, u64* words)
         return;
     case Operation::thread_priority:
         return thread_priority(*object_of<Thread>(*first), words[3]);
+    case Operation::thread_affinity:
+        return thread_affinity(*object_of<Thread>(*first), words[3]);
     case Operation::task_reap:
         return task_reap_step(*object_of<Task>(*first), words);
     case Operation::map:
@@ -254,6 +256,16 @@ void Kernel::thread_priority(Thread& thread, u64 priority)
     thread.priority = static_cast<u8>(priority);
     if (queued)
         make_ready(thread);
+}
+
+// Processors that are not there are not asked for: a mask without any that is, is refused.
+void Kernel::thread_affinity(Thread& thread, u64 cpus)
+{
+    cpus &= (u64 { 1 } << cpu_count_) - 1;
+    if (cpus == 0)
+        fail(Error::invalid);
+    else
+        thread.cpus = static_cast<u8>(cpus);
 }
 
 void Kernel::task_reap_step(Task& task, u64* words)

@@ -252,6 +252,9 @@ void Kernel::on_fault(arch::FaultReport const& report)
 {
     auto& me = *cpu_.current;
     error_ = 0;
+    if (report.kind == FaultKind::page && zombie_leaves_ != 0
+        && region_restore(*me.task, report.address))
+        return;
     auto* words = me.fault_words;
     words[2] = me.frame.instruction_pointer();
     words[3] = report.address;

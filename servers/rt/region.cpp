@@ -53,8 +53,9 @@ Result<SharedRegion> SharedRegion::create(usize bytes)
 
 Result<SharedRegion> SharedRegion::map(Handle handle, RegionAccess access)
 {
-    auto const flags = access == RegionAccess::read ? static_cast<u16>(VmFlag::read)
-                                                    : VmFlag::read | VmFlag::write;
+    auto flags = VmFlag::read | VmFlag::lasting;
+    if (access == RegionAccess::read_write)
+        flags = static_cast<u16>(flags | static_cast<u16>(VmFlag::write));
     auto const mapping = TRY(system::vm_map(0, handle.value(), flags));
     SharedRegion region;
     region.handle_ = std::move(handle);
@@ -72,7 +73,7 @@ Result<std::span<std::byte>> SharedRegion::at(Span span) const
 
 Result<Handle> SharedRegion::handle_for_peer(RegionAccess access) const
 {
-    auto rights = Right::read | Right::derive;
+    auto rights = Right::read | Right::derive | Right::grant;
     if (access == RegionAccess::read_write)
         rights = rights | Right::write;
     return handle_.derive(rights);

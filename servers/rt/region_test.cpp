@@ -12,8 +12,8 @@ namespace {
 void give_a_region(u64 port)
 {
     auto const mapping = system::vm_allocate(0, 3 * page_bytes, VmFlag::read | VmFlag::write);
-    auto const shared = system::cap_move(
-        mapping->region, 0, CapOperation::derive, Right::read | Right::write | Right::derive);
+    auto const shared = system::cap_move(mapping->region, 0, CapOperation::derive,
+        Right::read | Right::write | Right::derive | Right::grant);
     *reinterpret_cast<u64*>(mapping->address + page_bytes) = 42;
     (void)system::port_send(
         port, { .tag = tag_of(1, 1), .words = { 0, 0, 0, 0, 0, shared->word2 } });
@@ -88,8 +88,8 @@ TEST(SharedRegion, OutlivesItsDestruction)
         auto const free_before = audit.totals()->pages_free;
         auto const mapping = system::vm_allocate(0, 2 * page_bytes, VmFlag::read | VmFlag::write);
         Handle root { mapping->region };
-        auto theirs
-            = std::move(*SharedRegion::map(std::move(*root.derive(Right::read | Right::write))));
+        auto theirs = std::move(
+            *SharedRegion::map(std::move(*root.derive(Right::read | Right::write | Right::grant))));
         theirs.span()[page_bytes] = std::byte { 5 };
         EXPECT_TRUE(root.destroy());
         EXPECT_EQ(theirs.handle().inspect().error(), Error::dead);

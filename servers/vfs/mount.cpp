@@ -232,7 +232,7 @@ Result<Found<Opened>> Mount::open(
     }
     Handle passed;
     if (region)
-        passed = TRY(region.derive(Right::read | Right::write | Right::derive));
+        passed = TRY(region.derive(Right::read | Right::write | Right::derive | Right::grant));
     return ask<Opened>(
         [&](Slot& slot) {
             return Directory::Open { .path = slot.first(name),

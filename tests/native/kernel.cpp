@@ -179,6 +179,71 @@ void fault_is_resumed(Checks& checks)
     trap.end();
 }
 
+// --- revocation
+// --------------------------------------------------------------------------------------
+
+u64 map_again(u64 region, VmFlag more = VmFlag::region)
+{
+    Registers map {};
+    map.words[1] = region;
+    map.words[2] = static_cast<u64>(VmFlag::read) | static_cast<u64>(VmFlag::write)
+        | static_cast<u64>(VmFlag::region) | static_cast<u64>(more);
+    return call(map, Call::vm_allocate) == status_ok ? map.words[2] : 0;
+}
+
+void write_until_fault(u64 address)
+{
+    for (;;) {
+        *reinterpret_cast<u64 volatile*>(address) = *reinterpret_cast<u64 volatile*>(address) + 1;
+        Registers registers {};
+        call(registers, Call::sched_yield);
+    }
+}
+
+// What is mapped through a derived capability, once `operation` on its parent has returned.
+void expect_cut(Checks& checks, CapOperation operation, std::string_view what)
+{
+    auto const mine = memory_new(2 * page_bytes);
+    auto const lent = cap(mine.region, CapOperation::derive, 0, Right::read | Right::write);
+    auto const theirs = map_again(lent);
+    auto* const word = reinterpret_cast<u64 volatile*>(mine.address + page_bytes);
+    Subject subject(checks, write_until_fault, theirs + page_bytes, 5);
+    subject.run();
+    for (u64 turn = 0; turn < 20; ++turn) {
+        Registers registers {};
+        call(registers, Call::sched_yield);
+    }
+    auto const wrote = *word != 0;
+    cap(mine.region, operation);
+    auto const last = *word;
+    auto const message = subject.next();
+    checks.expect(wrote && is_fault(message, FaultKind::page)
+            && message.words[3] == theirs + page_bytes && *word == last,
+        what);
+    subject.end();
+}
+
+void revocation(Checks& checks)
+{
+    expect_cut(checks, CapOperation::revoke, "revoking cuts what was mapped through derived ones");
+    expect_cut(checks, CapOperation::destroy, "destroying does too");
+    expect_cut(checks, CapOperation::close, "and closing");
+
+    auto const mine = memory_new(page_bytes);
+    auto const rights = Right::read | Right::write | Right::grant;
+    auto const first = cap(mine.region, CapOperation::derive, 0, rights | Right::derive);
+    auto const second = cap(mine.region, CapOperation::derive, 0, rights);
+    auto* const sibling = reinterpret_cast<u64 volatile*>(map_again(second));
+    auto* const kept = reinterpret_cast<u64 volatile*>(map_again(first, VmFlag::lasting));
+    *sibling = 5;
+    cap(first, CapOperation::revoke);
+    checks.expect(*sibling == 5, "a sibling's mapping comes back when it is used");
+    cap(mine.region, CapOperation::revoke);
+    *kept = 7;
+    checks.expect(*reinterpret_cast<u64 volatile*>(mine.address) == 7,
+        "a lasting mapping stays until it is let go");
+}
+
 // --- registers
 // --------------------------------------------------------------------------------------
 
@@ -307,6 +372,7 @@ void gemel_program_start(gemel::Startup const* startup)
     checks.expect(startup->magic == startup_magic, "the startup page is there");
     faults(checks);
     fault_is_resumed(checks);
+    revocation(checks);
     own_registers(checks);
     time_passes(checks);
     wild_registers(checks);
