@@ -16,6 +16,7 @@
 #include "core/object/row.hpp"
 #include "core/object/task.hpp"
 #include "core/object/thread.hpp"
+#include "core/sched/lock.hpp"
 
 #include <gemel/arch/machine.hpp>
 
@@ -27,14 +28,15 @@ namespace gemel {
 // Root-table entries that belong to the user half (47 bits of address).
 inline constexpr u32 user_root_entries = 256;
 
-// The processor's own part. Many processors will have one each.
+// A processor's own part.
 struct Cpu {
-    Thread* current = nullptr; // null only while idle and before the first thread
+    Thread* current = nullptr; // null: idle
     u64 root = 0; // address space that is active
     Thread* fpu_of = nullptr; // whose registers the FPU holds
     u32 ready_levels = 0; // bit n: level n has a thread
+    u8 number = 0;
+    u8 bit = 1; // 1 << number
     u32 budget = 0; // ticks left of the slot that sched_switch opened; 0: none
-    bool idle = false;
     Thread* first[priority_levels] = {};
     Thread* last[priority_levels] = {};
     u64 since_ns = 0; // when current began to run, for run_ns
@@ -62,6 +64,7 @@ struct BootInfo {
     u64 device_tree_bytes = 0;
     u64 init_entry = 0; // hosted: init's entry; 0: load gemel/servers/init from the bundle
     char const* command_line = ""; // key=value words: init's variables
+    u32 cpus = 1; // processors that will enter: at most cpus_max
 };
 
 class Kernel {
@@ -80,11 +83,21 @@ public:
     // More free memory: natively the boot code's own, once it has run.
     void give_back(MemoryRange range);
 
+    // Around every entry: the one lock. A processor that has no thread to leave into rests.
+    void enter();
+    void leave() { lock_.give(); }
+    // The idle processor waits, without the lock, for one interrupt. Before leaving, until there is
+    // a thread to run.
+    void rest();
+
     void on_system_call();
     void on_fault(arch::FaultReport const& report);
     void on_interrupt(u32 line);
 
-    Cpu& cpu() { return cpu_; }
+    Cpu& cpu() { return *cpu_; }
+    Cpu const& cpu(u32 number) const { return cpus_[number]; }
+    u32 cpu_count() const { return cpu_count_; }
+    u32 cpu_number() const { return cpu_->number; }
     arch::Machine& machine() { return machine_; }
 
     // For tests, the debugger and the simulator: reads only.
@@ -183,6 +196,9 @@ private:
 
     // sched/dispatcher.cpp
     void make_ready(Thread& thread);
+    u32 processor_for(Thread const& thread) const;
+    Thread* stolen();
+    bool settled(Thread& thread);
     void unready(Thread& thread);
     void run(Thread& thread);
     void dispatch();
@@ -193,6 +209,7 @@ private:
     void interrupt_arrived(u32 line);
     void advance_time();
     void preempt();
+    void idle();
 
     // syscall/message.cpp
     Thread* send(u64* words);
@@ -265,8 +282,12 @@ private:
     bool failed() const { return error_ != 0; }
 
     arch::Machine& machine_;
-    Cpu cpu_;
+    TicketLock lock_;
+    Cpu* cpu_ = cpus_; // whose entry this is
+    Cpu cpus_[cpus_max];
     u32 cpu_count_ = 1;
+    u32 idle_cpus_ = 0; // bit n: number n waits for work
+    bool again_ = false; // the call must be made again: another processor is in its way
     u8 error_ = 0;
     Row* rows_ = nullptr;
     u32 row_count_ = 0;

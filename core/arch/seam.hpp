@@ -50,6 +50,11 @@ concept FrameLike = requires(F& frame, u64 value, u32 index)
         frame.foreign_result(value)
     }
     noexcept->std::same_as<void>;
+    // The thread makes the system call it came with once more.
+    {
+        frame.restart_call()
+    }
+    noexcept->std::same_as<void>;
     // A new thread: entry(argument) on `stack`, interrupts on, all else zero.
     {
         frame.prepare(value, value, value)
@@ -141,12 +146,36 @@ concept MachineLike = MemoryLike<M> && requires(
         machine.wake_at(value)
     }
     noexcept->std::same_as<void>; // tick_line at or after; ~0 never
-    // Idle. The line is masked and acknowledged at the controller, as for a line that
-    // interrupts a thread, before the kernel hears of it. Spurious: interrupt_lines_max.
+    // Idle, and without the kernel's lock.
     {
         machine.wait_for_interrupt()
     }
+    noexcept->std::same_as<void>;
+    // The line that ended the wait, masked and acknowledged at the controller, as for a line that
+    // interrupts a thread. Spurious, or another processor's call: interrupt_lines_max.
+    {
+        machine.interrupt_taken()
+    }
     noexcept->std::same_as<u32>;
+    // Processors are numbered from 0.
+    {
+        machine.cpu_number()
+    }
+    noexcept->std::same_as<u32>;
+    {
+        machine.interrupt_cpu(line)
+    }
+    noexcept->std::same_as<void>; // that processor enters the kernel soon
+    // Called over and over while the processor waits for the lock.
+    {
+        machine.lock_waits()
+    }
+    noexcept->std::same_as<void>;
+    // The thread that ran leaves the processor with all it has; its address space is not used.
+    {
+        machine.will_idle()
+    }
+    noexcept->std::same_as<void>;
     {
         machine.interrupt_unmask(line)
     }

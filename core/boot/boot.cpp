@@ -129,6 +129,11 @@ bool Kernel::boot(BootInfo const& info)
         say("gemel: not enough memory to start\n");
         return false;
     }
+    cpu_count_ = info.cpus;
+    for (u32 number = 0; number < cpus_max; ++number) {
+        cpus_[number].number = static_cast<u8>(number);
+        cpus_[number].bit = static_cast<u8>(1u << number);
+    }
     kernel_task_.pages = free_pages_;
     kernel_task_.rows = free_rows_;
     kernel_task_.threads = threads_max;

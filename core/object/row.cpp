@@ -38,7 +38,7 @@ Row* Kernel::look(u64 handle, Rights needed)
     if (index >= row_count_ || rows_[index].generation != handle >> 32) [[unlikely]]
         return fail(Error::cap_invalid);
     auto& row = rows_[index];
-    if (row.owner != cpu_.current->task->index) [[unlikely]]
+    if (row.owner != cpu_->current->task->index) [[unlikely]]
         return fail(row.owner == 0 ? Error::cap_invalid : Error::not_owner);
     // The object is checked at each use: its end does not move the validity epoch.
     if (row.stamp != validity_epoch_ || pages_[row.object].generation != row.object_generation)

@@ -81,9 +81,6 @@ u64 Kernel::task_reap(Task& task, u64 cursor)
         reap_page(task, static_cast<u32>(at - row_count_));
     if (at < u64 { row_count_ } + page_count_)
         return at + 1;
-    if (cpu_.root == task.root) {
-        cpu_.root = 0; // the next thread activates its own
-    }
     reap_tables(task);
     if (auto* creator = tasks_[task.creator]) {
         creator->pages += task.pages_quota;

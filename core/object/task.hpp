@@ -21,6 +21,7 @@ struct Task {
 };
 
 inline constexpr u32 tasks_max = 256;
+inline constexpr u32 cpus_max = 8;
 
 // A name travels in two words; 15 bytes of it are kept.
 inline void copy_name(char* to, u64 const* words)

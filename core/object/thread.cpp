@@ -31,16 +31,17 @@ Thread* Kernel::thread_new(Task& task, u64 entry, u64 stack, u64 argument, u8 pr
     return thread;
 }
 
-// The current thread may free itself only through the end of its task.
+// The current thread may free itself only through the end of its task. What another processor runs
+// is stopped first, and freed when this entry is made again.
 void Kernel::thread_free(Thread& thread)
 {
-    if (&thread == cpu_.current) {
+    if (&thread == cpu_->current) {
         fail(Error::invalid);
         return;
     }
     halt(thread);
-    if (cpu_.fpu_of == &thread)
-        cpu_.fpu_of = nullptr;
+    if (!settled(thread))
+        return;
     threads_[thread.id] = nullptr;
     ++thread.task->threads;
     --thread_count_;

@@ -30,6 +30,7 @@ struct Thread {
     u8 priority = 0;
     bool foreign = false;
     u8 cpus = 0xFF; // bit n: may run on processor n
+    u8 cpu = 0; // on which it runs, in whose ready queue it is, or where it ran last
     u16 id = 0; // index in the thread table
     u16 reply_owner = 0; // task that received the call
     Thread* next = nullptr; // ready queue or port queue

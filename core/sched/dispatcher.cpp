@@ -6,60 +6,124 @@
 
 namespace gemel {
 
+void Kernel::enter()
+{
+    lock_.take([this] { machine_.lock_waits(); });
+    cpu_ = &cpus_[machine_.cpu_number()];
+}
+
+// Where it ran last, unless that processor is busy and another has nothing to do.
+u32 Kernel::processor_for(Thread const& thread) const
+{
+    auto const idle = idle_cpus_ & thread.cpus;
+    if (idle == 0 || (idle >> thread.cpu & 1) != 0)
+        return (thread.cpus >> thread.cpu & 1) != 0
+            ? thread.cpu
+            : static_cast<u32>(std::countr_zero(u32 { thread.cpus }));
+    return static_cast<u32>(std::countr_zero(idle));
+}
+
 void Kernel::make_ready(Thread& thread)
 {
     auto const level = thread.priority;
+    auto const number = processor_for(thread);
+    auto& cpu = cpus_[number];
+    thread.cpu = static_cast<u8>(number);
     thread.state = ThreadState::ready;
     thread.next = nullptr;
-    thread.previous = cpu_.last[level];
-    (cpu_.last[level] ? cpu_.last[level]->next : cpu_.first[level]) = &thread;
-    cpu_.last[level] = &thread;
-    cpu_.ready_levels |= 1u << level;
+    thread.previous = cpu.last[level];
+    (cpu.last[level] ? cpu.last[level]->next : cpu.first[level]) = &thread;
+    cpu.last[level] = &thread;
+    cpu.ready_levels |= 1u << level;
+    if (&cpu != cpu_ && (!cpu.current || cpu.current->priority < level)) {
+        idle_cpus_ &= ~(1u << number);
+        machine_.interrupt_cpu(number);
+    }
 }
 
 void Kernel::unready(Thread& thread)
 {
     auto const level = thread.priority;
-    (thread.previous ? thread.previous->next : cpu_.first[level]) = thread.next;
-    (thread.next ? thread.next->previous : cpu_.last[level]) = thread.previous;
-    if (!cpu_.first[level])
-        cpu_.ready_levels &= ~(1u << level);
+    auto& cpu = cpus_[thread.cpu];
+    (thread.previous ? thread.previous->next : cpu.first[level]) = thread.next;
+    (thread.next ? thread.next->previous : cpu.last[level]) = thread.previous;
+    if (!cpu.first[level])
+        cpu.ready_levels &= ~(1u << level);
+}
+
+// The most urgent thread that waits for another processor and may run here.
+Thread* Kernel::stolen()
+{
+    Thread* best = nullptr;
+    for (u32 number = 0; number < cpu_count_; ++number)
+        for (u32 level = best ? best->priority + 1u : 0; level < priority_levels; ++level)
+            for (auto* thread = cpus_[number].first[level]; thread; thread = thread->next)
+                if ((thread->cpus & cpu_->bit) != 0) {
+                    best = thread;
+                    break;
+                }
+    return best;
+}
+
+// False: another processor has the thread in hand. It is told to look, and this entry is made anew.
+bool Kernel::settled(Thread& thread)
+{
+    auto& cpu = cpus_[thread.cpu];
+    if (&cpu == cpu_ || cpu.current != &thread)
+        return true;
+    machine_.interrupt_cpu(thread.cpu);
+    again_ = true;
+    return false;
 }
 
 void Kernel::run(Thread& thread)
 {
     thread.state = ThreadState::running;
-    cpu_.current = &thread;
-    if (thread.root != cpu_.root) {
-        cpu_.root = thread.root;
+    thread.cpu = cpu_->number;
+    cpu_->current = &thread;
+    if (thread.root != cpu_->root) {
+        cpu_->root = thread.root;
         machine_.activate(thread.root);
     }
-    if (cpu_.fpu_of != &thread) {
-        if (cpu_.fpu_of)
-            machine_.save_fpu(cpu_.fpu_of->fpu);
+    if (cpu_->fpu_of != &thread) {
+        if (cpu_->fpu_of)
+            machine_.save_fpu(cpu_->fpu_of->fpu);
         machine_.load_fpu(thread.fpu);
-        cpu_.fpu_of = &thread;
+        cpu_->fpu_of = &thread;
     }
     machine_.will_run(thread.frame);
 }
 
-// The most urgent ready thread; idles here while there is none.
+// The most urgent ready thread, here or else elsewhere. None: the processor is idle.
 void Kernel::dispatch()
 {
-    if (cpu_.ready_levels == 0) {
-        cpu_.current = nullptr;
-        cpu_.idle = true;
-        while (cpu_.ready_levels == 0) {
-            machine_.wake_at(next_deadline_ns_);
-            interrupt_arrived(machine_.wait_for_interrupt());
-        }
-        cpu_.idle = false;
-        advance_time();
-        machine_.wake_at(machine_.now_ns() + tick_ns);
-    }
-    auto& next = *cpu_.first[31 - std::countl_zero(cpu_.ready_levels)];
-    unready(next);
-    run(next);
+    auto* next = cpu_->ready_levels != 0 ? cpu_->first[31 - std::countl_zero(cpu_->ready_levels)]
+                                         : stolen();
+    if (!next)
+        return idle();
+    unready(*next);
+    run(*next);
+}
+
+// Nothing of the thread that ran stays in the processor: another may take it.
+void Kernel::idle()
+{
+    cpu_->current = nullptr;
+    idle_cpus_ |= cpu_->bit;
+    if (cpu_->fpu_of)
+        machine_.save_fpu(cpu_->fpu_of->fpu);
+    cpu_->fpu_of = nullptr;
+    cpu_->root = 0;
+    machine_.will_idle();
+}
+
+void Kernel::rest()
+{
+    machine_.wake_at(next_deadline_ns_);
+    leave();
+    machine_.wait_for_interrupt();
+    enter();
+    on_interrupt(machine_.interrupt_taken());
 }
 
 // The current thread has blocked and made `next` runnable: straight to it, unless something more
@@ -67,22 +131,32 @@ void Kernel::dispatch()
 void Kernel::hand_over(Thread* next)
 {
     if (next) {
-        if ((cpu_.ready_levels >> next->priority >> 1) == 0) [[likely]]
+        if ((cpu_->ready_levels >> next->priority >> 1) == 0 && (next->cpus & cpu_->bit) != 0)
+            [[likely]]
             return run(*next);
         make_ready(*next);
     }
     dispatch();
 }
 
-// Something more urgent than the current thread has become ready: it runs first.
+// Something more urgent than the current thread has become ready: it runs first. The current one
+// may also have been stopped by another processor.
 void Kernel::preempt()
 {
-    auto* current = cpu_.current;
-    if (current && current->state == ThreadState::running
-        && (cpu_.ready_levels >> current->priority >> 1) != 0) {
+    auto* current = cpu_->current;
+    if (current && current->state == ThreadState::running) {
+        if ((cpu_->ready_levels >> current->priority >> 1) == 0) [[likely]]
+            return;
         make_ready(*current);
-        dispatch();
+    } else if (!current) {
+        idle_cpus_ |= cpu_->bit;
+        if (cpu_->ready_levels == 0 && !stolen())
+            return;
+        idle_cpus_ &= ~u32 { cpu_->bit };
+        advance_time();
+        machine_.wake_at(machine_.now_ns() + tick_ns);
     }
+    dispatch();
 }
 
 void Kernel::set_deadline(Thread& thread, u64 deadline_us)
@@ -129,19 +203,19 @@ void Kernel::tick()
 {
     advance_time();
     deadlines_check();
-    auto* current = cpu_.current;
-    if (!current)
+    auto* current = cpu_->current;
+    if (!current || current->state != ThreadState::running)
         return;
     current->run_ns += tick_ns;
     machine_.wake_at(machine_.now_ns() + tick_ns);
-    if (scheduler_row_ != 0 && cpu_.ready_levels != 0) {
+    if (scheduler_row_ != 0 && cpu_->ready_levels != 0) {
         auto& row = rows_[scheduler_row_];
         if (row.generation == scheduler_generation_ && row.owner != 0 && alive(row))
             signal_port(*object_of<Port>(row), scheduler_bits_);
     }
-    if (cpu_.budget != 0 && --cpu_.budget != 0)
+    if (cpu_->budget != 0 && --cpu_->budget != 0)
         return;
-    if ((cpu_.ready_levels >> current->priority) != 0) {
+    if ((cpu_->ready_levels >> current->priority) != 0) {
         make_ready(*current);
         dispatch();
     }
@@ -164,6 +238,11 @@ void Kernel::interrupt_arrived(u32 line)
 void Kernel::on_interrupt(u32 line)
 {
     interrupt_arrived(line);
+    if (auto* current = cpu_->current;
+        current && current->state == ThreadState::running && (current->cpus & cpu_->bit) == 0) {
+        make_ready(*current); // it was sent away
+        return dispatch();
+    }
     preempt();
 }
 

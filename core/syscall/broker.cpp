@@ -78,7 +78,7 @@ void Kernel::broker_call(Row const& broker, u64* words)
     Row* second = nullptr;
     if (argument(wanted.first, words, first) && argument(wanted.second, words, second))
         operate(static_cast<Operation>(number), first, second, words);
-    cpu_.current->frame.status() = status_ok;
+    cpu_->current->frame.status() = status_ok;
 }
 
 // Every operation of the table, so that a new one does not build until it is here.
@@ -135,7 +135,7 @@ void Kernel::operate(Operation operation, Row* first, Row* second, u64* words)
     case Operation::pio_write:
         return port_access(operation, words);
     case Operation::scheduler_register:
-        scheduler_task_ = cpu_.current->task->index;
+        scheduler_task_ = cpu_->current->task->index;
         scheduler_row_ = index_of(*first);
         scheduler_generation_ = first->generation;
         scheduler_bits_ = words[3];
@@ -168,7 +168,7 @@ void Kernel::task_create(u64* words)
         fail(Error::quota);
         return;
     }
-    auto& creator = *cpu_.current->task;
+    auto& creator = *cpu_->current->task;
     auto* task = task_new(creator, static_cast<u32>(words[2]), static_cast<u32>(words[3]),
         static_cast<u32>(words[4]), words + 5);
     if (!task)
@@ -215,7 +215,7 @@ void Kernel::thread_create(Task& task, u64* words)
         thread->fault_row = index_of(*fault_port);
         thread->fault_generation = fault_port->generation;
     }
-    if (!answer_new(*cpu_.current->task, thread, words))
+    if (!answer_new(*cpu_->current->task, thread, words))
         thread_free(*thread);
 }
 
@@ -223,25 +223,25 @@ void Kernel::thread_run(Thread& thread)
 {
     if (thread.state != ThreadState::stopped || thread.task->dead)
         fail(Error::not_runnable);
-    else
+    else if (settled(thread))
         make_ready(thread);
 }
 
 void Kernel::thread_stop(Thread& thread)
 {
-    if (&thread == cpu_.current)
-        fail(Error::invalid);
-    else
-        halt(thread);
+    if (&thread == cpu_->current)
+        return void(fail(Error::invalid));
+    halt(thread);
+    settled(thread);
 }
 
-// Null, and invalid: no such register, or the thread is the caller's own.
+// Null: no such register, or the thread runs (invalid); or it only just stopped.
 u64* Kernel::register_of(Thread& thread, u64 index)
 {
     auto* value = index <= 0xFFFF ? thread.frame.register_at(static_cast<u32>(index)) : nullptr;
-    if (!value || &thread == cpu_.current)
+    if (!value || thread.state == ThreadState::running)
         return fail(Error::invalid);
-    return value;
+    return settled(thread) ? value : nullptr;
 }
 
 void Kernel::thread_priority(Thread& thread, u64 priority)
@@ -263,17 +263,24 @@ void Kernel::thread_affinity(Thread& thread, u64 cpus)
 {
     cpus &= (u64 { 1 } << cpu_count_) - 1;
     if (cpus == 0)
-        fail(Error::invalid);
-    else
-        thread.cpus = static_cast<u8>(cpus);
+        return void(fail(Error::invalid));
+    auto const queued = thread.state == ThreadState::ready;
+    if (queued)
+        unready(thread);
+    thread.cpus = static_cast<u8>(cpus);
+    if (queued)
+        make_ready(thread);
+    else if (thread.state == ThreadState::running)
+        machine_.interrupt_cpu(thread.cpu); // it may have to send it away
 }
 
 void Kernel::task_reap_step(Task& task, u64* words)
 {
     if (!task.dead || words[3] > u64 { row_count_ } + page_count_ + 1)
-        fail(task.dead ? Error::invalid : Error::not_runnable);
-    else
-        words[2] = task_reap(task, words[3]);
+        return void(fail(task.dead ? Error::invalid : Error::not_runnable));
+    auto const next = task_reap(task, words[3]);
+    if (!again_)
+        words[2] = next;
 }
 
 void Kernel::operate_mapping(Operation operation, Task& task, Row* region, u64* words)
@@ -300,7 +307,7 @@ void Kernel::region_physical_new(u64* words)
         fail(Error::too_big);
         return;
     }
-    auto& task = *cpu_.current->task;
+    auto& task = *cpu_->current->task;
     auto* leaf
         = region_physical(task, words[2], static_cast<u32>(words[3]), static_cast<u16>(words[4]));
     if (leaf && !answer_new(task, leaf, words))

@@ -20,9 +20,14 @@ constexpr u16 vm_flag(VmFlag flag)
 
 void Kernel::on_system_call()
 {
-    auto& me = *cpu_.current;
+    auto& me = *cpu_->current;
     auto const number = me.frame.status();
     error_ = 0;
+    again_ = false;
+    if (me.state != ThreadState::running) [[unlikely]] { // stopped by another processor
+        me.frame.restart_call();
+        return dispatch();
+    }
     ++calls_;
     if (me.foreign) [[unlikely]] {
         for (u32 i = 0; i < 6; ++i)
@@ -36,7 +41,10 @@ void Kernel::on_system_call()
         system_receive(me, number);
     else
         system_call(me, number);
-    if (error_ != 0) [[unlikely]]
+    if (again_) [[unlikely]] {
+        me.frame.status() = number;
+        me.frame.restart_call();
+    } else if (error_ != 0) [[unlikely]]
         me.frame.status() = status_of(static_cast<Error>(error_));
     preempt();
 }
@@ -71,6 +79,8 @@ void Kernel::system_call(Thread& me, u64 number)
     case Call::sched_spawn:
         return spawn(me, words);
     case Call::sched_yield:
+        if (cpu_->ready_levels == 0)
+            return;
         make_ready(me);
         return dispatch();
     case Call::sched_switch:
@@ -262,14 +272,14 @@ void Kernel::cap_destroy(Row& source)
     }
     if (type_of(source) == ObjectType::task) {
         auto& task = *object_of<Task>(source);
-        if (&task == cpu_.current->task || task.dead) {
+        if (&task == cpu_->current->task || task.dead) {
             fail(task.dead ? Error::dead : Error::invalid);
             return;
         }
         return task_destroy(task); // its name stays until task_reap is done
     }
     object_destroy(source);
-    if (!failed())
+    if (!failed() && !again_)
         row_close(source);
 }
 
@@ -340,13 +350,13 @@ void Kernel::switch_to(Thread& me, u64 const* words)
     if (!row)
         return;
     auto& thread = *object_of<Thread>(*row);
-    if (thread.state != ThreadState::ready) {
+    if (thread.state != ThreadState::ready || (thread.cpus & cpu_->bit) == 0) {
         fail(Error::not_runnable);
         return;
     }
     unready(thread);
     make_ready(me);
-    cpu_.budget = static_cast<u32>(words[1]);
+    cpu_->budget = static_cast<u32>(words[1]);
     run(thread);
 }
 

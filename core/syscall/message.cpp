@@ -49,7 +49,7 @@ bool Kernel::capabilities_move(u64* words, Task& to)
         fail(Error::dead);
         return false;
     }
-    if (to.index != cpu_.current->task->index && to.rows < count) {
+    if (to.index != cpu_->current->task->index && to.rows < count) {
         fail(Error::quota);
         return false;
     }
@@ -90,7 +90,7 @@ Thread* Kernel::reply(u64 token, u64* words)
     if (!caller || caller->state != ThreadState::awaiting_reply
         || reply_generation_[id] != (token >> 32 & handle_generation_mask))
         return fail(Error::cap_invalid);
-    if (caller->reply_owner != cpu_.current->task->index)
+    if (caller->reply_owner != cpu_->current->task->index)
         return fail(Error::not_owner);
     if (!tag_allowed(words[1]))
         return fail(Error::invalid);
@@ -250,8 +250,10 @@ void Kernel::fault_call(Thread& thread, u64 tag, PendingCall pending)
 
 void Kernel::on_fault(arch::FaultReport const& report)
 {
-    auto& me = *cpu_.current;
+    auto& me = *cpu_->current;
     error_ = 0;
+    if (me.state != ThreadState::running) // stopped by another processor: it will fault again
+        return dispatch();
     if (report.kind == FaultKind::page && zombie_leaves_ != 0
         && region_restore(*me.task, report.address))
         return;

@@ -47,8 +47,10 @@ Words command_for(Machine const& machine, BootOptions const& options, std::strin
     auto const drive = "if=none,id=disk,format=raw,file=" + image
         + (options.run.access == Access::read_only ? ",readonly=on" : "");
     auto const memory = std::to_string(options.run.memory_mib);
-    for (auto const* word : { "-m", memory.c_str(), "-nodefaults", "-no-reboot", "-display", "none",
-             "-serial", "mon:stdio", "-drive", drive.c_str(), "-device" })
+    auto const cpus = std::to_string(options.run.cpus);
+    for (auto const* word :
+        { "-smp", cpus.c_str(), "-m", memory.c_str(), "-nodefaults", "-no-reboot", "-display",
+            "none", "-serial", "mon:stdio", "-drive", drive.c_str(), "-device" })
         words.emplace_back(word);
     words.emplace_back(machine.disk);
     words.insert(words.end(),

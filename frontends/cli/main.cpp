@@ -22,6 +22,9 @@ void add_run_options(CLI::App& command, RunOptions& options)
     command.add_option("--memory", options.memory_mib, "the machine's memory in MiB")
         ->check(CLI::Range(16u, 16384u))
         ->capture_default_str();
+    command.add_option("--cpus", options.cpus, "how many processors the machine has")
+        ->check(CLI::Range(1u, 8u))
+        ->capture_default_str();
     command.add_flag(
         "--verbose", [&](std::int64_t) { options.verbosity = Verbosity::verbose; },
         "show the boot and the log");

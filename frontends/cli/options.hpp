@@ -17,6 +17,7 @@ struct RunOptions {
     std::optional<std::string> script;
     Access access = Access::read_only;
     unsigned memory_mib = 256; // 16..16384
+    unsigned cpus = 1; // 1..8
     Tracing tracing = Tracing::off;
     Verbosity verbosity = Verbosity::quiet;
 };

@@ -51,6 +51,7 @@ int run_machine(RunOptions const& options, int image, Input input)
     auto const bundle = boot_bundle();
     hosted::Options machine_options;
     machine_options.memory_bytes = align_up<u64>(u64 { options.memory_mib } << 20, memory_step);
+    machine_options.cpus = options.cpus;
     machine_options.bundle = bundle;
     machine_options.init_entry = arch::linked_program("init");
     machine_options.command_line = command_line(options, input);

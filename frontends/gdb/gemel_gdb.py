@@ -278,7 +278,7 @@ class StepIpc(gdb.Command):
         if sender is None:
             raise gdb.GdbError("no thread of the system is on the processor")
         receiver = receiver_of_next_message(sender)
-        current = "'gemel::arch::(anonymous namespace)::host'.system->kernel_.cpu_.current"
+        current = "'gemel::arch::(anonymous namespace)::host'.system->kernel_.cpu_->current"
         run_to(f"*{place_of_receive(receiver)}", f"{current} == (gemel::Thread *) {receiver.address}")
         print(f"thread {sender.id} ({sender.task}) -> thread {receiver.id} ({receiver.task})")
         gdb.execute("frame")

@@ -128,7 +128,7 @@ def check_errors():
 
 
 def is_flag(word):
-    return word in {"READ", "WRITE", "EXECUTE", "REGION"}
+    return word in {"READ", "WRITE", "EXECUTE", "REGION", "LASTING"}
 
 
 def check_readme():

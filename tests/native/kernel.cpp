@@ -209,7 +209,7 @@ void expect_cut(Checks& checks, CapOperation operation, std::string_view what)
     auto* const word = reinterpret_cast<u64 volatile*>(mine.address + page_bytes);
     Subject subject(checks, write_until_fault, theirs + page_bytes, 5);
     subject.run();
-    for (u64 turn = 0; turn < 20; ++turn) {
+    for (auto const end = now_ns() + timeout_us * 1000; *word == 0 && now_ns() < end;) {
         Registers registers {};
         call(registers, Call::sched_yield);
     }

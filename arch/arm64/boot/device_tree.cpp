@@ -178,6 +178,16 @@ void read_gic(Tree const& tree, Platform& platform)
     }
 }
 
+void read_processors(Tree const& tree, Platform& platform)
+{
+    auto const cpus = tree.path("/cpus");
+    auto const cells = cpus < 0 ? -1 : fdt_address_cells(tree.blob(), cpus);
+    for (int node = fdt_node_offset_by_prop_value(tree.blob(), -1, "device_type", "cpu", 4);
+         node >= 0 && cells > 0 && platform.processor_count < cpus_max;
+         node = fdt_node_offset_by_prop_value(tree.blob(), node, "device_type", "cpu", 4))
+        platform.processors[platform.processor_count++] = tree.number(node, "reg", 0, cells);
+}
+
 void read_psci(Tree const& tree, Platform& platform)
 {
     auto node = tree.compatible("arm,psci-0.2");
@@ -190,6 +200,26 @@ void read_psci(Tree const& tree, Platform& platform)
 
 } // namespace
 
+u32 processors_wanted(char const* line)
+{
+    constexpr char key[] = "cpus=";
+    for (; *line != 0; ++line) {
+        auto const* at = line;
+        auto const* wanted = key;
+        while (*wanted != 0 && *at == *wanted) {
+            ++at;
+            ++wanted;
+        }
+        if (*wanted != 0)
+            continue;
+        u32 value = 0;
+        for (; *at >= '0' && *at <= '9' && value < cpus_max; ++at)
+            value = value * 10 + static_cast<u32>(*at - '0');
+        return value == 0 ? 1 : value < cpus_max ? value : cpus_max;
+    }
+    return cpus_max;
+}
+
 bool read_device_tree(void const* blob, u64 physical, Platform& platform)
 {
     if (fdt_check_header(blob) != 0)
@@ -201,6 +231,7 @@ bool read_device_tree(void const* blob, u64 physical, Platform& platform)
     read_uart(tree, platform);
     read_gic(tree, platform);
     read_psci(tree, platform);
+    read_processors(tree, platform);
     return platform.memory.count != 0 && platform.uart != 0 && platform.gic.version != 0;
 }
 

@@ -4,6 +4,7 @@
 
 #include "arch/arm64/boot/image.hpp"
 #include "arch/arm64/boot/platform.hpp"
+#include "arch/arm64/src/registers.hpp"
 #include "core/base/assert.hpp"
 
 #include <new>
@@ -11,6 +12,8 @@
 
 namespace gemel::arch {
 
+extern "C" u8 start_other[]; // start.S
+extern "C" u64 other_roots[2];
 extern "C" [[noreturn]] void boot_finished(u64* first_page, u64 pages);
 
 namespace {
@@ -62,6 +65,13 @@ void give_back(Kernel& kernel, MemoryRange range, std::span<MemoryRange const> m
 
 } // namespace
 
+// On another processor, in boot code; what follows is resident (src/entry.S).
+extern "C" void boot_other(u32 number)
+{
+    the_machine.start_processor(platform, number);
+    the_machine.processor_answers();
+}
+
 // `device_tree` and `image` are physical addresses.
 extern "C" [[noreturn]] void boot_main(u64 device_tree, u64 image)
 {
@@ -76,7 +86,7 @@ extern "C" [[noreturn]] void boot_main(u64 device_tree, u64 image)
     auto* const init_entries = map_kernel(platform, image, ram, free);
     the_machine.start(platform);
 
-    BootInfo const info {
+    BootInfo info {
         .memory = { free.items.data(), free.count },
         .bundle = platform.bundle,
         .bundle_bytes = platform.bundle.end - platform.bundle.begin,
@@ -85,6 +95,11 @@ extern "C" [[noreturn]] void boot_main(u64 device_tree, u64 image)
         .command_line = platform.command_line,
     };
     auto* const kernel = ::new (&the_kernel()) Kernel(the_machine);
+    kernel->enter();
+    other_roots[0] = READ_REGISTER(ttbr1_el1);
+    other_roots[1] = READ_REGISTER(ttbr0_el1);
+    the_machine.start_others(platform, image + image_offset(start_other));
+    info.cpus = the_machine.cpus();
     if (!kernel->boot(info))
         the_machine.power_off(125);
     give_back(*kernel, { image, image + image_offset(init_end) }, info.memory);

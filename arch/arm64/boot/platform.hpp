@@ -42,12 +42,17 @@ struct Platform {
     Gic gic;
     u64 uart = 0; // PL011, physical; 0: none found
     Conduit conduit = Conduit::none;
+    std::array<u64, cpus_max> processors {}; // affinities, as MPIDR_EL1 has them
+    u32 processor_count = 0;
     u64 seed = 0;
 };
 
 // Reads the tree at `blob`, whose physical address is `physical`. False: not a device tree, or one
 // without memory, PL011 or GIC.
 bool read_device_tree(void const* blob, u64 physical, Platform& platform);
+
+// `cpus=N` of the command line: at most so many processors; without it, all.
+u32 processors_wanted(char const* command_line);
 
 // The kernel's own translation tables, active on return: the image at `image` (physical) with each
 // section's rights, `ram` and the devices in the direct map; TTBR0 is empty. The tables' pages are

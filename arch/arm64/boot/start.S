@@ -27,8 +27,14 @@ image_head:
     .ascii "ARM\x64"
     .word 0
 
+    // Another processor, from PSCI: x0 is its number.
+.global start_other
+start_other:
+    mov x21, #1
+    b 1f
 start:
-    msr daifset, #0xF
+    mov x21, #0
+1:  msr daifset, #0xF
     mov x20, x0
     mrs x0, CurrentEL
     cmp x0, #(2 << 2)
@@ -79,6 +85,7 @@ start:
 at_el1:
     adrp x19, image_head
     adrp x1, early_tables               // root
+    cbnz x21, tables_are_there
     add x2, x1, #0x1000                 // 1 GiB blocks
     add x3, x1, #0x2000                 // the last 512 GiB
     add x4, x1, #0x3000                 // the image
@@ -114,6 +121,7 @@ at_el1:
     b.ne 4b
     dsb sy
 
+tables_are_there:
     ldr x5, =memory_attributes
     msr mair_el1, x5
     ldr x5, =translation_control
@@ -165,15 +173,37 @@ map_gigabyte:
 at_kernel_address:
     ldr x5, =exception_vectors
     msr vbar_el1, x5
-    ldr x5, =kernel_stack_top
-    mov sp, x5
+    ldr x5, =(kernel_stacks + 16384 - 32)
     mov x29, xzr
     mov x30, xzr
+    cbnz x21, other_at_kernel_address
+    msr tpidr_el1, x5
+    mov sp, x5
     mov x0, x20
     mov x1, x19
     b boot_main
 
+other_at_kernel_address:
+    add x5, x5, x20, lsl #14
+    msr tpidr_el1, x5
+    mov sp, x5
+    ldr x6, =other_roots
+    ldp x6, x7, [x6]
+    msr ttbr1_el1, x6
+    msr ttbr0_el1, x7
+    isb
+    tlbi vmalle1
+    dsb nsh
+    isb
+    mov x0, x20
+    bl boot_other
+    b start_processor
+
 .section .init.tables, "aw"
+.global other_roots                     // the kernel's tables and the empty ones
+.balign 16
+other_roots:
+    .quad 0, 0
 .balign 4096
 early_tables:
     .fill 4 * 4096

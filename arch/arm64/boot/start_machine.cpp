@@ -8,6 +8,7 @@ namespace {
 
 constexpr u64 second_ns = 1'000'000'000;
 constexpr u32 timer_bit = 1u << 27;
+constexpr u32 call_bit = 1u << 1; // another processor's call (src/machine.cpp)
 
 u32 volatile* window(u64 physical)
 {
@@ -70,6 +71,8 @@ void Machine::start(Platform const& platform) noexcept
     else
         start_gic_v2(platform);
     start_clock();
+    empty_root_ = READ_REGISTER(ttbr0_el1);
+    start_processor(platform, 0);
     random_instruction_ = (READ_REGISTER(id_aa64isar0_el1) >> 60) != 0;
     entropy_ = platform.seed;
 }
@@ -80,15 +83,61 @@ void Machine::start_clock() noexcept
     nanoseconds_per_tick_ = ratio_32_32(second_ns, frequency);
     ticks_per_nanosecond_ = ratio_32_32(frequency, second_ns);
     counter_start_ = READ_REGISTER(cntvct_el0);
+}
+
+void Machine::start_processor(Platform const& platform, u32 number) noexcept
+{
+    auto& own = processor();
+    own.number = number;
+    affinities_[number] = static_cast<u32>(affinity() & 0xFF'FFFF);
+    if (platform.gic.version == 3) {
+        start_private_v3(platform);
+    } else {
+        own.private_lines = distributor_;
+        quieten(distributor_, 0, gic::private_lines, 0);
+        cpu_interface_[gic::priority_mask / 4] = 0xFF;
+        cpu_interface_[gic::interface_control / 4] = 1;
+    }
     WRITE_REGISTER(cntv_cval_el0, ~0ull);
     WRITE_REGISTER(cntv_ctl_el0, 1);
-    private_lines_[gic::enable / 4] = timer_bit;
+    own.private_lines[gic::enable / 4] = timer_bit | call_bit;
+}
+
+// PSCI CPU_ON (Arm DEN 0022, 5.1.4): it comes at `entry` with its number; it answers by counting.
+bool Machine::start_other(u64 other, u64 entry, u32 number) noexcept
+{
+    constexpr u64 turn_on = 0xC400'0003;
+    register u64 x0 asm("x0") = turn_on;
+    register u64 x1 asm("x1") = other;
+    register u64 x2 asm("x2") = entry;
+    register u64 x3 asm("x3") = number;
+    if (conduit_ == Conduit::hvc)
+        asm volatile("hvc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3) : : "memory");
+    else
+        asm volatile("smc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3) : : "memory");
+    if (x0 != 0)
+        return false;
+    for (auto const end = now_ns() + second_ns; now_ns() < end;)
+        if (__atomic_load_n(&cpus_, __ATOMIC_ACQUIRE) == number + 1)
+            return true;
+    return false;
+}
+
+// One that does not answer is left out, and with it those behind it: it could still come.
+void Machine::start_others(Platform const& platform, u64 entry) noexcept
+{
+    auto const wanted = processors_wanted(platform.command_line);
+    auto const own = affinity();
+    if (conduit_ == Conduit::none)
+        return;
+    for (u32 i = 0; i < platform.processor_count && cpus_ < wanted; ++i)
+        if (platform.processors[i] != own && !start_other(platform.processors[i], entry, cpus_))
+            return;
 }
 
 void Machine::start_gic_v2(Platform const& platform) noexcept
 {
     distributor_ = window(platform.gic.distributor);
-    private_lines_ = distributor_;
     cpu_interface_ = window(platform.gic.second);
     distributor_[gic::control / 4] = 0;
     auto const lines = lines_of(distributor_);
@@ -97,18 +146,12 @@ void Machine::start_gic_v2(Platform const& platform) noexcept
     for (u32 line = gic::private_lines; line < lines; line += 4)
         distributor_[gic::target / 4 + line / 4] = own * 0x0101'0101;
     distributor_[gic::control / 4] = 1;
-    cpu_interface_[gic::priority_mask / 4] = 0xFF;
-    cpu_interface_[gic::interface_control / 4] = 1;
 }
 
 void Machine::start_gic_v3(Platform const& platform) noexcept
 {
     constexpr u32 affinity_routing = 1 << 4;
     constexpr u32 group_1 = 1 << 1;
-    constexpr u32 waker = 0x14 / 4;
-    constexpr u32 sleep = 1 << 1;
-    constexpr u32 asleep = 1 << 2;
-    constexpr u32 private_frame = (64 << 10) / 4;
     distributor_ = window(platform.gic.distributor);
     distributor_[gic::control / 4] = affinity_routing;
     auto const lines = lines_of(distributor_);
@@ -118,12 +161,20 @@ void Machine::start_gic_v3(Platform const& platform) noexcept
         distributor_[gic::route / 4 + line * 2 + 1] = static_cast<u32>(affinity() >> 32);
     }
     distributor_[gic::control / 4] = affinity_routing | group_1;
+}
 
+void Machine::start_private_v3(Platform const& platform) noexcept
+{
+    constexpr u32 waker = 0x14 / 4;
+    constexpr u32 sleep = 1 << 1;
+    constexpr u32 asleep = 1 << 2;
+    constexpr u32 private_frame = (64 << 10) / 4;
     auto* const redistributor = redistributor_of(platform.gic);
     redistributor[waker] = redistributor[waker] & ~sleep;
     while (redistributor[waker] & asleep) { }
-    private_lines_ = redistributor + private_frame;
-    quieten(private_lines_, 0, gic::private_lines, ~0u);
+    auto* const lines = redistributor + private_frame;
+    processor().private_lines = lines;
+    quieten(lines, 0, gic::private_lines, ~0u);
 
     WRITE_REGISTER(ICC_SRE_EL1, 7);
     asm volatile("isb");

@@ -55,8 +55,8 @@ interrupted:
 
 .global leave_kernel
 leave_kernel:
-    adrp x30, the_machine
-    ldr x30, [x30, :lo12:the_machine]   // Machine::frame_
+    mrs x30, tpidr_el1
+    ldr x30, [x30]                      // Machine::Processor::frame
     mov sp, x30
     ldp x2, x3, [sp, #frame_ip]
     msr elr_el1, x2
@@ -106,14 +106,20 @@ save_registers:
     mrs x0, spsr_el1
     mrs x1, tpidr_el0
     stp x0, x1, [sp, #frame_x30 + 8]
-    adrp x0, kernel_stack_top
-    add sp, x0, :lo12:kernel_stack_top
+    mrs x0, tpidr_el1
+    mov sp, x0
     ret
+
+// From boot code, on a processor's own stack.
+.global start_processor
+start_processor:
+    bl processor_started
+    b leave_kernel
 
 // The stack may be what is broken: begin at its top again.
 kernel_bug:
-    adrp x0, kernel_stack_top
-    add sp, x0, :lo12:kernel_stack_top
+    mrs x0, tpidr_el1
+    mov sp, x0
     mrs x0, esr_el1
     mrs x1, elr_el1
     mrs x2, far_el1
@@ -172,7 +178,8 @@ _ZN5gemel4arch7Machine8load_fpuERNS0_8FpuStateE:
     ret
 
 .section .data.stack, "aw"
+// At the end of each stack is the processor's Machine::Processor, of 32 bytes.
 .balign 4096
-    .fill 16384
-.global kernel_stack_top
-kernel_stack_top:
+.global kernel_stacks
+kernel_stacks:
+    .fill 8 * 16384

@@ -12,6 +12,7 @@ namespace {
 using u128 = unsigned __int128;
 
 constexpr u32 timer_interrupt = 27; // the virtual timer's private line
+constexpr u32 call_line = 1; // another processor's: come into the kernel
 constexpr u64 power_off_function = 0x8400'0008; // PSCI SYSTEM_OFF
 
 void flush_all_translations()
@@ -38,16 +39,18 @@ void Machine::zero_page(void* page) noexcept
 // The page may have been another root under the same ASID: none of its translations may survive.
 void Machine::root_created(void* root) noexcept
 {
-    asid_roots_[physical_of(root) / page_bytes % asid_count] = 0;
+    for (auto& roots : asid_roots_)
+        roots[physical_of(root) / page_bytes % asid_count] = 0;
 }
 
 // An ASID is the root's page number modulo 256; whoever takes one over flushes what it left.
 void Machine::activate(u64 root) noexcept
 {
     auto const asid = root / page_bytes % asid_count;
-    if (asid_roots_[asid] != root) {
-        asid_roots_[asid] = root;
-        asm volatile("dsb ishst; tlbi aside1is, %0; dsb ish" : : "r"(asid << 48) : "memory");
+    auto& owner = asid_roots_[cpu_number()][asid];
+    if (owner != root) {
+        owner = root;
+        asm volatile("dsb nshst; tlbi aside1, %0; dsb nsh" : : "r"(asid << 48) : "memory");
     }
     asm volatile("msr ttbr0_el1, %0; isb" : : "r"(root | asid << 48) : "memory");
 }
@@ -109,13 +112,28 @@ void Machine::wake_at(u64 deadline_ns) noexcept
     WRITE_REGISTER(cntv_cval_el0, counter_start_ + ticks);
 }
 
-u32 Machine::wait_for_interrupt() noexcept
+void Machine::wait_for_interrupt() noexcept
 {
     asm volatile("dsb sy; wfi" : : : "memory");
-    return interrupt_acknowledge();
 }
 
-u32 Machine::interrupt_acknowledge() noexcept
+// Software-generated interrupt 1. Version 2 counts its own interfaces, which are the processors'
+// Aff0.
+void Machine::interrupt_cpu(u32 number) noexcept
+{
+    auto const affinity = u64 { affinities_[number] };
+    asm volatile("dsb ishst" : : : "memory"); // what the other is to see is there
+    if (cpu_interface_) {
+        distributor_[gic::software / 4] = 1u << (16 + (affinity & 7)) | call_line;
+        return;
+    }
+    WRITE_REGISTER(ICC_SGI1R_EL1,
+        (affinity >> 16 & 0xFF) << 32 | u64 { call_line } << 24 | (affinity >> 8 & 0xFF) << 16
+            | 1u << (affinity & 15));
+    asm volatile("isb" : : : "memory");
+}
+
+u32 Machine::interrupt_taken() noexcept
 {
     auto const acknowledged = cpu_interface_ ? cpu_interface_[gic::acknowledge / 4]
                                              : static_cast<u32>(READ_REGISTER(ICC_IAR1_EL1));
@@ -125,8 +143,10 @@ u32 Machine::interrupt_acknowledge() noexcept
     if (line == timer_interrupt) {
         WRITE_REGISTER(cntv_cval_el0, ~0ull);
         line = tick_line;
+    } else if (line == call_line) {
+        line = interrupt_lines_max;
     } else {
-        auto* const enables = line < gic::private_lines ? private_lines_ : distributor_;
+        auto* const enables = line < gic::private_lines ? processor().private_lines : distributor_;
         enables[gic::disable / 4 + line / 32] = 1u << line % 32;
     }
     asm volatile("dsb sy; isb" : : : "memory"); // the line is quiet before its end is told
@@ -139,7 +159,7 @@ u32 Machine::interrupt_acknowledge() noexcept
 
 void Machine::interrupt_unmask(u32 line) noexcept
 {
-    auto* const enables = line < gic::private_lines ? private_lines_ : distributor_;
+    auto* const enables = line < gic::private_lines ? processor().private_lines : distributor_;
     enables[gic::enable / 4 + line / 32] = 1u << line % 32;
 }
 

@@ -58,20 +58,44 @@ Kernel& the_kernel()
 
 extern "C" {
 
+// Every way out: after it, the frame is only ours to leave into.
+static void leave()
+{
+    auto& kernel = the_kernel();
+    while (!kernel.cpu().current)
+        [[unlikely]] kernel.rest();
+    kernel.leave();
+}
+
 void system_called()
 {
+    the_kernel().enter();
     the_kernel().on_system_call();
+    leave();
 }
 
 void thread_faulted(u64 syndrome, u64 address)
 {
     auto const kind = kind_of(syndrome);
+    the_kernel().enter();
     the_kernel().on_fault({ kind, kind == FaultKind::page ? address : 0, syndrome });
+    leave();
 }
 
 void machine_interrupted()
 {
-    the_kernel().on_interrupt(the_machine.interrupt_acknowledge());
+    the_kernel().enter();
+    the_kernel().on_interrupt(the_machine.interrupt_taken());
+    leave();
+}
+
+// Another processor's first resident code: the lock is free once the first has left boot code.
+void processor_started()
+{
+    the_kernel().enter();
+    asm volatile("tlbi vmalle1; dsb nsh; isb" : : : "memory");
+    the_kernel().on_interrupt(interrupt_lines_max);
+    leave();
 }
 
 [[noreturn, gnu::cold]] void kernel_faulted(u64 syndrome, u64 instruction, u64 address)
@@ -91,7 +115,9 @@ void machine_interrupted()
 {
     for (u64 i = 0; i < pages; ++i)
         first_page[i] = 0;
-    asm volatile("dsb ishst; tlbi vmalle1is; dsb ish; isb; b leave_kernel" : : : "memory");
+    asm volatile("dsb ishst; tlbi vmalle1is; dsb ish; isb" : : : "memory");
+    leave();
+    asm volatile("b leave_kernel" : : : "memory");
     __builtin_unreachable();
 }
 

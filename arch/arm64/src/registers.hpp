@@ -26,6 +26,7 @@ inline constexpr u32 group = 0x080;
 inline constexpr u32 enable = 0x100;
 inline constexpr u32 disable = 0x180;
 inline constexpr u32 priority = 0x400; // a byte a line
+inline constexpr u32 software = 0xF00; // version 2: raises a processor's line
 inline constexpr u32 target = 0x800; // version 2: a byte a line
 inline constexpr u32 route = 0x6000; // version 3: 64 bits a line
 // Version 2's processor interface.

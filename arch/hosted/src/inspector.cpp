@@ -56,7 +56,7 @@ bool rights_narrow(Rights child, Rights parent)
 u32 Inspector::ready(Thread* (&threads)[ready_max]) const
 {
     u32 count = 0;
-    auto const& cpu = kernel_.cpu_;
+    auto const& cpu = *kernel_.cpu_;
     for (auto level = priority_levels; level-- > 0;)
         for (auto* thread = cpu.first[level]; thread && count < ready_max; thread = thread->next)
             threads[count++] = thread;
@@ -65,7 +65,7 @@ u32 Inspector::ready(Thread* (&threads)[ready_max]) const
 
 void Inspector::run_instead(Thread& thread)
 {
-    auto* current = kernel_.cpu_.current;
+    auto* current = kernel_.cpu_->current;
     ASSERT(current && thread.state == ThreadState::ready);
     kernel_.unready(thread);
     kernel_.make_ready(*current);
@@ -152,7 +152,7 @@ void Inspector::audit_pages(Lines& wrong) const
 
 void Inspector::audit_queues(Lines& wrong) const
 {
-    auto const& cpu = kernel_.cpu_;
+    auto const& cpu = *kernel_.cpu_;
     for (u32 level = 0; level < priority_levels; ++level) {
         auto const marked = (cpu.ready_levels >> level & 1) != 0;
         if (marked != (cpu.first[level] != nullptr))
@@ -184,7 +184,7 @@ void Inspector::audit_threads(Lines& wrong) const
                 say(wrong, "thread %u of %s waits for a reply that task %u cannot give any more",
                     id, thread->task->name, thread->reply_owner);
         }
-        if (thread->state == ThreadState::running && thread != kernel_.cpu_.current)
+        if (thread->state == ThreadState::running && thread != kernel_.cpu_->current)
             say(wrong, "thread %u of %s runs nowhere", id, thread->task->name);
         if (thread->state != ThreadState::receiving && thread->state != ThreadState::calling)
             continue;

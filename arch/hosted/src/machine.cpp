@@ -220,7 +220,7 @@ void Machine::poll_descriptors(int timeout_ms)
     }
 }
 
-u32 Machine::wait_for_interrupt() noexcept
+u32 Machine::wait() noexcept
 {
     for (;;) {
         if ((pending_ & ~masked_) != 0)

@@ -144,7 +144,73 @@ void switch_to(Frame::Fiber& from, Thread& thread)
     restore(from);
 }
 
-// Delivers what is pending, then leaves into the thread the kernel chose.
+// The kernel goes on as another virtual processor.
+void turn_to(u32 cpu)
+{
+    auto& kernel = host.system->kernel();
+    kernel.leave();
+    host.system->machine().turn_to(cpu);
+    kernel.enter();
+}
+
+// The tick is every processor's; lines are the first one's.
+void deliver(u32 line)
+{
+    auto& kernel = host.system->kernel();
+    auto const cpus = line == tick_line ? kernel.cpu_count() : 1;
+    for (u32 cpu = 0; cpu < cpus; ++cpu) {
+        if (kernel.cpu_count() != 1)
+            turn_to(cpu);
+        kernel.on_interrupt(line);
+    }
+}
+
+void deliver_pending()
+{
+    auto& machine = host.system->machine();
+    while (machine.interrupt_pending())
+        [[unlikely]] deliver(machine.take_interrupt());
+}
+
+void deliver_calls()
+{
+    auto& machine = host.system->machine();
+    while (auto called = machine.take_called_cpus())
+        for (u32 cpu = 0; called != 0; ++cpu, called >>= 1)
+            if ((called & 1) != 0) {
+                turn_to(cpu);
+                host.system->kernel().on_interrupt(interrupt_lines_max);
+            }
+}
+
+// The processors that have a thread.
+u32 ready_cpus()
+{
+    auto const& kernel = host.system->kernel();
+    u32 ready = 0;
+    for (u32 cpu = 0; cpu < kernel.cpu_count(); ++cpu)
+        if (kernel.cpu(cpu).current)
+            ready |= 1u << cpu;
+    return ready;
+}
+
+void next_turn()
+{
+    auto& kernel = host.system->kernel();
+    for (;;) {
+        deliver_calls();
+        if (auto const ready = ready_cpus(); ready != 0) {
+            if (kernel.cpu_count() != 1)
+                turn_to(host.system->choose_cpu(ready));
+            return;
+        }
+        turn_to(0);
+        kernel.rest();
+        deliver_pending();
+    }
+}
+
+// Delivers what is pending, then leaves into a thread that the kernel chose.
 void leave(Thread* me)
 {
     auto& system = *host.system;
@@ -152,20 +218,29 @@ void leave(Thread* me)
     auto* world = system.machine().world();
     if (world) [[unlikely]]
         world->leaving(kernel);
-    while (system.machine().interrupt_pending())
-        [[unlikely]] kernel.on_interrupt(system.machine().take_interrupt());
+    deliver_pending();
+    next_turn();
     if (world) [[unlikely]]
         world->choosing(kernel);
     if (kernel.cpu().current != me)
         switch_to(me->frame.fiber, *kernel.cpu().current);
+    kernel.leave();
+}
+
+// Into the kernel, as the thread whose turn it was.
+Thread* begin()
+{
+    enter();
+    auto& kernel = host.system->kernel();
+    kernel.enter();
+    return kernel.cpu().current;
 }
 
 [[noreturn]] void ended_without_exit()
 {
     auto& kernel = host.system->kernel();
     for (;;) {
-        enter();
-        auto* me = kernel.cpu().current;
+        auto* me = begin();
         kernel.on_fault({ FaultKind::illegal_instruction, 0, 0 });
         leave(me);
         go_on();
@@ -178,6 +253,7 @@ void fiber_main(context::transfer_t transfer)
     auto& frame = kernel.cpu().current->frame;
     arrive(transfer, frame.fiber);
     restore(frame.fiber);
+    kernel.leave();
     auto const entry = reinterpret_cast<void (*)(u64)>(frame.instruction_pointer());
     auto const argument = frame.argument();
     go_on();
@@ -199,9 +275,8 @@ struct Interrupted {
 // was.
 [[noreturn]] void interrupted(Interrupted* saved)
 {
-    enter();
+    auto* me = begin();
     auto& kernel = host.system->kernel();
-    auto* me = kernel.cpu().current;
     auto& frame = me->frame;
     if (saved->signal != SIGALRM) {
         auto& registers = saved->context.uc_mcontext.gregs;
@@ -364,9 +439,7 @@ void install_handlers()
 
 void system_call(Registers& registers)
 {
-    auto& kernel = host.system->kernel();
-    enter();
-    auto* me = kernel.cpu().current;
+    auto* me = begin();
     auto& frame = me->frame;
     std::memcpy(frame.words(), registers.words, sizeof registers.words);
     frame.port() = registers.port;
@@ -374,11 +447,18 @@ void system_call(Registers& registers)
     auto* world = host.system->machine().world();
     if (world && world->entering(*me) == gemel::hosted::Fate::faults) [[unlikely]] {
         frame.instruction_pointer() = 0; // nowhere: where the host put the code is no news
-        kernel.on_fault({ FaultKind::other, 0, 0 });
+        host.system->kernel().on_fault({ FaultKind::other, 0, 0 });
     } else {
-        kernel.on_system_call();
+        host.system->kernel().on_system_call();
     }
     leave(me);
+    while (frame.take_restart())
+        [[unlikely]]
+        {
+            begin();
+            host.system->kernel().on_system_call();
+            leave(me);
+        }
     std::memcpy(registers.words, frame.words(), sizeof registers.words);
     registers.port = frame.port();
     registers.number = frame.status();
@@ -416,6 +496,15 @@ System::System(Options const& options)
 
 System::~System() = default;
 
+// One after the other: the next number behind the one whose turn it was.
+u32 System::choose_cpu(u32 ready) const
+{
+    if (choose_)
+        return choose_(ready);
+    auto const behind = ready & ~((2u << kernel_.cpu_number()) - 1);
+    return static_cast<u32>(__builtin_ctz(behind != 0 ? behind : ready));
+}
+
 System* running()
 {
     return arch::host.system;
@@ -440,12 +529,14 @@ int System::run()
     info.bundle_bytes = options_.bundle.size();
     info.init_entry = options_.init_entry;
     info.command_line = options_.command_line.c_str();
+    info.cpus = options_.cpus;
     arch::host.system = this;
     arch::host.exceptions = reinterpret_cast<void**>(abi::__cxa_get_globals());
     arch::host.error_number = &errno;
     arch::enter();
     arch::install_handlers();
     int status = 125;
+    kernel_.enter();
     if (kernel_.boot(info)) {
         arch::switch_to(arch::host.fiber, *kernel_.cpu().current);
         status = machine_.exit_status();

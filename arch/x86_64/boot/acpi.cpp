@@ -101,10 +101,23 @@ void add_io_apic(AcpiFacts& facts, AcpiIoApic found)
     facts.io_apics[at] = found;
 }
 
+void add_cpu(AcpiFacts& facts, u32 apic_id, u32 flags)
+{
+    constexpr u32 enabled = 1;
+    if (!(flags & enabled) || facts.cpu_count == acpi_cpus_max)
+        return;
+    for (u32 index = 0; index < facts.cpu_count; ++index)
+        if (facts.cpus[index] == apic_id)
+            return;
+    facts.cpus[facts.cpu_count++] = apic_id;
+}
+
 void read_interrupts(Table madt, AcpiFacts& facts)
 {
     constexpr u8 io_apic = 1;
     constexpr u8 override = 2;
+    constexpr u8 local_apic = 0;
+    constexpr u8 local_x2apic = 9;
     for (usize at = header_bytes + 8; at + 2 <= madt.size();) {
         auto const* const entry = madt.data() + at;
         auto const length = entry[1];
@@ -112,6 +125,10 @@ void read_interrupts(Table madt, AcpiFacts& facts)
             return;
         if (entry[0] == io_apic && length >= 12)
             add_io_apic(facts, { load<u32>(entry + 4), load<u32>(entry + 8) });
+        if (entry[0] == local_apic && length >= 8)
+            add_cpu(facts, entry[3], load<u32>(entry + 4));
+        if (entry[0] == local_x2apic && length >= 16)
+            add_cpu(facts, load<u32>(entry + 4), load<u32>(entry + 8));
         if (entry[0] == override && length >= 10 && entry[3] < isa_lines) {
             auto const flags = load<u16>(entry + 8);
             facts.isa[entry[3]] = { load<u32>(entry + 4), (flags & 3) == 3, (flags >> 2 & 3) == 3 };

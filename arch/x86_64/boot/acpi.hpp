@@ -9,6 +9,7 @@
 namespace gemel::arch::boot {
 
 inline constexpr u32 acpi_io_apics_max = 8;
+inline constexpr u32 acpi_cpus_max = 64;
 inline constexpr u32 isa_lines = 16;
 
 struct AcpiIoApic {
@@ -27,6 +28,8 @@ struct AcpiFacts {
     AcpiIoApic io_apics[acpi_io_apics_max]; // ascending by first line
     u32 io_apic_count = 0;
     IsaLine isa[isa_lines];
+    u32 cpus[acpi_cpus_max]; // the local APICs' numbers, of processors that may be used
+    u32 cpu_count = 0;
     u16 power_control = 0; // PM1a control, 0: none
     u16 power_off_value = 0;
     u16 timer = 0; // 3.579545 MHz counter's port, 0: none

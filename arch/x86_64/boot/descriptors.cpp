@@ -2,9 +2,10 @@
 #include "arch/x86_64/boot/setup.hpp"
 
 extern "C" {
-extern gemel::u64 gemel_segments[7];
+extern gemel::u64 gemel_segments[5 + 2 * gemel::cpus_max];
 extern gemel::u64 const gemel_exception_entries[33];
-extern gemel::u8 gemel_system_call_entry[], gemel_panic_stack_top[];
+extern gemel::u64 const gemel_system_call_entries[gemel::cpus_max];
+extern gemel::u8 gemel_panic_stack_top[];
 extern gemel::u64 gemel_gates[512];
 }
 
@@ -16,8 +17,6 @@ struct Gate {
     u64 low;
     u64 high;
 };
-
-constinit Frame no_frame; // "the thread that ran last", at first
 
 struct [[gnu::packed]] TablePointer {
     u16 limit;
@@ -61,36 +60,42 @@ Gate gate_of(u32 vector)
     return { low, offset >> 32 };
 }
 
-void load_segments()
+void load_segments(u32 cpu)
 {
-    auto const state = reinterpret_cast<u64>(&gemel_task_state);
+    auto const state = reinterpret_cast<u64>(&gemel_task_states[cpu]);
     constexpr u64 available_task_state = 0x89ull << 40;
-    gemel_segments[5] = (sizeof(TaskState) - 1) | (state & 0xFF'FFFF) << 16 | available_task_state
-        | (state >> 24 & 0xFF) << 56;
-    gemel_segments[6] = state >> 32;
+    auto const selector = task_state_selector + 16 * cpu;
+    gemel_segments[selector / 8] = (task_state_bytes - 1) | (state & 0xFF'FFFF) << 16
+        | available_task_state | (state >> 24 & 0xFF) << 56;
+    gemel_segments[selector / 8 + 1] = state >> 32;
     TablePointer const segments { sizeof(gemel_segments) - 1,
         reinterpret_cast<u64>(gemel_segments) };
-    asm volatile("lgdt %0\n ltr %w1" ::"m"(segments), "r"(u32 { task_state_selector }));
+    asm volatile("lgdt %0\n ltr %w1" ::"m"(segments), "r"(selector));
 }
 
 } // namespace
 
-void Setup::descriptors()
+void Setup::traps()
 {
-    gemel_task_state.rsp0 = reinterpret_cast<u64>(&no_frame) + FrameLayout::pushed_end;
-    gemel_task_state.ist[0] = reinterpret_cast<u64>(gemel_panic_stack_top);
-    load_segments();
     for (u32 vector = 0; vector < 256; ++vector) {
         auto const gate = gate_of(vector);
         gemel_gates[2 * vector] = gate.low;
         gemel_gates[2 * vector + 1] = gate.high;
     }
+}
+
+void Setup::descriptors(u32 cpu)
+{
+    auto& state = gemel_task_states[cpu];
+    state.rsp0 = reinterpret_cast<u64>(&gemel_idle_frames[cpu]) + FrameLayout::pushed_end;
+    state.ist[0] = reinterpret_cast<u64>(gemel_panic_stack_top);
+    load_segments(cpu);
     TablePointer const interrupts { sizeof(gemel_gates) - 1, reinterpret_cast<u64>(gemel_gates) };
     asm volatile("lidt %0" ::"m"(interrupts));
     // SYSRET takes its selectors from 16 and 8 above the upper half (Intel SDM volume 3, 5.8.8).
     write_msr(
         Msr::star, u64 { kernel_data_selector | 3 } << 48 | u64 { kernel_code_selector } << 32);
-    write_msr(Msr::lstar, reinterpret_cast<u64>(gemel_system_call_entry));
+    write_msr(Msr::lstar, gemel_system_call_entries[cpu]);
     write_msr(Msr::fmask, flags_cleared);
 }
 

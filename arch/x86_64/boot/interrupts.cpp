@@ -57,7 +57,7 @@ void Setup::io_apic(u32 index, boot::AcpiFacts const& facts)
         window[0] = redirection_first + 2 * input;
         window[4] = masked | wiring(line, facts) | (first_vector + line);
         window[0] = redirection_first + 2 * input + 1;
-        window[4] = machine_.apic_id_ << 24;
+        window[4] = machine_.apic_ids_[0] << 24;
         if (machine_.io_lines_ <= line)
             machine_.io_lines_ = line + 1;
     }
@@ -66,12 +66,19 @@ void Setup::io_apic(u32 index, boot::AcpiFacts const& facts)
 void Setup::interrupts(boot::AcpiFacts const& facts)
 {
     silence_old_controllers();
+    local_interrupts(0);
+    for (u32 index = 0; index < facts.io_apic_count; ++index)
+        io_apic(index, facts);
+}
+
+void Setup::local_interrupts(u32 cpu)
+{
     auto const base = read_msr(Msr::apic_base);
     write_msr(Msr::apic_base, base | globally_enabled | (x2apic_ ? x2apic_enabled : 0));
     if (!x2apic_)
         machine_.apic_ = reinterpret_cast<u32 volatile*>(device_window(0, 0));
     auto const id = machine_.apic_read(apic_id);
-    machine_.apic_id_ = x2apic_ ? id : id >> 24;
+    machine_.apic_ids_[cpu] = x2apic_ ? id : id >> 24;
     machine_.apic_write(apic_task_priority, 0);
     machine_.apic_write(apic_line0, masked);
     machine_.apic_write(apic_error, masked);
@@ -79,8 +86,6 @@ void Setup::interrupts(boot::AcpiFacts const& facts)
     machine_.apic_write(apic_timer_divider, divide_by_16);
     machine_.apic_write(apic_timer, first_vector + tick_line);
     machine_.apic_write(apic_spurious, software_enabled | spurious_vector);
-    for (u32 index = 0; index < facts.io_apic_count; ++index)
-        io_apic(index, facts);
 }
 
 } // namespace gemel::arch

@@ -83,13 +83,18 @@ static u32 boot_machine(u32 magic, u64 info)
     reserve();
     if (!setup.paging(free_memory, loaded.memory.ranges(), facts))
         stop("no memory for page tables");
-    setup.descriptors();
+    setup.traps();
+    setup.descriptors(0);
     setup.features();
     setup.interrupts(facts);
     setup.clock(facts);
     setup.power(facts);
     auto& kernel = *::new (&storage.kernel) Kernel(machine);
-    if (!kernel.boot(boot_info()))
+    kernel.enter();
+    setup.start_cpus(facts, loaded.command_line);
+    auto from_loader = boot_info();
+    from_loader.cpus = setup.cpus();
+    if (!kernel.boot(from_loader))
         stop("the kernel did not start");
     return init_pages();
 }

@@ -20,13 +20,21 @@ public:
     // Address spaces. False: no memory for the tables.
     bool paging(
         boot::MemoryMap& free, std::span<MemoryRange const> ram, boot::AcpiFacts const& facts);
-    void descriptors(); // segments, traps and system calls
+    void traps(); // the one table of all processors
+    void descriptors(u32 cpu); // segments, traps and system calls
     void features(); // what this processor has beyond the first 64-bit ones
     void interrupts(boot::AcpiFacts const& facts);
+    void local_interrupts(u32 cpu);
     void clock(boot::AcpiFacts const& facts); // takes 10 ms
     void power(boot::AcpiFacts const& facts);
+    // The other processors, which then wait for the kernel's lock.
+    void start_cpus(boot::AcpiFacts const& facts, char const* command_line);
+    u32 cpus() const { return machine_.cpus_; }
 
 private:
+    bool start_cpu(u32 cpu, u32 apic_id);
+    void command(u32 apic_id, u32 command);
+    void wait(u64 nanoseconds);
     u64 features_of_memory(u32 ebx, u32 ecx);
     void features_of_fpu(u32 ecx);
     void io_apic(u32 index, boot::AcpiFacts const& facts);

@@ -38,7 +38,7 @@ gemel_start: // eax: the loader's magic, ebx: its information
     cld
     mov %eax, %edi
     mov %ebx, %esi
-    mov $physical(gemel_kernel_stack_top), %esp
+    mov $physical(gemel_kernel_stacks) + 16384, %esp
 
     mov $0x80000001, %eax // long mode and no-execute, or this is not our machine
     push %ebx
@@ -108,19 +108,84 @@ in_image:
     mov %eax, %gs
     mov $0x10, %eax
     mov %eax, %ss
-    mov $gemel_kernel_stack_top, %rsp
+    mov $gemel_kernel_stacks + 16384, %rsp
     mov %edi, %edi
     mov %esi, %esi
     call gemel_boot
     mov %eax, %edi
     jmp gemel_started
 
+// Another processor, started at the first byte of a page below 1 MiB (Intel SDM volume 3, 9.4.4), to which
+// this is copied: to 64-bit mode by the first processor's tables, then onto a stack of its own.
+.globl gemel_cpu_begin, gemel_cpu_end, gemel_cpu_stack, gemel_cpu_root
+.code16
+gemel_cpu_begin:
+    cli
+    cld
+    mov %cs, %ax
+    mov %ax, %ds
+    lgdtl cpu_segments - gemel_cpu_begin
+    mov %cr0, %eax
+    or $1, %al
+    mov %eax, %cr0
+    ljmpl *(cpu_far - gemel_cpu_begin)
+.balign 4
+cpu_far:
+    .long physical(cpu_protected)
+    .short 0x18
+cpu_segments: // the bootstrap's own: flat 32-bit code and data
+    .short 5 * 8 - 1
+    .long physical(cpu_descriptors)
+gemel_cpu_end:
+
+.code32
+cpu_protected:
+    mov $0x20, %eax
+    mov %eax, %ds
+    mov %eax, %ss
+    mov $(1 << 7 | 1 << 5), %eax
+    mov %eax, %cr4
+    mov $physical(bootstrap_root), %eax
+    mov %eax, %cr3
+    mov $0xC0000080, %ecx
+    rdmsr
+    or $(1 << 11 | 1 << 8 | 1 << 0), %eax
+    wrmsr
+    mov $0x80010033, %eax
+    mov %eax, %cr0
+    lgdt physical(bootstrap_segments)
+    ljmp $8, $physical(cpu_long_mode)
+.code64
+cpu_long_mode:
+    mov $cpu_in_image, %rax
+    jmp *%rax
+cpu_in_image:
+    xor %eax, %eax
+    mov %eax, %ds
+    mov %eax, %es
+    mov %eax, %fs
+    mov %eax, %gs
+    mov $0x10, %eax
+    mov %eax, %ss
+    mov gemel_cpu_root(%rip), %rax
+    mov %rax, %cr3
+    mov gemel_cpu_stack(%rip), %rsp
+    call gemel_boot_cpu
+    jmp gemel_cpu_started
+
 .section .init.data, "aw"
+.balign 8
+cpu_descriptors:
+    .quad 0, 0, 0, 0x00CF9A000000FFFF, 0x00CF92000000FFFF
+gemel_cpu_stack:
+    .quad 0
+gemel_cpu_root:
+    .quad 0
 too_old_text:
     .asciz "gemel: this processor has no 64-bit mode with no-execute pages\r\n"
 .balign 8
 bootstrap_segments:
-    .short 7 * 8 - 1
+    .short (5 + 2 * 8) * 8 - 1
     .long physical(gemel_segments)
 
 .balign 4096
@@ -131,11 +196,12 @@ bootstrap_pointers:
 bootstrap_directories:
     .skip 4 * 4096
 
-// The segments stay: null, kernel code and data, user data and code, the task state.
+// The segments stay: null, kernel code and data, user data and code, the task states.
 .section .data
 .globl gemel_segments
 .balign 8
 gemel_segments:
-    .quad 0, 0x00AF9A000000FFFF, 0x00CF92000000FFFF, 0x00CFF2000000FFFF, 0x00AFFA000000FFFF, 0, 0
+    .quad 0, 0x00AF9A000000FFFF, 0x00CF92000000FFFF, 0x00CFF2000000FFFF, 0x00AFFA000000FFFF
+    .skip 2 * 8 * 8
 
 .section .note.GNU-stack, "", @progbits

@@ -10,6 +10,25 @@
 .set by_system_call, -1
 .set interrupt_marker, 32
 
+// Processor n: its task state (machine.hpp), of 128 bytes, and its stack. The task register's selector
+// says n.
+.set cpus, 8
+.set task_state_selector, 0x28
+.set state_bytes, 128
+.set state_rsp0, 4
+.set state_user_stack, 104
+.set stack_shift, 14
+
+.macro load_frame_end // of the running thread; changes rcx
+    str %ecx
+    mov gemel_task_states + state_rsp0 - task_state_selector * 8(, %rcx, 8), %rsp
+.endm
+.macro load_kernel_stack // changes rcx
+    str %ecx
+    shl $(stack_shift - 4), %ecx
+    lea gemel_kernel_stacks + (1 << stack_shift) - (task_state_selector << (stack_shift - 4))(%rcx), %rsp
+.endm
+
 .macro push_registers // all that C++ or the next thread would lose, but rcx and r11
     push %r15
     push %r14
@@ -27,13 +46,28 @@
 .endm
 
 .section .text.entry, "ax"
-.globl gemel_system_call_entry, gemel_leave, gemel_wait_for_interrupt
+.globl gemel_leave, gemel_wait_for_interrupt
 
-gemel_system_call_entry:
-    mov %rsp, user_stack(%rip)
-    mov gemel_task_state+4(%rip), %rsp
+// SYSCALL changes no stack: each processor has a way in that knows where its own words are.
+.macro system_call_entry number
+system_call_entry_\number:
+    mov %rsp, gemel_task_states + \number * state_bytes + state_user_stack(%rip)
+    mov gemel_task_states + \number * state_bytes + state_rsp0(%rip), %rsp
     push $user_data_selector
-    push user_stack(%rip)
+    push gemel_task_states + \number * state_bytes + state_user_stack(%rip)
+    .if \number
+    jmp system_call
+    .endif
+.endm
+    system_call_entry 7
+    system_call_entry 6
+    system_call_entry 5
+    system_call_entry 4
+    system_call_entry 3
+    system_call_entry 2
+    system_call_entry 1
+    system_call_entry 0
+system_call:
     push %r11
     push $user_code_selector
     push %rcx
@@ -41,11 +75,11 @@ gemel_system_call_entry:
     push $by_system_call
     sub $16, %rsp
     push_registers
-    mov $gemel_kernel_stack_top, %rsp
+    load_kernel_stack
     jmp gemel_system_call
 
 gemel_leave:
-    mov gemel_task_state+4(%rip), %rsp
+    load_frame_end
     sub $frame_bytes, %rsp
     pop %rdi
     pop %rsi
@@ -74,7 +108,7 @@ gemel_leave:
     pop %r11
     add $16, %rsp
     iretq
-2:  mov $gemel_kernel_stack_top, %rsp
+2:  load_kernel_stack
     jmp gemel_bad_instruction_pointer
 
 // Interrupts are open nowhere else in the kernel. The one that ends the halt drops what it pushed and
@@ -90,7 +124,7 @@ trap:
     push %rcx
     push_registers
     cld
-    mov $gemel_kernel_stack_top, %rsp
+    load_kernel_stack
     jmp gemel_trap
 
 trap_in_kernel:
@@ -180,15 +214,18 @@ gemel_exception_entries:
     entry 31
     entry 32
 
+.globl gemel_system_call_entries
+gemel_system_call_entries:
+    .quad system_call_entry_0, system_call_entry_1, system_call_entry_2, system_call_entry_3
+    .quad system_call_entry_4, system_call_entry_5, system_call_entry_6, system_call_entry_7
+
 .section .bss
 .balign 16
-user_stack:
-    .skip 16
 .skip 2048
 .globl gemel_panic_stack_top
 gemel_panic_stack_top:
-.skip 16384
-.globl gemel_kernel_stack_top
-gemel_kernel_stack_top:
+.globl gemel_kernel_stacks
+gemel_kernel_stacks:
+.skip cpus << stack_shift
 
 .section .note.GNU-stack, "", @progbits

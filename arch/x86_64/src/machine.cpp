@@ -11,6 +11,10 @@ namespace {
 // Local APIC registers (11.4.1), as offsets of the memory window.
 constexpr u32 apic_end_of_interrupt = 0xB0;
 constexpr u32 apic_in_service = 0x100;
+constexpr u32 apic_command = 0x300;
+constexpr u32 apic_command_target = 0x310;
+constexpr u32 apic_command_pending = 1 << 12;
+constexpr u32 call_all_others = 3 << 18;
 constexpr u32 apic_timer_count = 0x380;
 
 // I/O APIC redirection entry, lower word (82093AA data sheet, 3.2.4).
@@ -33,7 +37,54 @@ void Machine::leaf_emptied(void* leaf) noexcept
 {
     for (auto* entry = static_cast<u64*>(leaf); entry != static_cast<u64*>(leaf) + 512; ++entry)
         *entry &= ~page::present;
+    flush(0);
+}
+
+// Who is in user mode comes in and waits for the lock, as who is in the kernel does already: there
+// each one flushes (lock_waits). Nobody can have entered since: we have the lock.
+void Machine::flush(u64 root) noexcept
+{
     write_cr3(read_cr3());
+    auto const own = cpu_number();
+    auto others = false;
+    for (u32 number = 0; number < cpus_; ++number)
+        others |= number != own && (root == 0 || gemel_task_states[number].root == root);
+    if (!others)
+        return;
+    auto const wanted = flushes_ + 1;
+    __atomic_store_n(&flushes_, wanted, __ATOMIC_SEQ_CST);
+    gemel_task_states[own].flushed = wanted;
+    call_cpus(0, call_all_others);
+    for (u32 number = 0; number < cpus_; ++number)
+        while (__atomic_load_n(&gemel_task_states[number].flushed, __ATOMIC_ACQUIRE) != wanted)
+            asm volatile("pause");
+}
+
+void Machine::lock_waits() noexcept
+{
+    auto& own = gemel_task_states[cpu_number()];
+    auto const wanted = __atomic_load_n(&flushes_, __ATOMIC_SEQ_CST);
+    if (own.flushed != wanted) {
+        write_cr3(read_cr3());
+        __atomic_store_n(&own.flushed, wanted, __ATOMIC_RELEASE);
+    }
+    asm volatile("pause");
+}
+
+// Interrupt command (11.6.1): fixed delivery of the one vector there is. The local APIC of old
+// takes a moment to send.
+void Machine::call_cpus(u32 apic_id, u32 more) noexcept
+{
+    auto const command = call_vector | more;
+    if (apic_ == nullptr) {
+        write_msr(
+            static_cast<u32>(Msr::x2apic) + apic_command / 16, u64 { apic_id } << 32 | command);
+        return;
+    }
+    apic_[apic_command_target / sizeof(u32)] = apic_id << 24;
+    apic_[apic_command / sizeof(u32)] = command;
+    while (apic_[apic_command / sizeof(u32)] & apic_command_pending)
+        asm volatile("pause");
 }
 
 u32 Machine::apic_read(u32 offset) noexcept
@@ -64,10 +115,9 @@ void Machine::wake_at(u64 deadline_ns) noexcept
     apic_write(apic_timer_count, static_cast<u32>(count));
 }
 
-u32 Machine::wait_for_interrupt() noexcept
+void Machine::wait_for_interrupt() noexcept
 {
     gemel_wait_for_interrupt();
-    return interrupt_taken();
 }
 
 // Interrupts are off in the kernel, so at most one is in service.
@@ -111,7 +161,7 @@ MsiTarget Machine::msi_target(u32 first) noexcept
     auto const line = first < io_lines_ ? io_lines_ : first;
     if (line >= lines_max)
         return {};
-    return { msi_address | apic_id_ << 12, first_vector + line, line };
+    return { msi_address | apic_ids_[0] << 12, first_vector + line, line };
 }
 
 void Machine::console_write(char character) noexcept
@@ -175,11 +225,11 @@ void Machine::pio_write(u32 port, u32 bytes, u32 value) noexcept
         out32(number, value);
 }
 
-// FS and GS are the thread's and change without a trap. The thread that ran last may be gone: then
-// its page is on the free list, and nothing was allocated since.
+// FS and GS are the thread's and change without a trap.
 void Machine::will_run(Frame& frame) noexcept
 {
-    auto& last = *reinterpret_cast<Frame*>(gemel_task_state.rsp0 - FrameLayout::pushed_end);
+    auto& state = gemel_task_states[cpu_number()];
+    auto& last = *reinterpret_cast<Frame*>(state.rsp0 - FrameLayout::pushed_end);
     if (fsgsbase_) {
         asm volatile("rdfsbase %0" : "=r"(last.fs_base_));
         asm volatile("rdgsbase %0" : "=r"(last.gs_base_));
@@ -189,7 +239,13 @@ void Machine::will_run(Frame& frame) noexcept
         write_msr(Msr::fs_base, frame.fs_base_);
         write_msr(Msr::gs_base, frame.gs_base_);
     }
-    gemel_task_state.rsp0 = reinterpret_cast<u64>(&frame) + FrameLayout::pushed_end;
+    state.rsp0 = reinterpret_cast<u64>(&frame) + FrameLayout::pushed_end;
+}
+
+void Machine::will_idle() noexcept
+{
+    will_run(gemel_idle_frames[cpu_number()]);
+    activate(physical_of(kernel_root_));
 }
 
 } // namespace gemel::arch

@@ -9,7 +9,8 @@ constinit Machine machine;
 constinit KernelStorage storage;
 
 extern "C" {
-TaskState gemel_task_state;
+TaskState gemel_task_states[cpus_max];
+Frame gemel_idle_frames[cpus_max];
 u64 gemel_gates[512]; // the interrupt descriptor table
 alignas(page_bytes) u64 gemel_image_table[512]; // the leaf table that maps the image
 extern u8 gemel_init_begin[];
@@ -17,6 +18,7 @@ extern u8 gemel_init_begin[];
 [[noreturn]] void gemel_started(u32 init_pages);
 [[noreturn]] void gemel_system_call();
 [[noreturn]] void gemel_trap();
+[[noreturn]] void gemel_cpu_started();
 [[noreturn]] void gemel_bad_instruction_pointer();
 [[noreturn]] void gemel_panic(u64 const* stack);
 }
@@ -28,7 +30,8 @@ struct Traps {
 
     static Frame& frame()
     {
-        return *reinterpret_cast<Frame*>(gemel_task_state.rsp0 - FrameLayout::pushed_end);
+        auto const& state = gemel_task_states[machine.cpu_number()];
+        return *reinterpret_cast<Frame*>(state.rsp0 - FrameLayout::pushed_end);
     }
 
     static FaultKind kind_of(u64 vector)
@@ -48,25 +51,23 @@ struct Traps {
     static void trap()
     {
         auto& thread = frame();
-        if (thread.vector_ >= first_vector) {
-            auto const line = machine.interrupt_taken();
-            if (line < lines_max)
-                storage.kernel.on_interrupt(line);
-            return;
-        }
-        if (thread.vector_ == thread_pointer) {
-            thread.fs_base_ = thread.words_[0];
-            write_msr(Msr::fs_base, thread.fs_base_);
-            return;
-        }
         FaultReport report { kind_of(thread.vector_), 0, thread.error_ };
         if (thread.vector_ == page_fault)
             report.address = read_cr2();
-        storage.kernel.on_fault(report);
+        storage.kernel.enter();
+        if (thread.vector_ >= first_vector) {
+            storage.kernel.on_interrupt(machine.interrupt_taken());
+        } else if (thread.vector_ == thread_pointer) {
+            thread.fs_base_ = thread.words_[0];
+            write_msr(Msr::fs_base, thread.fs_base_);
+        } else {
+            storage.kernel.on_fault(report);
+        }
     }
 
     static void bad_instruction_pointer()
     {
+        storage.kernel.enter();
         storage.kernel.on_fault({ FaultKind::page, frame().rip_, 0 });
     }
 };
@@ -74,6 +75,9 @@ struct Traps {
 // The entries end in the way out instead of returning to it: the frame has every register already.
 [[noreturn]] static void leave()
 {
+    while (!storage.kernel.cpu().current)
+        [[unlikely]] storage.kernel.rest();
+    storage.kernel.leave();
     asm volatile("jmp gemel_leave");
     __builtin_unreachable();
 }
@@ -91,8 +95,18 @@ void gemel_started(u32 init_pages)
     leave();
 }
 
+// Another processor's first resident code: the lock is free once the first has left boot code.
+void gemel_cpu_started()
+{
+    storage.kernel.enter();
+    flush_global();
+    storage.kernel.on_interrupt(interrupt_lines_max);
+    leave();
+}
+
 void gemel_system_call()
 {
+    storage.kernel.enter();
     storage.kernel.on_system_call();
     leave();
 }

@@ -23,6 +23,7 @@ public:
     u64 foreign_number() noexcept { return registers_[8]; }
     u64 foreign_argument(u32 index) noexcept { return registers_[index]; }
     void foreign_result(u64 value) noexcept { registers_[0] = value; }
+    void restart_call() noexcept { instruction_pointer() -= 4; } // the length of SVC
 
     void prepare(u64 entry, u64 stack, u64 argument) noexcept
     {

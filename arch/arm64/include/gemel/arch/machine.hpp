@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/arch/types.hpp"
+#include "core/object/task.hpp"
 
 #include <gemel/arch/frame.hpp>
 #include <gemel/arch/page_entry.hpp>
@@ -44,9 +45,9 @@ public:
 
     u64 now_ns() noexcept;
     void wake_at(u64 deadline_ns) noexcept;
-    u32 wait_for_interrupt() noexcept;
+    void wait_for_interrupt() noexcept;
     // The line that interrupted, masked and acknowledged; interrupt_lines_max: none.
-    u32 interrupt_acknowledge() noexcept;
+    u32 interrupt_taken() noexcept;
     void interrupt_unmask(u32 line) noexcept;
     MsiTarget msi_target(u32) noexcept { return {}; } // no controller that takes messages
     void console_write(char character) noexcept;
@@ -58,10 +59,25 @@ public:
     void load_fpu(FpuState& state) noexcept;
     void prepare_fpu(FpuState& state) noexcept;
     void activate(u64 root) noexcept;
-    void will_run(Frame& frame) noexcept { frame_ = &frame; }
+    void will_run(Frame& frame) noexcept { processor().frame = &frame; }
+
+    // Processors.
+    u32 cpu_number() noexcept { return processor().number; }
+    void interrupt_cpu(u32 number) noexcept;
+    void lock_waits() noexcept { asm volatile("yield"); } // flushes reach it by themselves
+    void will_idle() noexcept
+    {
+        asm volatile("msr ttbr0_el1, %0; isb" : : "r"(empty_root_) : "memory");
+    }
 
     // Boot only (boot/start_machine.cpp): takes the hardware that the device tree describes.
     void start(Platform const& platform) noexcept;
+    // What each processor does for itself, as number `number`.
+    void start_processor(Platform const& platform, u32 number) noexcept;
+    // The others, which then wait for the kernel's lock.
+    void start_others(Platform const& platform, u64 entry) noexcept;
+    u32 cpus() const noexcept { return cpus_; }
+    void processor_answers() noexcept { __atomic_fetch_add(&cpus_, 1, __ATOMIC_SEQ_CST); }
 
     void print(char const* text) noexcept;
     void print_hexadecimal(u64 value) noexcept;
@@ -73,20 +89,38 @@ private:
     void start_clock() noexcept;
     void start_gic_v2(Platform const& platform) noexcept;
     void start_gic_v3(Platform const& platform) noexcept;
+    void start_private_v3(Platform const& platform) noexcept;
+    bool start_other(u64 affinity, u64 entry, u32 number) noexcept;
 
-    Frame* frame_ = nullptr; // entry.S leaves into it: stays first
+    // What TPIDR_EL1 points at: above it is the processor's stack's end (src/entry.S).
+    struct alignas(16) Processor {
+        Frame* frame; // entry.S leaves into it: stays first
+        u32 number;
+        u32 affinity; // as MPIDR_EL1 packs it, without Aff3
+        u32 volatile* private_lines; // enable bits of lines 0..31: v2 distributor, v3 redistributor
+        u64 stack_end; // for alignment
+    };
+    static Processor& processor() noexcept
+    {
+        Processor* own;
+        asm("mrs %0, tpidr_el1" : "=r"(own));
+        return *own;
+    }
+
+    u64 empty_root_ = 0;
+    u32 cpus_ = 1;
+    u32 affinities_[cpus_max] = {};
     u64 counter_start_ = 0;
     u64 nanoseconds_per_tick_ = 0; // both 32.32 fixed point
     u64 ticks_per_nanosecond_ = 0;
     u32 volatile* uart_ = nullptr; // PL011
     u32 volatile* distributor_ = nullptr; // GIC
-    u32 volatile* private_lines_
-        = nullptr; // enable bits of lines 0..31: v2 distributor, v3 redistributor
     u32 volatile* cpu_interface_ = nullptr; // v2; v3 has system registers
     u64 entropy_ = 0;
     bool random_instruction_ = false;
     Conduit conduit_ {};
-    u64 asid_roots_[asid_count] = {}; // whose translations an ASID's TLB entries are
+    // Whose translations an ASID's TLB entries are, on each processor.
+    u64 asid_roots_[cpus_max][asid_count] = {};
 };
 
 } // namespace gemel::arch

@@ -36,6 +36,13 @@ public:
     u64 foreign_number() noexcept { return status_; }
     u64 foreign_argument(u32 index) noexcept { return words_[index]; }
     void foreign_result(u64 value) noexcept { status_ = value; }
+    void restart_call() noexcept { restart_ = true; }
+    bool take_restart() noexcept
+    {
+        auto const again = restart_;
+        restart_ = false;
+        return again;
+    }
     void prepare(u64 entry, u64 stack, u64 argument) noexcept
     {
         instruction_pointer_ = entry;
@@ -63,6 +70,7 @@ private:
     u64 instruction_pointer_ = 0;
     u64 stack_pointer_ = 0;
     u64 argument_ = 0;
+    bool restart_ = false; // system_call() makes the same call again
 };
 
 } // namespace gemel::arch

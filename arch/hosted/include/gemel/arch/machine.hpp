@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace gemel::arch {
@@ -67,7 +68,12 @@ public:
 
     u64 now_ns() noexcept;
     void wake_at(u64 nanoseconds) noexcept;
-    u32 wait_for_interrupt() noexcept;
+    void wait_for_interrupt() noexcept { taken_ = wait(); }
+    u32 interrupt_taken() noexcept { return taken_; }
+    u32 cpu_number() noexcept { return cpu_; }
+    void interrupt_cpu(u32 number) noexcept { called_cpus_ |= 1u << number; }
+    void lock_waits() noexcept { } // nobody waits: all processors are on one host thread
+    void will_idle() noexcept { }
     void interrupt_unmask(u32 line) noexcept;
     MsiTarget msi_target(u32) noexcept { return {}; }
     void console_write(char character) noexcept;
@@ -107,6 +113,9 @@ public:
     u64 memory_bytes() const { return memory_bytes_; }
     bool interrupt_pending() const { return (pending_ & ~masked_) != 0 || tick_pending_; }
     u32 take_interrupt() noexcept; // masks it; interrupt_lines_max: none
+    // Whose turn it is among the virtual processors (src/system.cpp).
+    void turn_to(u32 cpu) { cpu_ = cpu; }
+    u32 take_called_cpus() { return std::exchange(called_cpus_, 0); }
     void poll_descriptors(int timeout_ms);
     void tick_arrived() { tick_pending_ = true; }
     void stop_timer();
@@ -143,7 +152,12 @@ private:
     void idle(u64 now);
     u32 delivered(u32 line) noexcept;
 
+    u32 wait() noexcept;
+
     u8* arena_ = nullptr;
+    u32 cpu_ = 0;
+    u32 called_cpus_ = 0; // bit n: another processor wants number n in the kernel
+    u32 taken_ = interrupt_lines_max;
     u64 memory_bytes_;
     int memory_descriptor_ = -1;
     int poll_descriptor_ = -1;

@@ -5,6 +5,7 @@
 
 #include <gemel/arch/machine.hpp>
 
+#include <functional>
 #include <span>
 #include <string>
 
@@ -13,6 +14,7 @@ namespace gemel::hosted {
 struct Options {
     u64 memory_bytes = 256u << 20;
     u64 device_memory_bytes = 0; // pages at the memory's end that are a device's, not the kernel's
+    u32 cpus = 1; // virtual processors, at most cpus_max
     std::span<u8 const> bundle; // the boot bundle; copied into the machine's memory
     u64 init_entry = 0; // address of init's `void(u64 startup)`
     std::string command_line; // key=value words: init's variables
@@ -28,11 +30,18 @@ public:
     // Physical address of the device memory.
     u64 device_memory() const { return machine_.memory_bytes() - options_.device_memory_bytes; }
 
+    // Which virtual processor goes on at a kernel exit, of those that have a thread (bit n: number
+    // n). All of them share the one host thread, so this choice is all there is to their timing.
+    u32 choose_cpu(u32 ready) const;
+    // Answers instead of choose_cpu's own turns: for a simulated world.
+    void on_choose_cpu(std::function<u32(u32 ready)> choose) { choose_ = std::move(choose); }
+
     // Boots and runs to power_off; its status. 125: the kernel did not start.
     int run();
 
 private:
     Options options_;
+    std::function<u32(u32)> choose_;
     arch::Machine machine_;
     Kernel kernel_;
 };

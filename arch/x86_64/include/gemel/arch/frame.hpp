@@ -12,7 +12,7 @@ inline constexpr u16 kernel_code_selector = 0x08;
 inline constexpr u16 kernel_data_selector = 0x10;
 inline constexpr u16 user_data_selector = 0x1B;
 inline constexpr u16 user_code_selector = 0x23;
-inline constexpr u16 task_state_selector = 0x28;
+inline constexpr u16 task_state_selector = 0x28; // of processor 0; the others' follow, each 16 on
 
 inline constexpr u64 flag_interrupts = 0x200;
 
@@ -50,6 +50,7 @@ public:
     u64 foreign_number() noexcept { return rax_; }
     u64 foreign_argument(u32 index) noexcept { return words_[index]; } // rdi rsi rdx r10 r8 r9
     void foreign_result(u64 value) noexcept { rax_ = value; }
+    void restart_call() noexcept { rip_ -= 2; } // the length of SYSCALL
 
     void prepare(u64 entry, u64 stack, u64 argument) noexcept
     {

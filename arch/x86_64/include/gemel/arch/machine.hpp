@@ -10,6 +10,7 @@
 #pragma once
 
 #include "core/arch/types.hpp"
+#include "core/object/task.hpp"
 
 #include <gemel/arch/frame.hpp>
 #include <gemel/arch/instruction.hpp>
@@ -37,8 +38,9 @@ inline constexpr u64 target = 0x000F'FFFF'FFFF'F000;
 } // namespace page
 
 inline constexpr u32 first_vector = 32; // of the lines; below it are exceptions
+inline constexpr u32 call_vector = 254; // another processor's: come into the kernel
 inline constexpr u32 spurious_vector = 255;
-inline constexpr u32 lines_max = spurious_vector - first_vector;
+inline constexpr u32 lines_max = call_vector - first_vector;
 inline constexpr u32 io_apics_max = 8;
 
 struct [[gnu::packed]] TaskState {
@@ -51,9 +53,15 @@ struct [[gnu::packed]] TaskState {
     u64 reserved2 = 0;
     u16 reserved3 = 0;
     u16 io_map = 104; // none
+    u64 user_stack = 0; // SYSCALL's, for a moment; no part of what the processor knows
+    u64 flushed = 0; // the last flush of translations that this processor has done
+    u64 root = 0; // the address space that is active here
 };
+static_assert(sizeof(TaskState) == 128);
+inline constexpr u32 task_state_bytes = 104;
 
-extern "C" TaskState gemel_task_state;
+extern "C" TaskState gemel_task_states[cpus_max];
+extern "C" Frame gemel_idle_frames[cpus_max]; // "the thread that ran last" of an idle processor
 
 struct IoApic {
     u32 volatile* window = nullptr; // word 0 selects the register that word 4 reads and writes
@@ -119,19 +127,34 @@ public:
 
     // Absent entries are not cached, and another address space's are gone since the last activate.
     void leaf_linked(u64, u64, void*, u16) noexcept { }
-    void leaf_unlinked(u64, u64, void*) noexcept { write_cr3(read_cr3()); }
+    void leaf_unlinked(u64 root, u64, void*) noexcept { flush(root); }
     // Not present before the kernel empties it: a walk in between must not fill the translations
     // again.
     void leaf_emptied(void* leaf) noexcept;
-    void leaf_changed(void*, u32, u32) noexcept { write_cr3(read_cr3()); }
-    void activate(u64 root) noexcept { write_cr3(root); }
+    void leaf_changed(void*, u32, u32) noexcept { flush(0); }
+    void activate(u64 root) noexcept
+    {
+        gemel_task_states[cpu_number()].root = root;
+        write_cr3(root);
+    }
+
+    // Processors. Each has a task state of its own, which its task register names.
+    u32 cpu_number() noexcept
+    {
+        u32 selector;
+        asm("str %0" : "=r"(selector));
+        return (selector - task_state_selector) / 16;
+    }
+    void interrupt_cpu(u32 number) noexcept { call_cpus(apic_ids_[number], 0); }
+    void lock_waits() noexcept;
+    void will_idle() noexcept;
 
     // Time.
     u64 now_ns() noexcept { return scale(read_tsc() - tsc_at_boot_, ns_per_tsc_); }
     void wake_at(u64 deadline_ns) noexcept;
 
     // Interrupts.
-    u32 wait_for_interrupt() noexcept;
+    void wait_for_interrupt() noexcept;
     u32 interrupt_taken() noexcept; // the line in service, masked and acknowledged
     void interrupt_unmask(u32 line) noexcept;
     MsiTarget msi_target(u32 first) noexcept;
@@ -174,6 +197,9 @@ private:
     u32 apic_read(u32 offset) noexcept;
     void apic_write(u32 offset, u32 value) noexcept;
     u32 volatile* redirection(u32 line) noexcept; // of a line that an I/O APIC has; or null
+    void call_cpus(u32 apic_id, u32 more) noexcept;
+    // No processor has an old translation of the address space (0: of any) when this returns.
+    void flush(u64 root) noexcept;
 
     u64* kernel_root_ = nullptr;
     u64 tsc_at_boot_ = 0;
@@ -185,7 +211,9 @@ private:
     bool rdrand_ = false;
     u16 power_control_ = 0; // ACPI's PM1a control port, 0: none
     u16 power_off_value_ = 0;
-    u32 apic_id_ = 0;
+    u32 cpus_ = 1;
+    u32 apic_ids_[cpus_max] = {};
+    u64 flushes_ = 0;
     u32 io_lines_ = 1; // the first line that is not an I/O APIC's
     u32 io_apic_count_ = 0;
     IoApic io_apics_[io_apics_max];
