@@ -9,7 +9,7 @@ cd "$root" || exit 2
 
 parts=(packages layout docs hosted tidy system-hosted sim fuse terminal gdb asan system-asan
     x86_64 native-x86_64 system-x86_64 iso arm64 native-arm64 system-arm64 size)
-long_parts=(tsan campaign sim-asan sim-long)
+long_parts=(tsan processors campaign sim-asan sim-long)
 
 usage() {
     cat <<TEXT
@@ -93,7 +93,10 @@ part_hosted() {
     counted "unit tests" run_ctest build/hosted
 }
 
-part_system-hosted() { counted "system tests, hosted" python3 tests/system/run.py --face hosted; }
+part_system-hosted() {
+    counted "system tests, hosted" python3 tests/system/run.py --face hosted
+    counted "system tests, hosted, on two processors" python3 tests/system/run.py --face hosted --cpus 2
+}
 part_fuse() { counted "mounts of the host" python3 tests/fuse/run.py; }
 part_terminal() { counted "terminal tests" python3 tests/system/terminal.py; }
 part_gdb() { counted "debugger tests" python3 tests/gdb/run.py; }
@@ -117,10 +120,22 @@ part_system-asan() {
 part_native-x86_64() { counted "kernel tests on x86_64" python3 tests/native/run.py kernel --face x86_64; }
 part_native-arm64() { counted "kernel tests on arm64" python3 tests/native/run.py kernel --face arm64; }
 
+# The kernel on one, two and more processors, by one thread of QEMU: a busy host costs time, not failures.
+many_processors() {
+    local face=$1 cpus
+    for cpus in 1 2 4; do
+        counted "$cpus processors on $face" python3 tests/native/run.py smp --face "$face" --cpus "$cpus" \
+            --thread single
+    done
+    counted "the kernel on 8 processors of $face" python3 tests/native/run.py kernel --face "$face" --cpus 8 \
+        --thread single
+}
+
 part_x86_64() {
     check "build of x86_64" in_shell build x86_64
     counted "the kernel on x86_64" python3 tests/native/run.py kernel --face x86_64
     counted "address spaces on x86_64" python3 tests/native/run.py spaces --face x86_64
+    many_processors x86_64
     counted "the kernel on an old x86_64" python3 tests/native/run.py kernel --face x86_64 --cpu qemu64
 }
 part_system-x86_64() { counted "system tests on x86_64" python3 tests/system/run.py --face x86_64; }
@@ -135,6 +150,7 @@ part_arm64() {
                 --cpu "$cpu" --machine "gic-version=$gic"
         done
     done
+    many_processors arm64
     counted "the kernel entered at EL2" python3 tests/native/run.py kernel --face arm64 \
         --machine gic-version=3,virtualization=on
 }
@@ -145,6 +161,20 @@ part_size() { counted "size of the resident kernel" scripts/size.sh --gate; }
 part_tsan() {
     check "build of hosted-tsan" in_shell build hosted-tsan
     counted "unit tests under TSan" run_ctest build/hosted-tsan
+}
+
+part_processors() { # every system test on several processors, and QEMU's own threads
+    local cpus face
+    for cpus in 2 4; do
+        for face in hosted x86_64 arm64; do
+            counted "system tests on $cpus processors, $face" \
+                python3 tests/system/run.py --face "$face" --cpus "$cpus"
+        done
+    done
+    for face in x86_64 arm64; do
+        counted "races on $face, a host thread for each processor" \
+            python3 tests/native/run.py smp --face "$face" --cpus 2 --thread multi
+    done
 }
 
 part_campaign() { # more seeds of what is random

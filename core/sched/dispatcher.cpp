@@ -12,9 +12,12 @@ void Kernel::enter()
     cpu_ = &cpus_[machine_.cpu_number()];
 }
 
-// Where it ran last, unless that processor is busy and another has nothing to do.
+// Here, if this processor has nothing to do; otherwise where it ran last, unless that one is busy
+// and another has nothing to do.
 u32 Kernel::processor_for(Thread const& thread) const
 {
+    if (!cpu_->current && (thread.cpus & cpu_->bit) != 0)
+        return cpu_->number;
     auto const idle = idle_cpus_ & thread.cpus;
     if (idle == 0 || (idle >> thread.cpu & 1) != 0)
         return (thread.cpus >> thread.cpu & 1) != 0

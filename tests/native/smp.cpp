@@ -2,6 +2,7 @@
 // across processors, threads stopped and freed while another processor runs them. Stands in for
 // init; its last line counts. Runs with any number of processors.
 #include "tests/native/raw.hpp"
+#include "tests/support/vectors.hpp"
 
 #include "core/object/task.hpp"
 
@@ -13,7 +14,7 @@ namespace {
 
 constexpr u64 stack_bytes = 4 * page_bytes;
 constexpr u64 priority = 5; // init's own
-constexpr u64 timeout_ns = 10'000'000'000;
+constexpr u64 timeout_ns = 60'000'000'000;
 
 struct Checks {
     Startup const& startup;
@@ -177,7 +178,7 @@ Fault next_fault(u64 port)
 template <typename Take>
 void race(Checks& checks, std::string_view what, Take&& take)
 {
-    constexpr u64 rounds = 60;
+    constexpr u64 rounds = 20;
     auto const port = port_new();
     u64 right = 0;
     for (u64 round = 0; round < rounds; ++round) {
@@ -217,7 +218,7 @@ void races(Checks& checks)
 // --- messages
 // -------------------------------------------------------------------------------------
 
-constexpr u64 calls_each = 3000;
+constexpr u64 calls_each = 500;
 
 struct Traffic {
     u64 port = 0;
@@ -329,7 +330,7 @@ void call_for_ever(u64 address)
 // Stopped in user code, in a call or on the way: it stands still, and goes on as if nothing was.
 void stopping(Checks& checks)
 {
-    constexpr u64 rounds = 300;
+    constexpr u64 rounds = 50;
     auto const words = memory_new(page_bytes).address;
     u64 right = 0;
     for (auto const entry : { count_for_ever, call_for_ever }) {
@@ -355,6 +356,59 @@ void stopping(Checks& checks)
         right == 2 * rounds, "a thread that another processor runs stops when it is told");
 }
 
+// --- vector registers
+// ------------------------------------------------------------------------------
+
+constexpr u64 holders_max = 6;
+
+struct Holder {
+    u64 seed = 0;
+    u64 rounds = 0; // made; each with contents of its own
+    u64 wrong = 0;
+    u64 lost_pointers = 0; // the thread pointer was another's
+};
+
+void hold_for_ever(u64 argument)
+{
+    constexpr u64 turns_max = 3'000'000;
+    auto& holder = *reinterpret_cast<Holder*>(argument);
+    u64 block[2] = { reinterpret_cast<u64>(block), 0 };
+    arch::set_thread_pointer(block);
+    for (;;) {
+        holder.wrong += test::vectors_wrong(holder.seed << 20 | holder.rounds, 1, turns_max);
+        holder.lost_pointers += arch::thread_pointer() != block;
+        const_cast<u64 volatile&>(holder.rounds) = holder.rounds + 1;
+        if (holder.rounds % 4 == 0)
+            yield_now();
+    }
+}
+
+// More threads than processors, each with registers full of its own, preempted wherever the tick
+// finds them and moved between processors.
+void vector_registers(Checks& checks)
+{
+    constexpr u64 rounds_each = 25;
+    auto* const holders = reinterpret_cast<Holder*>(memory_new(page_bytes).address);
+    u64 threads[holders_max];
+    for (u64 number = 0; number < holders_max; ++number) {
+        holders[number] = { .seed = number + 1 };
+        threads[number]
+            = Worker(checks, hold_for_ever, reinterpret_cast<u64>(&holders[number])).thread;
+    }
+    u64 enough = 0;
+    u64 wrong = 0;
+    for (u64 number = 0; number < holders_max; ++number) {
+        auto const& rounds = const_cast<u64 volatile&>(holders[number].rounds);
+        enough += wait_for([&] { return rounds >= rounds_each; });
+    }
+    for (u64 number = 0; number < holders_max; ++number) {
+        cap(threads[number], CapOperation::destroy);
+        wrong += holders[number].wrong + holders[number].lost_pointers;
+    }
+    checks.expect(enough == holders_max && wrong == 0,
+        "no bit of any vector register or thread pointer is another thread's");
+}
+
 } // namespace
 
 } // namespace gemel
@@ -370,6 +424,7 @@ void gemel_program_start(gemel::Startup const* startup)
     stopping(checks);
     races(checks);
     storm(checks);
+    vector_registers(checks);
     print(checks.passed);
     print(" passed, ");
     print(checks.failed);

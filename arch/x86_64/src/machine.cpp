@@ -14,7 +14,6 @@ constexpr u32 apic_in_service = 0x100;
 constexpr u32 apic_command = 0x300;
 constexpr u32 apic_command_target = 0x310;
 constexpr u32 apic_command_pending = 1 << 12;
-constexpr u32 call_all_others = 3 << 18;
 constexpr u32 apic_timer_count = 0x380;
 
 // I/O APIC redirection entry, lower word (82093AA data sheet, 3.2.4).
@@ -41,23 +40,31 @@ void Machine::leaf_emptied(void* leaf) noexcept
 }
 
 // Who is in user mode comes in and waits for the lock, as who is in the kernel does already: there
-// each one flushes (lock_waits). Nobody can have entered since: we have the lock.
+// each one flushes (lock_waits). Nobody can have entered since: we have the lock. An idle processor
+// has no translations but the kernel's.
 void Machine::flush(u64 root) noexcept
 {
     write_cr3(read_cr3());
-    auto const own = cpu_number();
-    auto others = false;
-    for (u32 number = 0; number < cpus_; ++number)
-        others |= number != own && (root == 0 || gemel_task_states[number].root == root);
-    if (!others)
+    if (cpus_ == 1)
         return;
     auto const wanted = flushes_ + 1;
     __atomic_store_n(&flushes_, wanted, __ATOMIC_SEQ_CST);
-    gemel_task_states[own].flushed = wanted;
-    call_cpus(0, call_all_others);
-    for (u32 number = 0; number < cpus_; ++number)
-        while (__atomic_load_n(&gemel_task_states[number].flushed, __ATOMIC_ACQUIRE) != wanted)
+    auto& own = gemel_task_states[cpu_number()];
+    own.flushed = wanted;
+    u32 asked = 0;
+    for (u32 number = 0; number < cpus_; ++number) {
+        auto const& other = gemel_task_states[number];
+        if (&other == &own
+            || (root == 0 ? other.root == physical_of(kernel_root_) : other.root != root))
+            continue;
+        asked |= 1u << number;
+        interrupt_cpu(number);
+    }
+    for (; asked != 0; asked &= asked - 1) {
+        auto const& other = gemel_task_states[__builtin_ctz(asked)];
+        while (__atomic_load_n(&other.flushed, __ATOMIC_ACQUIRE) != wanted)
             asm volatile("pause");
+    }
 }
 
 void Machine::lock_waits() noexcept
@@ -73,16 +80,16 @@ void Machine::lock_waits() noexcept
 
 // Interrupt command (11.6.1): fixed delivery of the one vector there is. The local APIC of old
 // takes a moment to send.
-void Machine::call_cpus(u32 apic_id, u32 more) noexcept
+void Machine::interrupt_cpu(u32 number) noexcept
 {
-    auto const command = call_vector | more;
+    auto const apic_id = apic_ids_[number];
     if (apic_ == nullptr) {
         write_msr(
-            static_cast<u32>(Msr::x2apic) + apic_command / 16, u64 { apic_id } << 32 | command);
+            static_cast<u32>(Msr::x2apic) + apic_command / 16, u64 { apic_id } << 32 | call_vector);
         return;
     }
     apic_[apic_command_target / sizeof(u32)] = apic_id << 24;
-    apic_[apic_command / sizeof(u32)] = command;
+    apic_[apic_command / sizeof(u32)] = call_vector;
     while (apic_[apic_command / sizeof(u32)] & apic_command_pending)
         asm volatile("pause");
 }

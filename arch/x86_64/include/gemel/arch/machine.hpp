@@ -145,7 +145,7 @@ public:
         asm("str %0" : "=r"(selector));
         return (selector - task_state_selector) / 16;
     }
-    void interrupt_cpu(u32 number) noexcept { call_cpus(apic_ids_[number], 0); }
+    void interrupt_cpu(u32 number) noexcept;
     void lock_waits() noexcept;
     void will_idle() noexcept;
 
@@ -197,7 +197,6 @@ private:
     u32 apic_read(u32 offset) noexcept;
     void apic_write(u32 offset, u32 value) noexcept;
     u32 volatile* redirection(u32 line) noexcept; // of a line that an I/O APIC has; or null
-    void call_cpus(u32 apic_id, u32 more) noexcept;
     // No processor has an old translation of the address space (0: of any) when this returns.
     void flush(u64 root) noexcept;
 
