@@ -207,10 +207,12 @@ void Kernel::tick()
     advance_time();
     deadlines_check();
     auto* current = cpu_->current;
-    if (!current || current->state != ThreadState::running)
+    if (!current)
         return;
-    current->run_ns += tick_ns;
     machine_.wake_at(machine_.now_ns() + tick_ns);
+    if (current->state != ThreadState::running)
+        return; // stopped by another processor: on_interrupt finds the next
+    current->run_ns += tick_ns;
     if (scheduler_row_ != 0 && cpu_->ready_levels != 0) {
         auto& row = rows_[scheduler_row_];
         if (row.generation == scheduler_generation_ && row.owner != 0 && alive(row))

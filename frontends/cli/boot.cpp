@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <thread>
 #include <unistd.h>
 
 namespace gemel::cli {
@@ -25,8 +26,8 @@ struct Machine {
     std::string_view disk; // the device that the drive "disk" belongs to
 };
 
-Words const x86_64_machine { "-machine", "q35", "-cpu", "max", "-accel", "tcg" };
-Words const arm64_machine { "-machine", "virt", "-cpu", "max", "-accel", "tcg", "-global",
+Words const x86_64_machine { "-machine", "q35", "-cpu", "max" };
+Words const arm64_machine { "-machine", "virt", "-cpu", "max", "-global",
     "virtio-mmio.force-legacy=false" };
 
 Machine machine_of(std::string const& arch)
@@ -39,11 +40,20 @@ Machine machine_of(std::string const& arch)
         "virtio-blk-pci,drive=disk,disable-legacy=on" };
 }
 
+// A host thread for each processor, if the host has as many and one for itself: a processor that
+// waits for the kernel's lock must not wait for the host's scheduler.
+std::string_view accelerator(unsigned cpus)
+{
+    return cpus > 1 && cpus < std::thread::hardware_concurrency() ? "tcg,thread=multi"
+                                                                  : "tcg,thread=single";
+}
+
 Words command_for(Machine const& machine, BootOptions const& options, std::string const& image)
 {
     auto const tree = repository() + "/build/" + std::string { machine.arch } + "/";
     Words words { std::string { machine.emulator } };
     words.insert(words.end(), machine.arguments.begin(), machine.arguments.end());
+    words.insert(words.end(), { "-accel", std::string { accelerator(options.run.cpus) } });
     auto const drive = "if=none,id=disk,format=raw,file=" + image
         + (options.run.access == Access::read_only ? ",readonly=on" : "");
     auto const memory = std::to_string(options.run.memory_mib);
