@@ -135,6 +135,8 @@ part_x86_64() {
     check "build of x86_64" in_shell build x86_64
     counted "the kernel on x86_64" python3 tests/native/run.py kernel --face x86_64
     counted "address spaces on x86_64" python3 tests/native/run.py spaces --face x86_64
+    counted "instructions of the kernel's paths on x86_64" \
+        python3 tests/native/run.py bench --gate --face x86_64
     many_processors x86_64
     counted "the kernel on an old x86_64" python3 tests/native/run.py kernel --face x86_64 --cpu qemu64
 }
@@ -150,6 +152,8 @@ part_arm64() {
                 --cpu "$cpu" --machine "gic-version=$gic"
         done
     done
+    counted "instructions of the kernel's paths on arm64" \
+        python3 tests/native/run.py bench --gate --face arm64
     many_processors arm64
     counted "the kernel entered at EL2" python3 tests/native/run.py kernel --face arm64 \
         --machine gic-version=3,virtualization=on

@@ -46,10 +46,28 @@ def boot(face, program, more):
     return result.stdout.replace("\r", "")
 
 
+def gate(face, output):
+    """Holds each figure to tests/native/golden.txt: more than 2 % worse is a failure."""
+    figures = dict(re.findall(r"^(.+): (\d+)$", output, re.M))
+    passed = failed = 0
+    for line in (ROOT / "tests" / "native" / "golden.txt").read_text().splitlines():
+        if not line.startswith(face + " "):
+            continue
+        name, golden = line[len(face) + 1:].rsplit(": ", 1)
+        got = int(figures.get(name, 1 << 30))
+        good = got * 100 <= int(golden) * 102
+        passed, failed = passed + good, failed + (not good)
+        if not good or got < int(golden):
+            print(f"{'ok      ' if good else 'FAILED  '}{name}: {got} instructions, golden {golden}")
+    print(f"{passed} passed, {failed} failed, 0 skipped")
+    return 0 if failed == 0 and passed else 2
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("program", choices=["kernel", "spaces", "smp", "bench"])
     parser.add_argument("--face", choices=sorted(MACHINES), default="x86_64")
+    parser.add_argument("--gate", action="store_true", help="bench: compare with tests/native/golden.txt")
     parser.add_argument("--cpu", help="QEMU's name of the processor (default max)")
     parser.add_argument("--cpus", type=int, default=1, help="how many processors")
     parser.add_argument("--thread", choices=["single", "multi"], help="QEMU's threads for its processors")
@@ -65,6 +83,8 @@ def main():
     output = boot(options.face, options.program, more)
     ended = re.search(r"^gemel: power off, status (\d+)$", output, re.M)
     print(re.sub(r"\n*gemel: power off, status \d+\n*", "\n", output), end="")
+    if ended and options.gate:
+        return gate(options.face, output)
     if not ended:
         print("0 passed, 1 failed, 0 skipped")
         return 2

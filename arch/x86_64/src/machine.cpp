@@ -49,7 +49,7 @@ void Machine::flush(u64 root) noexcept
         return;
     auto const wanted = flushes_ + 1;
     __atomic_store_n(&flushes_, wanted, __ATOMIC_SEQ_CST);
-    auto& own = gemel_task_states[cpu_number()];
+    auto& own = own_state();
     own.flushed = wanted;
     u32 asked = 0;
     for (u32 number = 0; number < cpus_; ++number) {
@@ -69,7 +69,7 @@ void Machine::flush(u64 root) noexcept
 
 void Machine::lock_waits() noexcept
 {
-    auto& own = gemel_task_states[cpu_number()];
+    auto& own = own_state();
     auto const wanted = __atomic_load_n(&flushes_, __ATOMIC_SEQ_CST);
     if (own.flushed != wanted) {
         write_cr3(read_cr3());
@@ -235,7 +235,7 @@ void Machine::pio_write(u32 port, u32 bytes, u32 value) noexcept
 // FS and GS are the thread's and change without a trap.
 void Machine::will_run(Frame& frame) noexcept
 {
-    auto& state = gemel_task_states[cpu_number()];
+    auto& state = own_state();
     auto& last = *reinterpret_cast<Frame*>(state.rsp0 - FrameLayout::pushed_end);
     if (fsgsbase_) {
         asm volatile("rdfsbase %0" : "=r"(last.fs_base_));

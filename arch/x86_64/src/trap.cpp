@@ -30,7 +30,7 @@ struct Traps {
 
     static Frame& frame()
     {
-        auto const& state = gemel_task_states[machine.cpu_number()];
+        auto const& state = Machine::own_state();
         return *reinterpret_cast<Frame*>(state.rsp0 - FrameLayout::pushed_end);
     }
 

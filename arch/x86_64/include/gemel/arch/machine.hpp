@@ -134,7 +134,7 @@ public:
     void leaf_changed(void*, u32, u32) noexcept { flush(0); }
     void activate(u64 root) noexcept
     {
-        gemel_task_states[cpu_number()].root = root;
+        own_state().root = root;
         write_cr3(root);
     }
 
@@ -144,6 +144,14 @@ public:
         u32 selector;
         asm("str %0" : "=r"(selector));
         return (selector - task_state_selector) / 16;
+    }
+    static TaskState& own_state() noexcept
+    {
+        u64 selector;
+        asm("str %k0" : "=r"(selector));
+        constexpr u64 scale = sizeof(TaskState) / 16;
+        return *reinterpret_cast<TaskState*>(reinterpret_cast<u64>(gemel_task_states)
+            + selector * scale - task_state_selector * scale);
     }
     void interrupt_cpu(u32 number) noexcept;
     void lock_waits() noexcept;
