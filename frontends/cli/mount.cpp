@@ -169,7 +169,9 @@ int MountedSystem::run()
         console_ += text;
     });
     fuse::GateDevice gate { system,
-        { .serving = [this](auto state) { serving(state); }, .unmounted = {} } };
+        { .serving = [this](auto state) { serving(state); }, .unmounted = {} },
+        fuse::Sharing::alone,
+        words_.access == Access::read_write ? fuse::Caching::write_back : fuse::Caching::reads };
     gate_ = &gate;
     std::optional<sim::VirtioBlock> disk;
     if (options_.volume == Volume::ext4) {

@@ -22,10 +22,11 @@ constexpr u32 write_header_bytes = 80;
 
 } // namespace
 
-GateDevice::GateDevice(hosted::System& system, Events events, Sharing sharing)
+GateDevice::GateDevice(hosted::System& system, Events events, Sharing sharing, Caching caching)
     : machine_(system.machine())
     , events_(std::move(events))
     , sharing_(sharing)
+    , caching_(caching)
     , memory_(static_cast<u8*>(machine_.at_physical(system.device_memory())))
     , first_page_(system.device_memory() / page_bytes)
 {
@@ -61,27 +62,29 @@ bool GateDevice::mount(std::string const& directory)
     return true;
 }
 
-// As many requests as there are, while there is room.
+// One request: who waits for its answer seldom sends another meanwhile, and if there is one, the
+// descriptor says so again.
 void GateDevice::receive()
 {
-    while (!free_.empty()) {
-        current_ = free_.back();
-        begun_ = false;
-        fuse_buf buffer {};
-        buffer.mem = slot(current_) + hostmount::data_offset - write_header_bytes;
-        auto const got = fuse_session_receive_buf(session_, &buffer);
-        if (got == -EAGAIN || got == -EINTR)
-            return;
-        if (got <= 0)
-            return end_mount();
-        fuse_session_process_buf(session_, &buffer);
-        if (begun_)
-            submit(current_);
-        if (fuse_session_exited(session_))
-            return end_mount();
+    if (free_.empty()) {
+        full_ = true;
+        machine_.unwatch(fuse_session_fd(session_));
+        return;
     }
-    full_ = true;
-    machine_.unwatch(fuse_session_fd(session_));
+    current_ = free_.back();
+    begun_ = false;
+    fuse_buf buffer {};
+    buffer.mem = slot(current_) + hostmount::data_offset - write_header_bytes;
+    auto const got = fuse_session_receive_buf(session_, &buffer);
+    if (got == -EAGAIN || got == -EINTR)
+        return;
+    if (got <= 0)
+        return end_mount();
+    fuse_session_process_buf(session_, &buffer);
+    if (begun_)
+        submit(current_);
+    if (fuse_session_exited(session_))
+        end_mount();
 }
 
 void GateDevice::submit(u32 index)

@@ -24,6 +24,9 @@ enum class Sharing : u8 {
     shared, // tasks of the system do too: a second
 };
 
+// What the host keeps for itself.
+enum class Caching : u8 { reads, write_back };
+
 class GateDevice final : public hosted::Device {
 public:
     static constexpr u64 memory_bytes = u64 { hostmount::slots_max } * hostmount::slot_bytes;
@@ -35,7 +38,7 @@ public:
     };
 
     // The machine was made with `memory_bytes` of device memory; it outlives the device.
-    GateDevice(hosted::System& system, Events events, Sharing sharing = Sharing::alone);
+    GateDevice(hosted::System& system, Events events, Sharing sharing, Caching caching);
     ~GateDevice() override;
     GateDevice(GateDevice const&) = delete;
 
@@ -81,6 +84,7 @@ private:
     arch::Machine& machine_;
     Events events_;
     Sharing sharing_;
+    Caching caching_;
     u8* memory_;
     u64 first_page_;
     fuse_session* session_ = nullptr;

@@ -506,6 +506,7 @@ fuse_file_info file_of(hostmount::Reply const& reply)
     fuse_file_info file {};
     file.fh = reply.file;
     file.keep_cache = 1;
+    file.noflush = 1;
     return file;
 }
 
@@ -515,10 +516,13 @@ void GateDevice::connected(fuse_conn_info& connection)
 {
     auto const want
         = [&](unsigned capability) { connection.want |= connection.capable & capability; };
-    want(FUSE_CAP_ASYNC_READ | FUSE_CAP_ASYNC_DIO | FUSE_CAP_WRITEBACK_CACHE
-        | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_READDIRPLUS
-        | FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_NO_OPENDIR_SUPPORT
-        | FUSE_CAP_EXPLICIT_INVAL_DATA);
+    // Where nothing is written it would only cost: the host asks again for the attributes of every
+    // file that was closed.
+    if (caching_ == Caching::write_back)
+        want(FUSE_CAP_WRITEBACK_CACHE);
+    want(FUSE_CAP_ASYNC_READ | FUSE_CAP_ASYNC_DIO | FUSE_CAP_PARALLEL_DIROPS
+        | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO
+        | FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_NO_OPENDIR_SUPPORT | FUSE_CAP_EXPLICIT_INVAL_DATA);
     // Bytes land in the slots by plain reads and leave them by plain writes.
     connection.want &= ~static_cast<unsigned>(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE
         | FUSE_CAP_SPLICE_MOVE | FUSE_CAP_AUTO_INVAL_DATA);
