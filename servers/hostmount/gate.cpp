@@ -52,7 +52,7 @@ Result<Own<Gate>> Gate::create(Channel const& channel, Client<protocol::Director
     auto const& slot = channel.slots().front();
     TRY(directory->call(protocol::Directory::Statfs { answer_span(slot) }));
     auto const volume = struct_at<VolumeStatus>(slot.bytes(answer_offset, sizeof(VolumeStatus)));
-    return std::make_unique<Gate>(channel, std::move(*directory), volume.read_only != 0);
+    return std::make_unique<Gate>(channel, root, std::move(*directory), volume.read_only != 0);
 }
 
 void Gate::serve(u32 slot)
@@ -353,12 +353,12 @@ Result<void> Gate::volume_status(Work const& work)
 Result<void> Gate::stop()
 {
     files_.lock()->held.clear();
-    auto const nothing = Span {};
-    auto const synced = directory_.call(Directory::Sync { nothing, SyncScope::volume, nothing });
+    auto const unmounted = root_.call(Directory::Unmount {});
     outlook_.store(Outlook::stopped);
-    if (!synced && synced.error() != Error::unsupported) // nothing is written there
-        return synced.error();
-    return {};
+    if (unmounted || unmounted.error() == Error::unsupported) // nothing to write there
+        return {};
+    failed_.store(true);
+    return unmounted.error();
 }
 
 } // namespace gemel::hostmount

@@ -27,12 +27,15 @@ public:
     };
 
     // A session with the file system at `root`, whose memory is the channel's slots.
+    // Both outlive the gate.
     static Result<Own<Gate>> create(
         Channel const& channel, Client<protocol::Directory> const& root);
 
     // For create.
-    Gate(Channel const& channel, Client<protocol::Directory> directory, bool read_only)
+    Gate(Channel const& channel, Client<protocol::Directory> const& root,
+        Client<protocol::Directory> directory, bool read_only)
         : channel_(channel)
+        , root_(root)
         , directory_(std::move(directory))
         , read_only_(read_only)
     {
@@ -41,6 +44,8 @@ public:
     // Carries the slot's request out and fills its reply.
     void serve(u32 slot);
     bool read_only() const { return read_only_; }
+    // At the end something could not be written.
+    bool failed() const { return failed_.load(); }
     Outlook outlook() const { return outlook_.load(); }
 
 private:
@@ -105,12 +110,14 @@ private:
     Result<void> introduce(Work const& work, std::string_view name, Span path);
 
     Channel const& channel_;
-    Client<Directory> directory_;
+    Client<Directory> const& root_; // of the whole volume
+    Client<Directory> directory_; // our session
     bool read_only_;
     Guarded<NodeTable> nodes_;
     Guarded<Files> files_;
     NamesLock names_;
     std::atomic<Outlook> outlook_ { Outlook::serving };
+    std::atomic<bool> failed_ { false };
 };
 
 } // namespace gemel::hostmount

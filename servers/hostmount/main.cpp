@@ -61,6 +61,10 @@ Result<void> server_main(Env& env)
         thread->release(); // it lives as long as the task
     }
     work(&pool);
+    if (gate->outlook() == Gate::Outlook::stopped && gate->failed()) {
+        env.log().error("the volume could not be unmounted cleanly");
+        return Error::io;
+    }
     if (gate->outlook() == Gate::Outlook::stopped)
         return {};
     env.log().error("the file system's server is gone");
