@@ -4,6 +4,7 @@
 
 #include "servers/ext4/checksum.hpp"
 #include "servers/ext4/group.hpp"
+#include "servers/ext4/volume_super.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -249,8 +250,7 @@ Result<void> edit_superblock(Disk& disk, std::function<void(std::span<u8>)> cons
     auto const held = TRY(disk.change(superblock_block(super), superblock_purpose, accept_any));
     auto const bytes = held.subspan(superblock_offset % super.block_bytes, superblock_bytes);
     edit(bytes);
-    if (super.has(ReadOnlyCompatible::metadata_csum))
-        store32(bytes, 0x3FC, crc32c(crc32c_start, Bytes(bytes).first(0x3FC)));
+    seal_superblock(bytes);
     return {};
 }
 

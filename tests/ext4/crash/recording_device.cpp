@@ -7,6 +7,8 @@ namespace gemel::ext4::test {
 
 namespace {
 
+constexpr u64 sector_bytes = 512;
+
 void check_range(u64 size, u64 byte_offset, usize count)
 {
     if (byte_offset > size || count > size - byte_offset)
@@ -26,7 +28,11 @@ Result<void> RecordingDevice::write(u64 byte_offset, std::span<u8 const> source)
 {
     check_range(image_.size(), byte_offset, source.size());
     std::copy(source.begin(), source.end(), image_.data() + byte_offset);
-    epochs_.back().push_back({ byte_offset, { source.begin(), source.end() } });
+    // A disk writes whole sectors: a driver that is given less puts the rest in from what it reads.
+    auto const first = byte_offset / sector_bytes * sector_bytes;
+    auto const end = align_up<u64>(byte_offset + source.size(), sector_bytes);
+    auto const at = image_.begin() + static_cast<std::ptrdiff_t>(first);
+    epochs_.back().push_back({ first, { at, at + static_cast<std::ptrdiff_t>(end - first) } });
     return {};
 }
 

@@ -73,7 +73,7 @@ void ReplaySubject::write_all(RecordingDevice& device, Forgotten forgotten)
         LogWriter log(planned, { JournalChecksum::v3, true, 0, static_cast<u32>(100 * step) });
         auto const& journal = log.journal();
         write_difference(device, planned.bytes, { super_block, journal.place(0) }, block_bytes_);
-        flush_unless(Forgotten::flush_before_log);
+        (void)device.flush();
 
         std::vector<LoggedBlock> blocks;
         for (auto const block : changes(step, journal)) {

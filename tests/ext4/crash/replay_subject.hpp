@@ -10,7 +10,6 @@ namespace gemel::ext4::test {
 
 enum class Forgotten : u8 {
     nothing,
-    flush_before_log, // of needs_recovery
     flush_before_commit,
     flush_after_commit, // before blocks are written in their places
     flush_before_promise,

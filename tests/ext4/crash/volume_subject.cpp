@@ -1,0 +1,360 @@
+#include "tests/ext4/crash/volume_subject.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace gemel::ext4::test {
+
+namespace {
+
+constexpr usize sector_bytes = 512;
+constexpr u16 plain_file = 0100644;
+constexpr u16 plain_directory = 040755;
+
+u16 mode_of(FileType type)
+{
+    if (type == FileType::directory)
+        return plain_directory;
+    return type == FileType::symbolic_link ? 0120777 : plain_file;
+}
+
+} // namespace
+
+char const* name_of(Operation operation)
+{
+    constexpr char const* names[] { "create", "append", "overwrite", "cut", "extend", "rename",
+        "rename over", "link", "unlink", "mkdir", "rmdir", "symlink", "long symlink", "chmod",
+        "punch", "preallocate" };
+    return names[static_cast<usize>(operation)];
+}
+
+VolumeSubject::VolumeSubject(RecordingDevice& device, u64 seed)
+    : device_(device)
+    , volume_(Volume::mount_writable(
+          device, errors_, report_, { .now_ns = [this] { return now_ns_ += 1'000'000; } }))
+    , random_(seed)
+    , trees_(1)
+{
+    if (!volume_ || !volume_->writer())
+        throw std::runtime_error("cannot write the volume: " + report_.refusal
+            + (report_.notes.empty() ? "" : report_.notes.back()));
+    for (auto const operation : { Operation::make_directory, Operation::create, Operation::create,
+             Operation::create, Operation::append, Operation::symlink })
+        perform(operation);
+    sync();
+}
+
+u32 VolumeSubject::number(std::string const& path)
+{
+    auto const root = volume_->inode(root_inode);
+    auto const end = volume_->walk(*root, path);
+    if (!end)
+        throw std::runtime_error("the volume lost " + path);
+    return end->inode.number;
+}
+
+NameOf VolumeSubject::place(std::string const& path)
+{
+    auto const slash = path.rfind('/');
+    name_ = path.substr(slash + 1);
+    auto const parent = path.substr(0, slash);
+    return { parent.empty() ? root_inode : number(parent), name_ };
+}
+
+// A name of something of that type; empty when there is none.
+std::string VolumeSubject::pick(FileType type)
+{
+    std::vector<std::string> found;
+    for (auto const& [path, node] : trees_.back()) {
+        if (node.type == type)
+            found.push_back(path);
+    }
+    return found.empty() ? "" : found[random_() % found.size()];
+}
+
+std::string VolumeSubject::fresh_name()
+{
+    auto const folder = random_() % 2 == 0 ? pick(FileType::directory) : "";
+    return folder + "/n" + std::to_string(next_name_++);
+}
+
+// Bytes that no other write has.
+std::vector<u8> VolumeSubject::pattern(usize bytes)
+{
+    std::vector<u8> made(bytes);
+    auto const mark = next_pattern_++;
+    for (usize each = 0; each < bytes; ++each)
+        made[each] = static_cast<u8>(each % 16 == 0 ? mark : mark * 3 + each / 16);
+    return made;
+}
+
+bool VolumeSubject::settle(Result<void> const& done, Tree tree)
+{
+    if (!done)
+        throw std::runtime_error(
+            "an operation failed: " + std::string(gemel::name_of(done.error())));
+    trees_.push_back(std::move(tree));
+    names_.push_back(what_);
+    return true;
+}
+
+bool VolumeSubject::make(NewFile const& file, FileType type)
+{
+    auto const path = fresh_name();
+    auto tree = trees_.back();
+    std::string const text(file.link_text);
+    tree[path]
+        = { next_id_++, type, std::make_shared<std::vector<u8> const>(text.begin(), text.end()) };
+    auto const made = volume_->writer()->create(place(path), file);
+    return settle(made ? Result<void> {} : Result<void>(made.error()), std::move(tree));
+}
+
+bool VolumeSubject::change_file(Operation operation)
+{
+    auto const path = pick(FileType::regular);
+    if (path.empty())
+        return false;
+    auto tree = trees_.back();
+    auto const id = tree[path].id;
+    auto bytes = *tree[path].bytes;
+    auto const size = bytes.size();
+    auto const inode = number(path);
+    what_ += " " + path + " of " + std::to_string(size);
+    auto& writer = *volume_->writer();
+    Result<void> done {};
+    auto const put = [&](u64 offset, std::vector<u8> const& part) {
+        auto const written = writer.write(inode, offset, part);
+        done = written ? Result<void> {} : Result<void>(written.error());
+        bytes.resize(std::max<usize>(bytes.size(), offset + part.size()));
+        std::copy(part.begin(), part.end(), bytes.begin() + static_cast<std::ptrdiff_t>(offset));
+    };
+    if (operation == Operation::append) {
+        put(size, pattern(1 + random_() % 4000));
+    } else if (operation == Operation::overwrite && size > 0) {
+        auto const offset = random_() % size;
+        put(offset, pattern(std::min<usize>(size - offset, 1 + random_() % 2500)));
+    } else if (operation == Operation::cut || operation == Operation::extend) {
+        auto const wanted
+            = operation == Operation::cut ? random_() % (size + 1) : size + random_() % 5000;
+        done = writer.resize(inode, wanted);
+        bytes.resize(wanted);
+    } else if (operation == Operation::punch && size > 0) {
+        auto const offset = random_() % size;
+        auto const count = 1 + random_() % (size - offset);
+        done = writer.allocate(inode, offset, count, Allocation::punch);
+        std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(offset), count, u8 { 0 });
+    } else if (operation == Operation::preallocate) {
+        done = writer.allocate(inode, size, 1 + random_() % 6000, Allocation::keep_size);
+    } else if (operation == Operation::set_permissions) {
+        done = writer.set_attributes(inode, { .permissions = u16 { 0600 } });
+    } else {
+        return false;
+    }
+    what_ += " to " + std::to_string(bytes.size());
+    auto const contents = std::make_shared<std::vector<u8> const>(std::move(bytes));
+    for (auto& [each, node] : tree) {
+        if (node.id == id)
+            node.bytes = contents;
+    }
+    return settle(done, std::move(tree));
+}
+
+bool VolumeSubject::change_name(Operation operation)
+{
+    auto tree = trees_.back();
+    auto& writer = *volume_->writer();
+    auto const directory = operation == Operation::remove_directory;
+    auto const path = pick(directory ? FileType::directory : FileType::regular);
+    if (path.empty())
+        return false;
+    if (directory) {
+        auto const inside = tree.lower_bound(path + "/");
+        if (inside != tree.end() && inside->first.rfind(path + "/", 0) == 0)
+            return false;
+        tree.erase(path);
+        return settle(writer.remove(place(path), Removal::directory), std::move(tree));
+    }
+    auto const node = tree[path];
+    if (operation == Operation::unlink) {
+        tree.erase(path);
+        return settle(writer.remove(place(path), Removal::file), std::move(tree));
+    }
+    auto const target
+        = operation == Operation::rename_over ? pick(FileType::regular) : fresh_name();
+    if (tree.contains(target) && tree[target].id == node.id)
+        return false;
+    std::string const from_name = path.substr(path.rfind('/') + 1);
+    auto const from = NameOf { place(path).directory, from_name };
+    tree[target] = node;
+    if (operation == Operation::link)
+        return settle(writer.link(number(path), place(target)), std::move(tree));
+    tree.erase(path);
+    return settle(writer.rename(from, place(target), RenameWay::replace), std::move(tree));
+}
+
+bool VolumeSubject::perform(Operation operation)
+{
+    what_ = name_of(operation);
+    switch (operation) {
+    case Operation::create:
+        return make({ .mode = mode_of(FileType::regular) }, FileType::regular);
+    case Operation::make_directory:
+        return make({ .mode = mode_of(FileType::directory) }, FileType::directory);
+    case Operation::symlink:
+        return make({ .mode = mode_of(FileType::symbolic_link), .link_text = "short" },
+            FileType::symbolic_link);
+    case Operation::long_symlink: {
+        std::string const text(200, 'l');
+        return make({ .mode = mode_of(FileType::symbolic_link), .link_text = text },
+            FileType::symbolic_link);
+    }
+    case Operation::append:
+    case Operation::overwrite:
+    case Operation::cut:
+    case Operation::extend:
+    case Operation::set_permissions:
+    case Operation::punch:
+    case Operation::preallocate:
+        return change_file(operation);
+    case Operation::rename:
+    case Operation::rename_over:
+    case Operation::link:
+    case Operation::unlink:
+    case Operation::remove_directory:
+        return change_name(operation);
+    }
+    return false;
+}
+
+void VolumeSubject::sync()
+{
+    if (!volume_->writer()->sync())
+        throw std::runtime_error("sync failed");
+    device_.promise(static_cast<u32>(steps()));
+}
+
+void VolumeSubject::unmount()
+{
+    if (!volume_->writer()->unmount())
+        throw std::runtime_error("unmounting failed");
+    device_.promise(static_cast<u32>(steps()));
+}
+
+void VolumeSubject::read_directory(
+    Volume& volume, Inode const& directory, std::string const& path, Tree& tree)
+{
+    auto cursor = volume.list(directory, 0);
+    while (cursor) {
+        auto const entry = cursor->next();
+        if (!entry)
+            throw std::runtime_error("cannot list " + path);
+        if (!entry->has_value())
+            return;
+        std::string const name((*entry)->name);
+        if (name == "." || name == ".." || name == "lost+found")
+            continue;
+        auto const inode = volume.inode((*entry)->inode);
+        if (!inode)
+            throw std::runtime_error("cannot read " + path + "/" + name);
+        Node node { inode->number, inode->type() };
+        if (node.type == FileType::regular)
+            node.bytes = std::make_shared<std::vector<u8> const>(read_all(volume, *inode));
+        if (node.type == FileType::symbolic_link) {
+            auto const text = volume.read_link(*inode).value();
+            node.bytes = std::make_shared<std::vector<u8> const>(text.begin(), text.end());
+        }
+        tree[path + "/" + name] = node;
+        if (node.type == FileType::directory)
+            read_directory(volume, *inode, path + "/" + name, tree);
+    }
+}
+
+VolumeSubject::Tree VolumeSubject::read_tree(Volume& volume)
+{
+    Tree tree;
+    read_directory(volume, volume.inode(root_inode).value(), "", tree);
+    return tree;
+}
+
+bool VolumeSubject::same_names(Tree const& left, Tree const& right)
+{
+    return left.size() == right.size()
+        && std::equal(
+            left.begin(), left.end(), right.begin(), [](auto const& one, auto const& two) {
+                return one.first == two.first && one.second.type == two.second.type;
+            });
+}
+
+// Bytes of a file must be what some state of that file had there, since the last promise; behind
+// the end that a later cut gave it, zeros: they may get to the disk before the new size does.
+bool VolumeSubject::sector_is_known(
+    u32 id, usize offset, std::span<u8 const> bytes, u32 promised) const
+{
+    for (usize step = promised; step < trees_.size(); ++step) {
+        for (auto const& [path, node] : trees_[step]) {
+            if (node.id != id)
+                continue;
+            auto known = *node.bytes;
+            known.resize(std::max(known.size(), offset + bytes.size()));
+            if (std::equal(bytes.begin(), bytes.end(),
+                    known.begin() + static_cast<std::ptrdiff_t>(offset)))
+                return true;
+            break;
+        }
+    }
+    return false;
+}
+
+// Whether `found` is the tree of one step, file contents of later ones allowed.
+bool VolumeSubject::may_hold(
+    Tree const& expected, Tree const& found, u32 promised, std::string& why) const
+{
+    std::map<u32, u32> inodes;
+    for (auto const& [path, node] : expected) {
+        auto const& other = found.at(path);
+        if (inodes.try_emplace(node.id, other.id).first->second != other.id) {
+            why = path + " is another file";
+            return false;
+        }
+        if (node.type == FileType::directory)
+            continue;
+        if (node.bytes->size() != other.bytes->size()
+            || (node.type == FileType::symbolic_link && *node.bytes != *other.bytes)) {
+            why = path + " has " + std::to_string(other.bytes->size()) + " bytes";
+            return false;
+        }
+        auto const& bytes = *other.bytes;
+        for (usize offset = 0; node.type == FileType::regular && offset < bytes.size();
+             offset += sector_bytes) {
+            auto const part
+                = std::span(bytes).subspan(offset, std::min(sector_bytes, bytes.size() - offset));
+            if (!sector_is_known(node.id, offset, part, promised)) {
+                why = path + ", of " + std::to_string(bytes.size()) + " bytes, shows bytes at "
+                    + std::to_string(offset) + " that it did not have";
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+std::optional<std::string> VolumeSubject::verify(BlockReader& recovered, u32 promised)
+{
+    MountReport report;
+    CollectedErrors errors;
+    auto volume = Volume::mount(recovered, errors, report);
+    if (!volume)
+        return "mounting was refused: " + report.refusal;
+    auto const found = read_tree(*volume);
+    std::string why = "its names are those of no step";
+    for (usize step = promised; step < trees_.size(); ++step) {
+        if (same_names(trees_[step], found) && may_hold(trees_[step], found, promised, why))
+            return {};
+    }
+    why = "not a state since step " + std::to_string(promised) + ": " + why + "; since then";
+    for (usize step = promised; step < names_.size(); ++step)
+        why += " " + names_[step] + ",";
+    return why;
+}
+
+} // namespace gemel::ext4::test

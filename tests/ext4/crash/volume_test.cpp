@@ -1,0 +1,123 @@
+// The file system under power cuts: single operations, pairs and random sequences.
+#include "tests/ext4/crash/volume_subject.hpp"
+
+#include <chrono>
+#include <cstdlib>
+#include <gtest/gtest.h>
+
+namespace gemel::ext4::test {
+
+namespace {
+
+bool is_long()
+{
+    return std::getenv("GEMEL_TEST_LONG") != nullptr;
+}
+
+class VolumeCrash : public testing::Test {
+protected:
+    void SetUp() override
+    {
+        auto const image = folder_.path() / "image";
+        run("mkfs.ext4 -q -F -b 1024 -N 64 -J size=1 -E lazy_itable_init=0 " + quoted(image)
+            + " 3M");
+        image_ = read_host_file(image);
+        options_.judge_file = (folder_.path() / "judged").string();
+        options_.judge_every = is_long() ? 20 : 200;
+        options_.crash_again_every = 50;
+        began_ = std::chrono::steady_clock::now();
+    }
+    void TearDown() override
+    {
+        auto const seconds
+            = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
+        std::printf("crash states: %llu tried, %llu distinct, %llu in recoveries, %llu seen by "
+                    "e2fsck, %.0f a second, %zu failures\n",
+            static_cast<unsigned long long>(all_.tried),
+            static_cast<unsigned long long>(all_.distinct),
+            static_cast<unsigned long long>(all_.recoveries_cut),
+            static_cast<unsigned long long>(all_.judged),
+            static_cast<double>(all_.distinct + all_.recoveries_cut) / seconds,
+            all_.failures.size());
+    }
+
+    template <typename Work>
+    void campaign(std::string const& name, u64 seed, Work const& work)
+    {
+        RecordingDevice device(image_);
+        VolumeSubject subject(device, seed);
+        work(subject);
+        options_.states.seed = seed;
+        auto const result = run_campaign(image_, device, subject, options_);
+        for (auto const& failure : result.failures)
+            ADD_FAILURE() << "workload '" << name << "', seed " << seed << ", " << failure;
+        all_.add(result);
+    }
+
+    TemporaryFolder folder_;
+    std::vector<u8> image_;
+    CampaignOptions options_;
+    CampaignResult all_;
+    std::chrono::steady_clock::time_point began_;
+};
+
+// Goal: no single operation loses or spoils anything, made durable or not.
+TEST_F(VolumeCrash, SingleOperations)
+{
+    for (u32 number = 0; number < operations; ++number) {
+        auto const operation = static_cast<Operation>(number);
+        for (bool const synced : { true, false }) {
+            campaign(name_of(operation), number + 1, [&](VolumeSubject& subject) {
+                subject.perform(operation);
+                if (synced)
+                    subject.sync();
+                subject.unmount();
+            });
+        }
+    }
+    EXPECT_GT(all_.distinct, 1000u);
+}
+
+// Goal: nor do two, one after the other, in the long run all pairs.
+TEST_F(VolumeCrash, Pairs)
+{
+    std::mt19937_64 random(test_seed());
+    for (u32 pair = 0; pair < operations * operations; ++pair) {
+        if (!is_long() && random() % 8 != 0)
+            continue;
+        auto const first = static_cast<Operation>(pair / operations);
+        auto const second = static_cast<Operation>(pair % operations);
+        campaign(std::string(name_of(first)) + ", " + name_of(second), pair + 1,
+            [&](VolumeSubject& subject) {
+                subject.perform(first);
+                if (pair % 2 == 0)
+                    subject.sync();
+                subject.perform(second);
+                subject.sync();
+            });
+    }
+    EXPECT_GT(all_.distinct, 500u);
+}
+
+// Goal: nor do long sequences, with a sync now and then.
+TEST_F(VolumeCrash, RandomSequences)
+{
+    std::mt19937_64 random(test_seed());
+    options_.states.samples = 16;
+    for (u64 round = 0; round < (is_long() ? 20u : 2u); ++round) {
+        auto const seed = random();
+        campaign("random", seed, [&](VolumeSubject& subject) {
+            for (int step = 0; step < (is_long() ? 500 : 60); ++step) {
+                subject.perform(static_cast<Operation>(random() % operations));
+                if (random() % 6 == 0)
+                    subject.sync();
+            }
+            subject.unmount();
+        });
+    }
+    EXPECT_GT(all_.distinct, 800u);
+}
+
+} // namespace
+
+} // namespace gemel::ext4::test
