@@ -8,7 +8,8 @@ namespace gemel {
 
 Deadline Deadline::after_ns(u64 ns)
 {
-    return at_ns(system::time_ns() + ns);
+    auto const now = system::time_ns();
+    return at_ns(ns > ~now ? ~u64 { 0 } : now + ns);
 }
 
 namespace system {
