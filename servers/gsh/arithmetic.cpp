@@ -1,5 +1,6 @@
 #include "servers/gsh/arithmetic.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <limits>
@@ -179,7 +180,10 @@ Number Evaluator::primary()
 
 Number number_in(std::string_view text)
 {
-    auto digits = text;
+    // What a command printed may stand in columns.
+    constexpr std::string_view blanks = " \t\n";
+    auto digits = text.substr(std::min(text.find_first_not_of(blanks), text.size()));
+    digits = digits.substr(0, digits.find_last_not_of(blanks) + 1);
     auto const negative = digits.starts_with('-');
     if (negative || digits.starts_with('+'))
         digits.remove_prefix(1);

@@ -46,7 +46,9 @@ TEST(Glob, WalksDirectories)
 TEST(Arithmetic, Evaluates)
 {
     auto const value = [](std::string_view text) {
-        return evaluate(text, [](std::string_view name) { return name == "x" ? "7" : ""; });
+        return evaluate(text, [](std::string_view name) {
+            return name == "x" ? "7" : name == "wc" ? "   16\n" : "";
+        });
     };
     EXPECT_EQ(value("1 + 2 * 3"), 7);
     EXPECT_EQ(value("(1 + 2) * -3"), -9);
@@ -54,6 +56,7 @@ TEST(Arithmetic, Evaluates)
     EXPECT_EQ(value("x % 4 == 3 && $x > 6"), 1);
     EXPECT_EQ(value("!x || unset"), 0);
     EXPECT_EQ(value("0x10"), 16);
+    EXPECT_EQ(value("wc + 1"), 17);
     EXPECT_EQ(value("1 << 10 > 1023"), 1);
     EXPECT_EQ(value("-8 >> 1 + 1"), -2);
     EXPECT_EQ(value("-9223372036854775807 - 1"), INT64_MIN);
