@@ -43,6 +43,7 @@ public:
 
     void on(Init::StartService const& request, Deferred<Init, Init::StartService> deferred);
     Result<Init::StopService::Reply> on(Init::StopService const& request);
+    Result<Init::KillService::Reply> on(Init::KillService const& request);
     Result<Init::QueryService::Reply> on(Init::QueryService const& request);
     void on(Init::MountFilesystem const& request, Deferred<Init, Init::MountFilesystem> deferred);
     Result<Init::Shutdown::Reply> on(Init::Shutdown const& request);

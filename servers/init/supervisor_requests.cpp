@@ -27,6 +27,16 @@ Result<protocol::Init::StopService::Reply> Supervisor::on(Init::StopService cons
     return Init::StopService::Reply {};
 }
 
+Result<protocol::Init::KillService::Reply> Supervisor::on(Init::KillService const& request)
+{
+    auto* const instance = find(request.name);
+    if (!instance || instance->state != State::running)
+        return instance ? Error::unavailable : Error::not_found;
+    constexpr u8 status_of_a_kill = 128 + 9;
+    world_.table.kill(instance->number, status_of_a_kill);
+    return Init::KillService::Reply {};
+}
+
 Result<protocol::Init::QueryService::Reply> Supervisor::on(Init::QueryService const& request)
 {
     auto const* const instance = find(request.name);

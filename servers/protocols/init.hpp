@@ -22,6 +22,13 @@ struct Init {
         struct Reply { };
     };
 
+    // Ends its task at once, as a crash would: what its restart policy says comes next. Not running
+    // -> unavailable.
+    struct KillService {
+        Text<24> name;
+        struct Reply { };
+    };
+
     struct QueryService {
         Text<24> name;
         struct Reply {
@@ -68,7 +75,8 @@ struct Init {
                 Fields<>>,
             Message<5, "shutdown", Shutdown, Fields<"status">, Fields<>>,
             Message<16, "list_services", ListServices, Fields<"index">,
-                Fields<"name", "state", "task", "restarts">>>;
+                Fields<"name", "state", "task", "restarts">>,
+            Message<17, "kill_service", KillService, Fields<"name">, Fields<>>>;
 };
 
 } // namespace gemel::protocol

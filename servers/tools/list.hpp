@@ -38,7 +38,7 @@ inline constexpr std::array<Command, 35> commands { {
     Command { "rm", "rm [-rf] PATH...: removes" },
     Command { "rmdir", "rmdir PATH...: removes empty directories" },
     Command { "seq", "seq [FIRST [STEP]] LAST: numbers" },
-    Command { "service", "service [start | stop NAME]: what init runs" },
+    Command { "service", "service [start | stop | kill NAME]: what init runs" },
     Command { "sleep", "sleep SECONDS: waits" },
     Command { "sort", "sort [-nru] [FILE...]: lines in order" },
     Command { "stat", "stat PATH...: what is known of files" },

@@ -247,13 +247,15 @@ int run_service(Context& context)
         return status_failed;
     if (words.empty())
         return list_services(context, *init);
-    if (words.size() != 2 || (words[0] != "start" && words[0] != "stop"))
-        return context.usage("start or stop, and a name");
-    if (words[0] == "start")
-        return outcome(context, words[1],
-            init->call(protocol::Init::StartService { std::string_view(words[1]) }));
-    return outcome(
-        context, words[1], init->call(protocol::Init::StopService { std::string_view(words[1]) }));
+    using protocol::Init;
+    auto const name = std::string_view(words.back());
+    if (words.size() == 2 && words[0] == "start")
+        return outcome(context, words[1], init->call(Init::StartService { name }));
+    if (words.size() == 2 && words[0] == "stop")
+        return outcome(context, words[1], init->call(Init::StopService { name }));
+    if (words.size() == 2 && words[0] == "kill")
+        return outcome(context, words[1], init->call(Init::KillService { name }));
+    return context.usage("start, stop or kill, and a name");
 }
 
 int run_sleep(Context& context)
