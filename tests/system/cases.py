@@ -9,6 +9,7 @@ import re
 import string
 from dataclasses import dataclass, field
 
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SUBSTITUTION = re.compile(r"\{(name|text|number|line|hex):(\w+)\}")
 
 
@@ -131,6 +132,9 @@ class Instance:
             value = value.encode().decode("unicode_escape").encode("latin-1")
         elif kind == "random":
             value = self.chooser.randbytes(int(value))
+        elif kind == "copy":
+            with open(f"{TOP}/{value}", "rb") as file:
+                value = file.read()
         elif kind == "lines":
             value = "".join(random_value("line", self.chooser) + "\n" for _ in range(int(value))).encode()
         elif kind not in ("dir", "link", "hole", "many"):
