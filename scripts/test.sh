@@ -8,8 +8,8 @@ export GEMEL_ROOT=$root
 cd "$root" || exit 2
 
 parts=(packages layout docs hosted tidy system-hosted sim fuse terminal gdb asan system-asan
-    x86_64 native-x86_64 system-x86_64 iso arm64 native-arm64 system-arm64 size)
-long_parts=(tsan processors campaign sim-asan sim-long)
+    x86_64 native-x86_64 system-x86_64 iso arm64 native-arm64 system-arm64 size headers)
+long_parts=(tsan processors campaign sim-asan sim-long bare)
 
 usage() {
     cat <<TEXT
@@ -73,6 +73,13 @@ run_ctest() {
 # in_shell COMMAND...: a function of common.sh that would end the script, kept to its own process.
 in_shell() { ("$@"); }
 
+# built PRESET: what a part runs is of the sources as they are. Nothing is said or counted when it is.
+built() {
+    in_shell build "$1" && return
+    part_failed=$((part_failed + 1))
+    return 1
+}
+
 # --- parts --------------------------------------------------------------------------------------
 part_packages() {
     check "packages" in_shell packages_need build test x86_64 arm64 boot-x86_64 boot-arm64 iso gdb
@@ -85,7 +92,10 @@ part_layout() { # the layout of every source file is clang-format's
         clang-format-14 --dry-run --Werror "${files[@]}"
 }
 
-part_tidy() { counted tidy python3 tests/tidy/tidy.py; }
+part_tidy() { built hosted && counted tidy python3 tests/tidy/tidy.py; }
+part_headers() {
+    built hosted && built x86_64 && built arm64 && counted "headers" python3 tests/tidy/headers.py
+}
 part_docs() { counted docs python3 tests/docs/check.py; }
 
 part_hosted() {
@@ -94,19 +104,20 @@ part_hosted() {
 }
 
 part_system-hosted() {
+    built hosted || return
     counted "system tests, hosted" python3 tests/system/run.py --face hosted
     counted "system tests, hosted, on two processors" python3 tests/system/run.py --face hosted --cpus 2
 }
-part_fuse() { counted "mounts of the host" python3 tests/fuse/run.py; }
-part_terminal() { counted "terminal tests" python3 tests/system/terminal.py; }
-part_gdb() { counted "debugger tests" python3 tests/gdb/run.py; }
+part_fuse() { built hosted && counted "mounts of the host" python3 tests/fuse/run.py; }
+part_terminal() { built hosted && counted "terminal tests" python3 tests/system/terminal.py; }
+part_gdb() { built hosted && counted "debugger tests" python3 tests/gdb/run.py; }
 
 part_asan() {
     check "build of hosted-asan" in_shell build hosted-asan
     counted "unit tests under ASan and UBSan" run_ctest build/hosted-asan
 }
 
-part_sim() { counted "the simulator" python3 tests/sim/run.py; }
+part_sim() { built hosted && counted "the simulator" python3 tests/sim/run.py; }
 part_sim-asan() {
     check "build of hosted-asan" in_shell build hosted-asan
     counted "the simulator under ASan and UBSan" python3 tests/sim/run.py --other hosted-asan
@@ -114,11 +125,19 @@ part_sim-asan() {
 part_sim-long() { counted "the simulator, long" python3 tests/sim/run.py pairs compilers; }
 
 part_system-asan() {
-    counted "system tests under ASan and UBSan" python3 tests/system/run.py --face hosted --preset hosted-asan
+    built hosted-asan &&
+        counted "system tests under ASan and UBSan" \
+            python3 tests/system/run.py --face hosted --preset hosted-asan
 }
 
-part_native-x86_64() { counted "kernel tests on x86_64" python3 tests/native/run.py kernel --face x86_64; }
-part_native-arm64() { counted "kernel tests on arm64" python3 tests/native/run.py kernel --face arm64; }
+part_native-x86_64() {
+    built x86_64 &&
+        counted "kernel tests on x86_64" python3 tests/native/run.py kernel --face x86_64
+}
+part_native-arm64() {
+    built arm64 &&
+        counted "kernel tests on arm64" python3 tests/native/run.py kernel --face arm64
+}
 
 # The kernel on one, two and more processors, by one thread of QEMU: a busy host costs time, not failures.
 many_processors() {
@@ -140,7 +159,10 @@ part_x86_64() {
     many_processors x86_64
     counted "the kernel on an old x86_64" python3 tests/native/run.py kernel --face x86_64 --cpu qemu64
 }
-part_system-x86_64() { counted "system tests on x86_64" python3 tests/system/run.py --face x86_64; }
+part_system-x86_64() {
+    built hosted && built x86_64 &&
+        counted "system tests on x86_64" python3 tests/system/run.py --face x86_64
+}
 part_arm64() {
     check "build of arm64" in_shell build arm64
     local cpu gic
@@ -158,9 +180,18 @@ part_arm64() {
     counted "the kernel entered at EL2" python3 tests/native/run.py kernel --face arm64 \
         --machine gic-version=3,virtualization=on
 }
-part_system-arm64() { counted "system tests on arm64" python3 tests/system/run.py --face arm64; }
-part_iso() { counted "the ISO under BIOS and UEFI" python3 tests/system/iso.py; }
-part_size() { counted "size of the resident kernel" scripts/size.sh --gate; }
+part_system-arm64() {
+    built hosted && built arm64 &&
+        counted "system tests on arm64" python3 tests/system/run.py --face arm64
+}
+part_iso() {
+    built hosted && built x86_64 &&
+        counted "the ISO under BIOS and UEFI" python3 tests/system/iso.py
+}
+part_size() {
+    built x86_64 && built arm64 &&
+        counted "size of the resident kernel" scripts/size.sh --gate
+}
 
 part_tsan() {
     check "build of hosted-tsan" in_shell build hosted-tsan
@@ -188,6 +219,8 @@ part_campaign() { # more seeds of what is random
     done
 }
 
+part_bare() { counted "the first start on a bare Debian" tests/bare/run.sh; }
+
 # --- running ------------------------------------------------------------------------------------
 run_part() {
     local name=$1 began=$SECONDS
@@ -210,7 +243,11 @@ for word in "$@"; do
         ;;
     esac
 done
-[ ${#chosen[@]} -gt 0 ] || chosen=("${parts[@]}")
+if [ ${#chosen[@]} = 0 ]; then
+    chosen=("${parts[@]}")
+else # whatever part it is: it finds its tools
+    in_shell packages_need build test x86_64 arm64 boot-x86_64 boot-arm64 iso gdb || exit 2
+fi
 
 summary=
 host_check
