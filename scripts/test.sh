@@ -9,7 +9,7 @@ cd "$root" || exit 2
 
 parts=(packages layout docs hosted tidy system-hosted sim fuse terminal gdb asan system-asan
     x86_64 native-x86_64 system-x86_64 iso arm64 native-arm64 system-arm64 size headers)
-long_parts=(tsan processors campaign sim-asan sim-long bare)
+long_parts=(tsan processors campaign sim-asan sim-long mutants bare)
 
 usage() {
     cat <<TEXT
@@ -217,6 +217,14 @@ part_campaign() { # more seeds of what is random
     for seed in 1 2 3 4 5; do
         counted "system tests, seed $seed" python3 tests/system/run.py --face hosted --seed "$seed"
     done
+    check "every order of steps, one deeper" env GEMEL_EXPLORE_MORE=1 build/hosted/tests/explore_test
+    check "the kernel and its model, ten million steps" \
+        env GEMEL_MODEL_STEPS=10000000 GEMEL_MODEL_SEED=$RANDOM build/hosted/tests/model_test
+}
+
+part_mutants() {
+    check "build of the mutants" in_shell build hosted mutant_test
+    counted "mutants of the kernel" python3 tests/mutants/run.py
 }
 
 part_bare() { counted "the first start on a bare Debian" tests/bare/run.sh; }

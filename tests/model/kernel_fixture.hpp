@@ -20,6 +20,12 @@ struct KernelFixture {
     u64 status() { return current().frame.status(); }
     Thread& current() { return *kernel.cpu().current; }
     u64 capability(char const* name);
+    // What answers the call that thread `id` waits in now.
+    u64 reply_token(u32 id) const
+    {
+        return reply_token_bit | u64 { kernel.reply_generation_[id] & handle_generation_mask } << 32
+            | id;
+    }
 
     // The books: rows form a forest with right counts, pages and queues balance. Empty: all is
     // well.
