@@ -1,5 +1,6 @@
 // `gemel boot`: builds the native image, starts QEMU on it and passes the serial line through.
 // QEMU sets the terminal to raw itself and restores it; its Ctrl-A X ends the machine.
+#include "frontends/cli/image_lock.hpp"
 #include "frontends/cli/options.hpp"
 #include "frontends/cli/paths.hpp"
 #include "frontends/cli/process.hpp"
@@ -9,6 +10,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <fcntl.h>
 #include <thread>
 #include <unistd.h>
 
@@ -158,6 +160,13 @@ int boot_native(BootOptions options)
     auto const image = image_for(options.run);
     if (!image || !ready(machine))
         return failed;
+    // Held here while QEMU runs: its own locks are not those that `run` and `mount` take.
+    auto const descriptor = ::open(image->c_str(), O_RDONLY | O_CLOEXEC);
+    if (auto const refusal = lock_image(descriptor, *image, options.run.access)) {
+        std::fprintf(
+            stderr, "gemel: %s Leave that first, or give another image.\n", refusal->c_str());
+        return failed;
+    }
     auto const scripted = options.run.script.has_value();
     if (!scripted && ::isatty(STDIN_FILENO))
         std::fprintf(stderr, "gemel: QEMU is starting; leave it with Ctrl-A X (or `shutdown`).\n");

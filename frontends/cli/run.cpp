@@ -1,5 +1,6 @@
 // `gemel run`: the hosted machine with its devices, in this terminal.
 #include "frontends/cli/host_console.hpp"
+#include "frontends/cli/image_lock.hpp"
 #include "frontends/cli/options.hpp"
 #include "frontends/cli/paths.hpp"
 #include "frontends/cli/script_word.hpp"
@@ -101,6 +102,8 @@ int run_hosted(RunOptions options)
         image->c_str(), (options.access == Access::read_write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
     if (descriptor < 0)
         return fail(options, *image + " cannot be opened: " + std::strerror(errno));
+    if (auto const refusal = lock_image(descriptor, *image, options.access))
+        return fail(options, *refusal + " Leave that first, or give another image.");
     auto const interactive
         = !options.script && ::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0;
     try {

@@ -202,6 +202,22 @@ def test_binary_input():
     assert ran.returncode == 0
 
 
+# Goal: a disk has one system at a time: the second is told who holds it, and nothing happens to the first.
+def test_disk_in_use():
+    with Terminal() as terminal:
+        terminal.prompt()
+        second = subprocess.run(
+            [PROGRAM, "run", "-c", "true"], capture_output=True, text=True, timeout=ANSWER_S, stdin=subprocess.DEVNULL,
+            env=dict(os.environ, GEMEL_ROOT=TOP),
+        )
+        assert second.returncode == 125, second.returncode
+        assert re.search(r"is in use by \w+ \(process \d+\)", second.stderr), second.stderr
+        terminal.line("echo still-$((20 + 1))")
+        terminal.expect(r"^still-21\r?$")
+        terminal.keys("\x04")
+        assert terminal.end() == 0
+
+
 # Goal: standard input that is no terminal is a script, line by line; no prompt, no echo.
 def test_piped_input():
     run = subprocess.run(
