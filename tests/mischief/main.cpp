@@ -45,7 +45,8 @@ void trap()
 
 void loop()
 {
-    for (u64 volatile turns = 0;; turns = turns + 1) { }
+    for (u64 volatile turns = 0;;)
+        static_cast<void>(turns);
 }
 
 struct Misdeed {

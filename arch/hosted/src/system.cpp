@@ -23,6 +23,7 @@
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/common_interface_defs.h>
+#include <utility>
 #endif
 
 extern "C" {
@@ -61,6 +62,7 @@ struct Host {
     void** exceptions = nullptr; // this host thread's __cxa_eh_globals: two words
     int* error_number = nullptr; // this host thread's errno
     u8* fault_stacks[threads_max] = {};
+    hosted::TickPlace tick_place = hosted::TickPlace::kernel; // of the tick that is pending
     std::atomic<bool> in_task = false; // task code is running: ticks and faults are its own
 };
 Host host;
@@ -158,6 +160,8 @@ void deliver(u32 line)
 {
     auto& kernel = host.system->kernel();
     auto const cpus = line == tick_line ? kernel.cpu_count() : 1;
+    if (line == tick_line)
+        host.system->tick_taken(std::exchange(host.tick_place, hosted::TickPlace::kernel));
     for (u32 cpu = 0; cpu < cpus; ++cpu) {
         if (kernel.cpu_count() != 1)
             turn_to(cpu);
@@ -288,6 +292,7 @@ struct Interrupted {
         kernel.on_fault(saved->fault);
         frame.stack_pointer() = top;
     } else {
+        host.tick_place = hosted::TickPlace::task_code;
         host.system->machine().tick_arrived();
     }
     leave(me);
@@ -496,13 +501,22 @@ System::System(Options const& options)
 
 System::~System() = default;
 
-// One after the other: the next number behind the one whose turn it was.
-u32 System::choose_cpu(u32 ready) const
+// One after the other: the next number behind the one whose turn it was. (The kernel's own number
+// is no measure: a tick is delivered as every processor, the last of them last.)
+u32 System::choose_cpu(u32 ready)
 {
     if (choose_)
         return choose_(ready);
-    auto const behind = ready & ~((2u << kernel_.cpu_number()) - 1);
-    return static_cast<u32>(__builtin_ctz(behind != 0 ? behind : ready));
+    if ((ready & ~rests_) != 0)
+        ready &= ~rests_;
+    auto const behind = ready & ~((2u << turn_) - 1);
+    turn_ = static_cast<u32>(__builtin_ctz(behind != 0 ? behind : ready));
+    return turn_;
+}
+
+void System::tick_taken(TickPlace place)
+{
+    rests_ = place == TickPlace::task_code ? 1u << turn_ : 0;
 }
 
 System* running()

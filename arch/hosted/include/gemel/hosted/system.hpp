@@ -20,6 +20,9 @@ struct Options {
     std::string command_line; // key=value words: init's variables
 };
 
+// What the host thread did when the tick came.
+enum class TickPlace : u8 { kernel, task_code };
+
 class System {
 public:
     explicit System(Options const& options);
@@ -32,7 +35,10 @@ public:
 
     // Which virtual processor goes on at a kernel exit, of those that have a thread (bit n: number
     // n). All of them share the one host thread, so this choice is all there is to their timing.
-    u32 choose_cpu(u32 ready) const;
+    u32 choose_cpu(u32 ready);
+    // A processor that computed until the tick gives way until the next: else every kernel entry of
+    // the others would cost them a whole tick.
+    void tick_taken(TickPlace place);
     // Answers instead of choose_cpu's own turns: for a simulated world.
     void on_choose_cpu(std::function<u32(u32 ready)> choose) { choose_ = std::move(choose); }
 
@@ -42,6 +48,8 @@ public:
 private:
     Options options_;
     std::function<u32(u32)> choose_;
+    u32 turn_ = 0; // the processor whose turn it is
+    u32 rests_ = 0; // bit n: number n ran through to the last tick, and waits for the next one
     arch::Machine machine_;
     Kernel kernel_;
 };
