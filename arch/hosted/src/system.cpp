@@ -160,9 +160,12 @@ void deliver(u32 line)
 {
     auto& kernel = host.system->kernel();
     auto const cpus = line == tick_line ? kernel.cpu_count() : 1;
+    auto whose = ~u32 { 0 };
     if (line == tick_line)
-        host.system->tick_taken(std::exchange(host.tick_place, hosted::TickPlace::kernel));
+        whose = host.system->tick_taken(std::exchange(host.tick_place, hosted::TickPlace::kernel));
     for (u32 cpu = 0; cpu < cpus; ++cpu) {
+        if ((whose >> cpu & 1) == 0)
+            continue;
         if (kernel.cpu_count() != 1)
             turn_to(cpu);
         kernel.on_interrupt(line);
@@ -275,10 +278,20 @@ struct Interrupted {
     // the FPU area follows, 64-byte aligned, as large as this processor's state
 };
 
+// What a function may expect of the FPU when it is called (System V ABI, x86-64, 3.2.3): whatever
+// was interrupted may have the old unit's stack full, and a switch to another thread does not empty
+// it.
+void fpu_as_at_a_call()
+{
+    constexpr u32 mxcsr = 0x1F80;
+    asm volatile("fninit\n\tldmxcsr %0" : : "m"(mxcsr));
+}
+
 // Runs as if the interrupted code had called it; goes back to that code with every register as it
 // was.
 [[noreturn]] void interrupted(Interrupted* saved)
 {
+    fpu_as_at_a_call();
     auto* me = begin();
     auto& kernel = host.system->kernel();
     auto& frame = me->frame;
@@ -514,9 +527,12 @@ u32 System::choose_cpu(u32 ready)
     return turn_;
 }
 
-void System::tick_taken(TickPlace place)
+u32 System::tick_taken(TickPlace place)
 {
-    rests_ = place == TickPlace::task_code ? 1u << turn_ : 0;
+    auto const turn = 1u << turn_;
+    auto const held_back = rests_ & ~turn;
+    rests_ = place == TickPlace::task_code ? turn : 0;
+    return ~held_back;
 }
 
 System* running()

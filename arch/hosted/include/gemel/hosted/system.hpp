@@ -37,8 +37,9 @@ public:
     // n). All of them share the one host thread, so this choice is all there is to their timing.
     u32 choose_cpu(u32 ready);
     // A processor that computed until the tick gives way until the next: else every kernel entry of
-    // the others would cost them a whole tick.
-    void tick_taken(TickPlace place);
+    // the others would cost them a whole tick. Answers whose tick it is (bit n: number n): for one
+    // that was held back no time has passed, and its next thread has not run yet.
+    u32 tick_taken(TickPlace place);
     // Answers instead of choose_cpu's own turns: for a simulated world.
     void on_choose_cpu(std::function<u32(u32 ready)> choose) { choose_ = std::move(choose); }
 
