@@ -21,7 +21,7 @@ bool tag_allowed(u64 tag)
 
 u64 next_handle(u64 handle)
 {
-    auto generation = (handle >> 32 & handle_generation_mask) + 1 & handle_generation_mask;
+    auto generation = ((handle >> 32 & handle_generation_mask) + 1) & handle_generation_mask;
     if (generation == 0)
         generation = 1;
     return generation << 32 | (handle & 0xFFFF'FFFF);
