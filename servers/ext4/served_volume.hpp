@@ -14,6 +14,10 @@ struct ServedVolume {
         , objects(server)
     {
     }
+    ServedVolume(ServedVolume const&) = delete;
+    ServedVolume& operator=(ServedVolume const&) = delete;
+    // Open files tell the volume when they end: they go first.
+    ~ServedVolume() { objects.drop_all(); }
 
     Guarded<Volume> volume;
     ObjectServer& objects;

@@ -1,5 +1,7 @@
 #include "servers/rt/object_server.hpp"
 
+#include <utility>
+
 namespace gemel {
 namespace {
 
@@ -73,6 +75,13 @@ void ObjectServer::collect(u64 bits)
         at = table->entries.erase(at);
     }
     table.unlock();
+}
+
+// They end outside the lock: an object may publish or look up others while it goes.
+void ObjectServer::drop_all()
+{
+    auto entries = std::exchange(table_.lock()->entries, {});
+    auto root = std::exchange(*root_.lock(), std::nullopt);
 }
 
 void ObjectServer::notified(u64 bits)

@@ -46,6 +46,8 @@ public:
 
     // How many objects are published.
     usize count();
+    // Ends them all, and the root: before what they work on goes.
+    void drop_all();
     // Other bits of the port's notification word (0..31) go here. Set before run.
     void on_notification(std::function<void(u64)> function) { notification_ = std::move(function); }
     // Called after each message; for a server that must wake up by itself. Set before run.

@@ -115,6 +115,15 @@ std::string KernelFixture::audit_pages()
         for (u16 k = 1; k < tasks_max; ++k)
             if (auto const* child = kernel.task(k); child && child->creator == i)
                 given += child->pages_quota;
+        u32 rows_given = 0;
+        for (u16 k = 1; k < tasks_max; ++k)
+            if (auto const* child = kernel.task(k); child && child->creator == i)
+                rows_given += child->rows_quota;
+        u32 rows_held = 0;
+        for (auto const& row : kernel.rows())
+            rows_held += row.owner == i;
+        if (task->rows + rows_held + rows_given != task->rows_quota)
+            return "task " + std::to_string(i) + "'s rows do not balance";
         if (task->pages + paid[i] + given != task->pages_quota)
             return "task " + std::to_string(i) + "'s pages do not balance";
     }
