@@ -3,7 +3,7 @@
 # its object files.
 set(arm64_kernel_options -Os -flto -ffreestanding -mgeneral-regs-only -mcmodel=small -mstrict-align -mno-outline-atomics
   -fno-pic -fno-stack-protector -mbranch-protection=none -fno-asynchronous-unwind-tables
-  -fomit-frame-pointer -ffunction-sections -fdata-sections -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
+  -fomit-frame-pointer -ffunction-sections -fdata-sections -ffile-prefix-map=${CMAKE_SOURCE_DIR}/= -ffile-prefix-map=../../=)
 add_library(gemel_kernel_flags INTERFACE)
 target_compile_options(gemel_kernel_flags INTERFACE -Wall -Wextra ${arm64_kernel_options}
   $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions;-fno-rtti;-fno-threadsafe-statics;-Wno-missing-field-initializers>)

@@ -2,7 +2,7 @@
 # at link time, but for boot code: the linker script knows that by its object files.
 set(x86_64_kernel_options -Oz -fno-jump-tables -flto -ffreestanding -mgeneral-regs-only -mno-red-zone -mcmodel=kernel -fno-pic
   -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fomit-frame-pointer
-  -ffunction-sections -fdata-sections -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
+  -ffunction-sections -fdata-sections -ffile-prefix-map=${CMAKE_SOURCE_DIR}/= -ffile-prefix-map=../../=)
 add_library(gemel_kernel_flags INTERFACE)
 target_compile_options(gemel_kernel_flags INTERFACE -Wall -Wextra ${x86_64_kernel_options} -fno-pie
   $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions;-fno-rtti;-fno-threadsafe-statics;-Wno-missing-field-initializers>)
