@@ -4,14 +4,21 @@
     task N                  look at thread N; `bt`, `up`, `info locals` then show it. `task off` goes back
     task apply all CMD      CMD for every thread (or for those in a list: task apply 2,5 bt)
     step-ipc                run until the message that this thread sends next is received
+    info ports|caps|regions the kernel's objects (gemel_objects.py)
 
 Works on a live process and on a core file: a suspended thread is a fiber whose registers Boost.Context
 saved on its own stack, and an unwinder puts them behind the innermost real frame. Nothing is written to
 the process.
 """
+import os
+import sys
+
 import gdb
 import gdb.unwinder
 from gdb.FrameDecorator import FrameDecorator
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import gemel_objects  # noqa: E402,F401  makes its commands and printers
 
 # What jump_fcontext saves (Boost 1.74, x86_64 System V ELF): offsets from the context pointer.
 SAVED = {"r12": 8, "r13": 16, "r14": 24, "r15": 32, "rbx": 40, "rbp": 48, "rip": 56}
@@ -28,19 +35,11 @@ class NotRunning(gdb.GdbError):
     pass
 
 
-def system():
-    host = gdb.parse_and_eval("'gemel::arch::(anonymous namespace)::host'")
-    if int(host["system"]) == 0:
-        raise NotRunning("no Gemel system is running yet")
-    return host["system"].dereference()
-
-
 def kernel():
-    return system()["kernel_"]
-
-
-def short_state(thread):
-    return str(thread["state"]).split("::")[-1]
+    running = gemel_objects.running_kernel()
+    if running is None:
+        raise NotRunning("no Gemel system is running yet")
+    return running
 
 
 class Thread:
@@ -52,7 +51,7 @@ class Thread:
         self.address = int(value.address)
         self.name = value["name"].string()
         self.task = value["task"].dereference()["name"].string()
-        self.state = short_state(value)
+        self.state = gemel_objects.last_name(value["state"])
         self.context = int(value["frame"]["fiber"]["context"])
 
     def owns_stack(self, pointer):

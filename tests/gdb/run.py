@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Scripted runs of gdb on the hosted system: what a person types, and what must appear. The last line counts."""
+import json
 import os
 import re
 import subprocess
@@ -9,6 +10,7 @@ import tempfile
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 KERNEL_TEST = f"{TOP}/build/hosted/tests/kernel_test"
 FILTER = "--gtest_filter=Message.ACallIsAnswered"
+RUNTIME_TEST = f"{TOP}/build/hosted/servers/rt/rt_test"
 TIMEOUT_S = 120
 
 
@@ -69,6 +71,34 @@ def test_core_file():
         debug(["break plus_one_server", "run", f"generate-core-file {core}"], ["--args", KERNEL_TEST, FILTER])
         text = debug(["info tasks", "task apply 1 bt"], [KERNEL_TEST, core])
     return text, [r"^ +1 init +init +calling ", r"in gemel::test::call ", r"init_entry", r"fiber_main"]
+
+
+# Goal: ports, capabilities and mappings are the kernel's own, and a handle prints as what it names.
+# Method: a server's first derive: its row, with the row it came from, is there when it is done.
+def test_objects():
+    look = ["info ports init", "info caps init", "info regions init", "print *this"]
+    text = debug(
+        ["break gemel::Handle::derive", "run", *look, "finish", "info caps init", "info caps nobody-at-all"],
+        ["--args", RUNTIME_TEST, "--gtest_filter=Serve.RoundTrips"],
+    )
+    handle = r"handle 0x\w+: port \d+ of init, "
+    return text, [
+        r"^ +\d+ init +0 0x0 ", r"^ +\d+ init +port \d+ of init +0x0 +- send\|receive",
+        r"^init +0x2\w+ +\d+ rw- +\d+$", rf"^\$1 = {handle}send\|receive\|.*, held by init$",
+        rf"value = {handle}derive\|call, held by init", r"^ +\d+ init +port \d+ of init +0x0 +\d+ derive\|call$",
+        r"^no task nobody-at-all",
+    ]
+
+
+# Goal: the editor's configuration names files that are there.
+def test_editor_configuration():
+    with open(f"{TOP}/.vscode/launch.json", encoding="utf-8") as file:
+        text = re.sub(r"^\s*//.*$", "", file.read(), flags=re.M)
+    for configuration in json.loads(text)["configurations"]:
+        for path in re.findall(r"\$\{workspaceFolder\}/([\w./-]+)", json.dumps(configuration)):
+            if not os.path.exists(f"{TOP}/{path}"):
+                return text, [f"{path} in {configuration['name']}"]
+    return text, [r'"Gemel: attach"']
 
 
 def main():
