@@ -7,9 +7,9 @@ export GEMEL_ROOT=$root
 . "$root/scripts/common.sh"
 cd "$root" || exit 2
 
-parts=(packages layout docs hosted tidy system-hosted sim fuse terminal gdb asan system-asan
+parts=(packages layout docs hosted tidy system-hosted sim explore fuse terminal gdb asan system-asan
     x86_64 native-x86_64 system-x86_64 iso arm64 native-arm64 system-arm64 size headers)
-long_parts=(tsan processors campaign sim-asan sim-long mutants bare)
+long_parts=(tsan processors campaign explore-slurm sim-asan sim-long mutants bare)
 
 usage() {
     cat <<TEXT
@@ -118,6 +118,11 @@ part_asan() {
 }
 
 part_sim() { built hosted && counted "the simulator" python3 tests/sim/run.py; }
+part_explore() { built hosted && counted "campaigns" python3 tests/explore/run.py; }
+part_explore-slurm() {
+    check "packages of the night" in_shell packages_need nightly
+    built hosted && counted "campaigns on Slurm" python3 tests/explore/run.py slurm
+}
 part_sim-asan() {
     check "build of hosted-asan" in_shell build hosted-asan
     counted "the simulator under ASan and UBSan" python3 tests/sim/run.py --other hosted-asan

@@ -339,7 +339,7 @@ int simulate(SimOptions const& given)
     campaign.finish();
     auto const& tally = campaign.tally();
     std::chrono::duration<double> const seconds = std::chrono::steady_clock::now() - begun;
-    if (tally.runs > 1)
+    if (tally.runs > 1 || !options.seeds.empty())
         std::printf(
             "%llu runs of %s: %llu failed, %llu different, %llu inconclusive; %.1f s, %.1f runs/s, "
             "%.0f events/s, %.0f times real time\n",

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# ./gemel explore: the packages and the build that a campaign needs; then frontends/campaign.
+set -u
+root=$(cd "$(dirname "$0")/.." && pwd)
+export GEMEL_ROOT=$root
+. "$root/scripts/common.sh"
+
+host_check
+packages_need build explore
+build hosted gemel
+exec python3 "$root/frontends/campaign/explore.py" "$@"

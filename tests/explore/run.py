@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+"""Campaigns (`gemel explore`): every engine gives the same verdicts, and a campaign survives being killed, resumed and
+merged. An argument names tests by a part of their names. The last line counts."""
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from html.parser import HTMLParser
+
+import one_node
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+EXPLORE = [sys.executable, f"{TOP}/frontends/campaign/explore.py"]
+GEMEL = f"{TOP}/build/hosted/frontends/cli/gemel"
+# A workload with a known race: some of its seeds fail, the same ones every time.
+BANK = ["--workload", "bank", "--faults", "none"]
+TIMEOUT_S = 240
+FOUND, OK, REFUSED = 2, 0, 2
+
+
+class Failed(Exception):
+    pass
+
+
+class Skipped(Exception):
+    pass
+
+
+def expect(condition, what):
+    if not condition:
+        raise Failed(what)
+
+
+def explore(folder, *words, environment=None, status=FOUND):
+    """What the command prints, for a campaign kept in `folder`."""
+    options = ["--store", f"{folder}/campaign", "--journals", folder, "--jobs", "2"]
+    done = subprocess.run(
+        EXPLORE + options + list(words), env=dict(environment or os.environ, GEMEL_ROOT=TOP), capture_output=True, text=True,
+        timeout=TIMEOUT_S, stdin=subprocess.DEVNULL,
+    )
+    expect(done.returncode == status, f"status {done.returncode}, not {status}: {done.stdout}{done.stderr}")
+    return done.stdout + done.stderr
+
+
+def verdicts(folder):
+    """Everything that a campaign found and that does not depend on how fast it was."""
+    base = sqlite3.connect(f"{folder}/campaign")
+    units = base.execute("SELECT workload, strategy, faults, first, last, runs, failed, different, inconclusive FROM unit ORDER BY 4").fetchall()
+    failures = base.execute("SELECT workload, seed, kind, signature, what, task, time, event, l1 FROM failure ORDER BY 2").fetchall()
+    base.close()
+    return units, failures
+
+
+def of_engine(folder, *words, environment=None):
+    explore(folder, *BANK, "--seeds", "1..24", "--unit", "4", "--no-shrink", *words, environment=environment)
+    units, failures = verdicts(folder)
+    expect(len(units) == 6 and all(unit[5] == 4 for unit in units), f"six units of four runs: {units}")
+    expect(failures, "no seed of the bank failed")
+    return units, failures
+
+
+def fresh():
+    return tempfile.TemporaryDirectory(prefix="gemel-explore-")
+
+
+# Goal: where a unit runs does not change what it finds.
+def test_parallel_finds_what_local_finds():
+    if not shutil.which("parallel"):
+        raise Skipped("GNU parallel is not installed")
+    with fresh() as here, fresh() as there:
+        expect(of_engine(here) == of_engine(there, "--engine", "parallel"), "local and parallel differ")
+
+
+def test_slurm_finds_what_local_finds():
+    why = one_node.missing()
+    if why:
+        raise Skipped(why)
+    with fresh() as here, fresh() as there, one_node.running() as environment:
+        expect(of_engine(here) == of_engine(there, "--engine", "slurm", environment=environment), "local and Slurm differ")
+
+
+# Goal: a campaign that was killed goes on where it was, and ends as if it had not been.
+# Method: kill -9 when the first verdicts are in the file; count what is done before and after.
+def test_killed_and_resumed():
+    words = [*BANK, "--seeds", "1..60", "--unit", "1", "--no-shrink"]
+    with fresh() as whole, fresh() as killed:
+        explore(whole, *words)
+        process = subprocess.Popen(
+            EXPLORE + ["--store", f"{killed}/campaign", "--journals", killed, "--jobs", "1", *words],
+            env=dict(os.environ, GEMEL_ROOT=TOP), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )
+        for _ in range(400):
+            time.sleep(0.05)
+            if os.path.exists(f"{killed}/campaign") and sum(1 for unit in peek(killed) if unit[0] is not None) >= 3:
+                break
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        done = sum(1 for unit in peek(killed) if unit[0] is not None)
+        expect(0 < done < 60, f"{done} of 60 units were done when it was killed")
+        explore(killed, *words)
+        expect(verdicts(whole) == verdicts(killed), "the resumed campaign differs from the whole one")
+
+
+def peek(folder):
+    try:
+        base = sqlite3.connect(f"file:{folder}/campaign?mode=rw", uri=True, timeout=5)
+        rows = base.execute("SELECT runs FROM unit").fetchall()
+        base.close()
+        return rows
+    except sqlite3.OperationalError:  # not made yet
+        return []
+
+
+# Goal: two halves merged, in either order and twice, are the whole.
+def test_merged_by_union():
+    options = [*BANK, "--unit", "4", "--no-shrink"]
+    with fresh() as whole, fresh() as low, fresh() as high:
+        explore(whole, *options, "--seeds", "1..24")
+        explore(low, *options, "--seeds", "1..12")
+        explore(high, *options, "--seeds", "13..24", "--merge", f"{low}/campaign")
+        expect(verdicts(whole) == verdicts(high), "low into high differs from the whole")
+        explore(high, "--no-run", "--no-shrink", "--merge", f"{low}/campaign")
+        expect(verdicts(whole) == verdicts(high), "merging twice changed something")
+
+
+# Goal: from the last lines of a campaign to the failure: one journal of each kind, shrunk, that fails in the same way.
+def test_a_journal_of_each_kind_replays():
+    with fresh() as folder:
+        text = explore(folder, *BANK, "--seeds", "1..24")
+        found = re.search(r"replay:  gemel replay (\S+) --gdb   \((\d+) decisions\)", text)
+        expect(found and int(found[2]) <= 5, f"a shrunk journal: {text}")
+        replay = subprocess.run([GEMEL, "replay", found[1]], capture_output=True, text=True, timeout=TIMEOUT_S)
+        expect("bank: money was made or lost" in replay.stdout, f"replay: {replay.stdout}{replay.stderr}")
+        again = re.search(r"again:   gemel (sim .*)", text)[1].split()
+        run = subprocess.run([GEMEL, *again, "--journals", folder], capture_output=True, text=True, timeout=TIMEOUT_S)
+        expect("bank: money was made or lost" in run.stdout, f"again: {run.stdout}{run.stderr}")
+
+
+class Shape(HTMLParser):
+    """Counts what a page opens and closes, and keeps its text."""
+
+    EMPTY = ("meta", "rect", "polyline")
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.text = [], ""
+
+    def handle_starttag(self, tag, attributes):
+        if tag not in self.EMPTY:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag in self.EMPTY:
+            return
+        expect(self.open and self.open.pop() == tag, f"</{tag}> closes something else")
+
+    def handle_data(self, data):
+        self.text += data
+
+
+# Goal: the page says what the campaign's file says, and how to see each failure.
+def test_report():
+    with fresh() as folder:
+        explore(folder, *BANK, "--seeds", "1..12", "--no-shrink", "--report", f"{folder}/report.html")
+        shape = Shape()
+        with open(f"{folder}/report.html", encoding="utf-8") as page:
+            shape.feed(page.read())
+        expect(not shape.open, f"left open: {shape.open}")
+        failures = verdicts(folder)[1]
+        first = failures[0][1]
+        for part in ("12 runs", f"{len(failures)} failed", f"gemel sim --seed {first} --workload bank", "kernel.no_page"):
+            expect(part in shape.text, f"{part} is not in: {shape.text}")
+
+
+# Goal: without a failure the status is 0; a bounded time ends; a second start takes other seeds.
+def test_budget():
+    words = ["--workload", "boot", "--faults", "none", "--budget", "2s", "--unit", "2"]
+    with fresh() as folder:
+        explore(folder, *words, status=OK)
+        before = {unit[3] for unit in verdicts(folder)[0] if unit[5] is not None}
+        explore(folder, *words, status=OK)
+        after = {unit[3] for unit in verdicts(folder)[0] if unit[5] is not None}
+        expect(before and before < after, f"new seeds in the second run: {before}, {after}")
+
+
+# Goal: words and files that make no sense are refused with what to do, and nothing is changed.
+def test_refusals():
+    with fresh() as folder:
+        for words, said in (
+            (["--seeds", "9..3"], "A at most B"), (["--budget", "soon"], "no length of time"), (["--jobs", "0"], "from 1 to"),
+            (["--merge", f"{folder}/none"], "there is no such file"), (["--engine", "abacus"], "invalid choice"),
+        ):
+            expect(said in explore(folder, *words, status=REFUSED), f"{words}: {said}")
+        text = explore(folder, "--workload", "nothing-of-that-name", "--seeds", "1..2", status=FOUND)
+        expect("1 kinds" in text or "NOT RUN" in text, f"an unknown workload: {text}")
+        with open(f"{folder}/campaign", "wb") as file:
+            file.write(b"this is a letter, not a data base " * 100)
+        expect("name another file" in explore(folder, "--seeds", "1..2", status=REFUSED), "a file that is no campaign")
+        with open(f"{folder}/campaign", "rb") as file:
+            expect(file.read().startswith(b"this is a letter"), "the letter was changed")
+
+
+def main():
+    wanted = sys.argv[1] if len(sys.argv) > 1 else ""
+    tests = {name: test for name, test in globals().items() if name.startswith("test_") and wanted in name}
+    counts = {"passed": 0, "failed": 0, "skipped": 0}
+    for name, test in tests.items():
+        try:
+            test()
+            outcome, why = "passed", ""
+        except Skipped as reason:
+            outcome, why = "skipped", f": {reason}"
+        except (Failed, subprocess.TimeoutExpired, RuntimeError) as reason:
+            outcome, why = "failed", f": {reason}"
+        counts[outcome] += 1
+        print(f"{outcome:<8} {name}{why}", flush=True)
+    print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
+    sys.exit(2 if counts["failed"] else 0)
+
+
+if __name__ == "__main__":
+    main()
