@@ -205,6 +205,53 @@ def test_refusals():
             expect(file.read().startswith(b"this is a letter"), "the letter was changed")
 
 
+BUILD_SCRIPT = """build() {
+    [ ! -e broken ] || return 1
+    mkdir -p build/hosted/frontends/cli
+    { echo '#!/bin/sh'; [ ! -e bug ] || echo "echo 'FAIL workload  \\"lost 17 coins\\"  t=+0.1s  event 5  task -  seed 0x7  L1 ab12'"
+    } >build/hosted/frontends/cli/gemel
+    chmod +x build/hosted/frontends/cli/gemel
+}
+"""
+
+
+def bisect(tree, *words, status):
+    done = subprocess.run(
+        [sys.executable, f"{TOP}/frontends/campaign/bisect.py", *words], env=dict(os.environ, GEMEL_ROOT=tree),
+        capture_output=True, text=True, timeout=TIMEOUT_S, stdin=subprocess.DEVNULL,
+    )
+    expect(done.returncode == status, f"status {done.returncode}, not {status}: {done.stdout}{done.stderr}")
+    return done.stdout + done.stderr
+
+
+# Goal: the commit that brought a failure is named, also when one between does not build.
+# Method: a repository of ten commits with a build of its own; the seventh makes the program print a failure.
+def test_bisect():
+    with fresh() as tree:
+        def commit(number, **files):
+            for name, text in files.items():
+                with open(f"{tree}/{name}", "w", encoding="utf-8") as file:
+                    file.write(text)
+            if number == 5:
+                os.unlink(f"{tree}/broken")
+            subprocess.run(["git", "-C", tree, "add", "-A"], check=True)
+            identity = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"]
+            subprocess.run(["git", "-C", tree, *identity, "commit", "-qm", f"commit {number}", "--allow-empty"], check=True)
+            subprocess.run(["git", "-C", tree, "tag", f"c{number}"], check=True)
+
+        subprocess.run(["git", "init", "-q", tree], check=True)
+        os.mkdir(f"{tree}/scripts")
+        with open(f"{tree}/scripts/common.sh", "w", encoding="utf-8") as script:
+            script.write(BUILD_SCRIPT)
+        for number in range(1, 11):
+            commit(number, **{4: {"broken": "x"}, 7: {"bug": "x"}}.get(number, {"other": str(number)}))
+        sim = ["--", "--seeds", "1..3", "--workload", "bank"]
+        expect("commit 7" in bisect(tree, "--good", "c1", *sim, status=OK), "the seventh commit")
+        expect("nothing fails" in bisect(tree, "--good", "c1", "--bad", "c6", *sim, status=FOUND), "a bad commit that is good")
+        expect("older commit" in bisect(tree, "--good", "c8", *sim, status=FOUND), "a good commit that is bad")
+        expect("no commit" in bisect(tree, "--good", "nothing", *sim, status=1), "a revision that is none")
+
+
 def main():
     wanted = sys.argv[1] if len(sys.argv) > 1 else ""
     tests = {name: test for name, test in globals().items() if name.startswith("test_") and wanted in name}
