@@ -244,6 +244,22 @@ Result<void> VolumeWriter::link(u32 number, NameOf place)
     });
 }
 
+Result<void> VolumeWriter::reconnect(u32 number, NameOf const& place)
+{
+    return operate([&]() -> Result<void> {
+        auto parent = TRY(directory(place.directory));
+        auto inode = TRY(read_inode(disk_, number));
+        TRY(check_new_name(place, parent));
+        TRY(add_entry(disk_, parent, place.name, target_of(inode)));
+        if (inode.is_directory()) {
+            TRY(replace_entry(disk_, inode, "..", target_of(parent)));
+            TRY(write_inode(disk_, inode));
+            TRY(count_up(parent));
+        }
+        return touch(parent);
+    });
+}
+
 Result<bool> VolumeWriter::lies_below(u32 number, u32 ancestor)
 {
     for (u32 depth = 0; depth < depth_max; ++depth) {

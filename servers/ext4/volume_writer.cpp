@@ -162,6 +162,14 @@ Result<void> VolumeWriter::sync()
     return commit();
 }
 
+Result<void> VolumeWriter::settle()
+{
+    if (stopped_)
+        return {};
+    TRY(sync());
+    return journal_.checkpoint();
+}
+
 // From now on only reads. What the last commit has is safe; the error state goes where the next
 // mount looks: into the journal, and into the superblock as it stands on the disk.
 void VolumeWriter::fail(std::string_view where)
@@ -194,8 +202,7 @@ Result<void> VolumeWriter::unmount()
     open_counts_.clear();
     for (auto const& [inode, count] : open)
         TRY(evict_if_unused(inode));
-    TRY(sync());
-    TRY(journal_.checkpoint());
+    TRY(settle());
     stopped_ = true;
     return mark_clean();
 }

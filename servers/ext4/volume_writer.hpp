@@ -66,6 +66,8 @@ public:
     Result<void> remove(NameOf place, Removal removal);
     Result<void> link(u32 inode, NameOf place);
     Result<void> rename(NameOf from, NameOf to, RenameWay way);
+    // For a repair: a name for an inode that has none. Its own count of links stays as it is.
+    Result<void> reconnect(u32 inode, NameOf const& place);
 
     // Short when space ends after some bytes.
     Result<usize> write(u32 inode, u64 offset, Bytes source);
@@ -79,6 +81,8 @@ public:
 
     // What was done before is durable.
     Result<void> sync();
+    // The same, and all of it is in its own place on the device.
+    Result<void> settle();
     // When the next sync is due by itself; nothing when there is nothing to make durable.
     std::optional<i64> sync_due_ns() const { return due_ns_; }
     // Leaves the volume clean. Files that are open without a name are freed.

@@ -95,8 +95,11 @@ Result<void> check_block(VolumeCheck& check, RawInode const& inode, u64 block)
     }
     if (users == 0 || users > reference_count_max)
         problem("has an impossible number of users");
-    if (check.sums() && load32(bytes, 0x10) != block_checksum(check, block, bytes))
-        problem("has a wrong checksum");
+    auto const sum = check.sums() ? block_checksum(check, block, bytes) : load32(bytes, 0x10);
+    if (load32(bytes, 0x10) != sum) {
+        check.repairable(Remedy::checksum, { patch32(check.place_of_block(block) + 0x10, sum) },
+            "inode ", inode.number, ": its attribute block ", block, " has a wrong checksum");
+    }
     auto const fault = fault_in(check, Bytes(bytes).subspan(block_head_bytes), bytes);
     if (!fault.empty())
         check.problem("inode ", inode.number, ": the attributes in block ", block, " ", fault);

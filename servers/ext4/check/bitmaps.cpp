@@ -17,6 +17,13 @@ struct Expected {
     u64 first; // bit in `used`
     u32 bits; // that mean something
     Bitset const& used;
+    u16 fresh_flag; // of a group whose bitmap was never written
+};
+
+// The halves of a number in a descriptor.
+struct Halves {
+    usize low;
+    usize high;
 };
 
 class BitmapCheck {
@@ -46,7 +53,7 @@ public:
 
 private:
     // Compares a bitmap with what is in use; returns how many are free.
-    u32 compare(std::string_view what, u64 block, Expected expected)
+    u32 compare(std::string_view what, u64 block, Group const& group, Expected expected)
     {
         u32 used = 0;
         u32 wrong = 0;
@@ -65,27 +72,55 @@ private:
             wrong += static_cast<u32>(std::popcount(difference));
         }
         if (wrong != 0) {
-            check_.problem("block ", block, ": the bitmap is wrong about ", wrong, " ", what,
-                "s; the first is ", what, " ", first_wrong,
+            check_.repairable(Remedy::bitmap, rewritten(block, group, expected), "block ", block,
+                ": the bitmap is wrong about ", wrong, " ", what, "s; the first is ", what, " ",
+                first_wrong,
                 expected.used.test(first_wrong) ? ", which is in use" : ", which is free");
         }
         return expected.bits - used;
     }
 
-    // Bits for what the group does not have must be set.
-    void check_padding(std::string_view what, u64 block, u32 bits, u32 end)
+    // The bitmap as it should be, and a descriptor that says it is written.
+    std::vector<Patch> rewritten(u64 block, Group const& group, Expected const& expected) const
     {
-        for (u32 bit = bits; bit < end; ++bit) {
+        std::vector<u8> bytes(check_.super.block_bytes, 0xFF);
+        for (u32 bit = 0; bit < expected.bits; bit += 8) {
+            auto const count = std::min<u32>(8, expected.bits - bit);
+            auto const padding = static_cast<u8>(0xFFu << count);
+            auto const used = expected.used.byte(expected.first + bit);
+            bytes[bit / 8] = static_cast<u8>((used & ~padding) | padding);
+        }
+        std::vector<Patch> patches { { check_.place_of_block(block), std::move(bytes) } };
+        if ((group.flags & expected.fresh_flag) != 0) {
+            patches.push_back(
+                patch16(group.place + 0x12, group.flags & ~u32 { expected.fresh_flag }));
+        }
+        return patches;
+    }
+
+    // Both halves of a number in the group's descriptor.
+    std::vector<Patch> stated(Group const& group, Halves halves, u32 value) const
+    {
+        std::vector<Patch> patches { patch16(group.place + halves.low, value & 0xFFFF) };
+        if (check_.super.descriptor_bytes >= descriptor_bytes_wide)
+            patches.push_back(patch16(group.place + halves.high, value >> 16));
+        return patches;
+    }
+
+    // Bits for what the group does not have must be set.
+    void check_padding(
+        std::string_view what, u64 block, Group const& group, Expected const& expected, u32 end)
+    {
+        for (u32 bit = expected.bits; bit < end; ++bit) {
             if ((bytes_[bit / 8] >> bit % 8 & 1) == 0) {
-                check_.problem("block ", block, ": the bitmap calls ", what,
-                    "s free that the "
-                    "group does not have");
+                check_.repairable(Remedy::bitmap, rewritten(block, group, expected), "block ",
+                    block, ": the bitmap calls ", what, "s free that the group does not have");
                 return;
             }
         }
     }
 
-    void check_sum(u64 block, u32 stored, usize bytes)
+    void check_sum(u64 block, u32 stored, usize bytes, Group const& group, Halves halves)
     {
         if (!check_.sums())
             return;
@@ -93,8 +128,8 @@ private:
         if (check_.super.descriptor_bytes < descriptor_bytes_wide)
             computed &= 0xFFFF;
         if (stored != computed) {
-            check_.problem("block ", block, ": the bitmap's checksum is ", Hex { stored },
-                " and should be ", Hex { computed });
+            check_.repairable(Remedy::checksum, stated(group, halves, computed), "block ", block,
+                ": the bitmap's checksum is ", Hex { stored }, " and should be ", Hex { computed });
         }
     }
 
@@ -105,18 +140,20 @@ private:
         auto const bits
             = static_cast<u32>(std::min<u64>(super.blocks_per_group, super.blocks - first));
         bool const unwritten = (group.flags & group_blocks_uninitialised) != 0;
+        Expected const expected { first, bits, check_.claimed, group_blocks_uninitialised };
         if (unwritten) {
             expect_as_fresh(first, bits);
         } else {
             TRY(check_.read(group.block_bitmap, bytes_));
-            check_sum(group.block_bitmap, group.block_bitmap_checksum, super.blocks_per_group / 8);
-            check_padding("block", group.block_bitmap, bits,
+            check_sum(group.block_bitmap, group.block_bitmap_checksum, super.blocks_per_group / 8,
+                group, { 0x18, 0x38 });
+            check_padding("block", group.block_bitmap, group, expected,
                 std::min(super.blocks_per_group, super.block_bytes * 8));
         }
-        auto const free = compare("block", group.block_bitmap, { first, bits, check_.claimed });
+        auto const free = compare("block", group.block_bitmap, group, expected);
         if (free != group.free_blocks) {
-            check_.problem(
-                "group ", number, ": it counts ", group.free_blocks, " free blocks and has ", free);
+            check_.repairable(Remedy::count, stated(group, { 0xC, 0x2C }, free), "group ", number,
+                ": it counts ", group.free_blocks, " free blocks and has ", free);
         }
         return free;
     }
@@ -138,20 +175,21 @@ private:
     Result<u32> check_inode_bits(u32 number, Group const& group)
     {
         auto const& super = check_.super;
+        auto const first = static_cast<u64>(number) * super.inodes_per_group + 1;
+        Expected const expected { first, super.inodes_per_group, check_.inodes_used,
+            group_inodes_uninitialised };
         if ((group.flags & group_inodes_uninitialised) != 0) {
             std::fill(bytes_.begin(), bytes_.end(), u8 { 0 });
         } else {
             TRY(check_.read(group.inode_bitmap, bytes_));
-            check_sum(group.inode_bitmap, group.inode_bitmap_checksum, super.inodes_per_group / 8);
-            check_padding(
-                "inode", group.inode_bitmap, super.inodes_per_group, super.block_bytes * 8);
+            check_sum(group.inode_bitmap, group.inode_bitmap_checksum, super.inodes_per_group / 8,
+                group, { 0x1A, 0x3A });
+            check_padding("inode", group.inode_bitmap, group, expected, super.block_bytes * 8);
         }
-        auto const first = static_cast<u64>(number) * super.inodes_per_group + 1;
-        auto const free = compare(
-            "inode", group.inode_bitmap, { first, super.inodes_per_group, check_.inodes_used });
+        auto const free = compare("inode", group.inode_bitmap, group, expected);
         if (free != group.free_inodes) {
-            check_.problem(
-                "group ", number, ": it counts ", group.free_inodes, " free inodes and has ", free);
+            check_.repairable(Remedy::count, stated(group, { 0xE, 0x2E }, free), "group ", number,
+                ": it counts ", group.free_inodes, " free inodes and has ", free);
         }
         return free;
     }
@@ -165,10 +203,10 @@ private:
             = std::lower_bound(check_.directories.begin(), check_.directories.end(), first, before);
         auto const end
             = std::lower_bound(begin, check_.directories.end(), first + per_group, before);
-        auto const count = static_cast<u64>(end - begin);
+        auto const count = static_cast<u32>(end - begin);
         if (count != group.directories) {
-            check_.problem("group ", number, ": it counts ", group.directories,
-                " directories and has ", count);
+            check_.repairable(Remedy::count, stated(group, { 0x10, 0x30 }, count), "group ", number,
+                ": it counts ", group.directories, " directories and has ", count);
         }
     }
 
@@ -176,14 +214,22 @@ private:
     void check_totals(u64 free_blocks, u64 free_inodes)
     {
         auto const& super = check_.super;
-        if ((load16(check_.super_bytes, 0x3A) & state_clean) == 0)
+        bool const clean = (load16(check_.super_bytes, 0x3A) & state_clean) != 0;
+        if (!clean && check_.totals == Totals::when_clean)
             return;
         if (super.free_blocks != free_blocks) {
-            check_.problem(
-                "superblock: it counts ", super.free_blocks, " free blocks of ", free_blocks);
+            std::vector<Patch> patches { patch32(
+                superblock_offset + 0xC, static_cast<u32>(free_blocks)) };
+            if (super.has(Incompatible::wide)) {
+                patches.push_back(
+                    patch32(superblock_offset + 0x158, static_cast<u32>(free_blocks >> 32)));
+            }
+            check_.repairable(Remedy::count, std::move(patches), "superblock: it counts ",
+                super.free_blocks, " free blocks of ", free_blocks);
         }
         if (super.free_inodes != free_inodes) {
-            check_.problem(
+            check_.repairable(Remedy::count,
+                { patch32(superblock_offset + 0x10, static_cast<u32>(free_inodes)) },
                 "superblock: it counts ", super.free_inodes, " free inodes of ", free_inodes);
         }
     }

@@ -14,8 +14,24 @@ namespace {
 constexpr u32 uncheckable = static_cast<u32>(ReadOnlyCompatible::bigalloc) | 0x80 /* snapshot */
     | 0x100 /* quota */ | 0x800 /* replica */ | 0x4000 /* shared_blocks */ | 0x8000 /* verity */;
 
-Result<CheckSummary> check_replayed(
-    BlockReader& device, ErrorSink& problems, MountReport& report, Superblock super)
+// What is met before the check itself begins is a problem too.
+class FindingSink final : public ErrorSink {
+public:
+    explicit FindingSink(std::vector<Finding>& findings)
+        : findings_(findings)
+    {
+    }
+    void report(std::string_view sentence) override
+    {
+        findings_.push_back({ std::string(sentence) });
+    }
+
+private:
+    std::vector<Finding>& findings_;
+};
+
+Result<CheckSummary> check_replayed(BlockReader& device, std::vector<Finding>& findings,
+    MountReport& report, Superblock super, Totals totals)
 {
     if ((super.read_only_compatible & uncheckable) != 0) {
         report.refusal = sentence("cannot check volumes with ",
@@ -23,7 +39,8 @@ Result<CheckSummary> check_replayed(
                 FeatureWord::read_only_compatible, super.read_only_compatible & uncheckable));
         return Error::unsupported;
     }
-    check::VolumeCheck check(device, problems, std::move(super));
+    check::VolumeCheck check(device, findings, std::move(super));
+    check.totals = totals;
     check.super_bytes.resize(superblock_bytes);
     TRY(device.read(superblock_offset, check.super_bytes));
     TRY(check_groups(check));
@@ -40,13 +57,59 @@ Result<CheckSummary> check_replayed(
 
 } // namespace
 
+std::string_view text_of(Remedy remedy)
+{
+    switch (remedy) {
+    case Remedy::none:
+        return "not repaired here: e2fsck may";
+    case Remedy::field:
+        return "repair: make it agree with what leads to it";
+    case Remedy::bitmap:
+        return "repair: mark what is in use";
+    case Remedy::count:
+        return "repair: write what was counted";
+    case Remedy::checksum:
+        return "repair: write the checksum that fits";
+    case Remedy::reconnect:
+        return "repair: give it a name in lost+found";
+    }
+    return {};
+}
+
+Patch patch16(u64 offset, u32 value)
+{
+    Patch patch { offset, std::vector<u8>(2) };
+    store16(patch.bytes, 0, static_cast<u16>(value));
+    return patch;
+}
+
+Patch patch32(u64 offset, u32 value)
+{
+    Patch patch { offset, std::vector<u8>(4) };
+    store32(patch.bytes, 0, value);
+    return patch;
+}
+
+Result<Examination> examine_volume(BlockReader& device, MountReport& report, Totals totals)
+{
+    Examination found;
+    FindingSink sink(found.findings);
+    auto opening = TRY(open_volume(device, sink, report));
+    auto const before = found.findings.size();
+    ReplayOverlay replayed(device, opening.super.block_bytes, std::move(opening.plan.copies));
+    BlockReader& source = opening.needs_replay ? static_cast<BlockReader&>(replayed) : device;
+    found.summary
+        = TRY(check_replayed(source, found.findings, report, std::move(opening.super), totals));
+    found.summary.problems += before;
+    return found;
+}
+
 Result<CheckSummary> check_volume(BlockReader& device, ErrorSink& problems, MountReport& report)
 {
-    auto opening = TRY(open_volume(device, problems, report));
-    if (!opening.needs_replay)
-        return check_replayed(device, problems, report, std::move(opening.super));
-    ReplayOverlay replayed(device, opening.super.block_bytes, std::move(opening.plan.copies));
-    return check_replayed(replayed, problems, report, std::move(opening.super));
+    auto const found = TRY(examine_volume(device, report, Totals::when_clean));
+    for (auto const& finding : found.findings)
+        problems.report(finding.sentence);
+    return found.summary;
 }
 
 namespace check {

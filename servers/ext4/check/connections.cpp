@@ -28,8 +28,9 @@ void check_parent(VolumeCheck& check, Facts const& directory)
 {
     auto const expected = directory.number == root_inode ? root_inode : directory.parent;
     if (expected != 0 && directory.dot_dot != 0 && directory.dot_dot != expected) {
-        check.problem("inode ", directory.number, ": its '..' is inode ", directory.dot_dot,
-            ", and inode ", expected, " names it");
+        check.repairable(Remedy::field, { patch32(directory.dot_dot_place, expected) }, "inode ",
+            directory.number, ": its '..' is inode ", directory.dot_dot, ", and inode ", expected,
+            " names it");
     }
 }
 
@@ -40,10 +41,30 @@ void check_links(VolumeCheck& check, Facts const& facts)
         = facts.directory && facts.links == 1 && check.super.has(ReadOnlyCompatible::dir_nlink);
     if (facts.orphan || (countless && names > directory_links_max))
         return;
-    if (names != facts.links) {
-        check.problem(
-            "inode ", facts.number, ": it counts ", facts.links, " links and has ", names);
+    // What gets a name yet is counted then.
+    if (names == facts.links || !facts.reached)
+        return;
+    auto const wanted = facts.directory && names > directory_links_max ? 1 : names;
+    check.repairable(Remedy::count, { patch16(check.place_of_inode(facts.number) + 0x1A, wanted) },
+        "inode ", facts.number, ": it counts ", facts.links, " links and has ", names);
+}
+
+// A directory in one that is not reached either comes back with it; in a circle none does.
+Remedy remedy_for_lost(VolumeCheck& check, Facts const& lost)
+{
+    auto const* at = &lost;
+    for (usize steps = 0; at && steps <= check.directories.size(); ++steps) {
+        if (at->parent == 0)
+            return Remedy::reconnect;
+        at = check.find(at->parent);
     }
+    return Remedy::none;
+}
+
+void tell_lost(VolumeCheck& check, Facts const& facts)
+{
+    check.keep({ sentence("inode ", facts.number, ": it is in use, and no name leads to it"),
+        remedy_for_lost(check, facts), {}, facts.parent == 0 ? facts.number : 0 });
 }
 
 } // namespace
@@ -63,13 +84,15 @@ void check_connections(VolumeCheck& check)
         if (facts.directory)
             check_parent(check, facts);
         if (!facts.reached && !facts.orphan)
-            check.problem("inode ", facts.number, ": it is in use, and no name leads to it");
+            tell_lost(check, facts);
         check_links(check, facts);
     }
     for (auto const& [block, attributes] : check.attribute_blocks) {
         if (attributes.users != attributes.users_stated) {
-            check.problem("block ", block, ": attributes that count ", attributes.users_stated,
-                " users and have ", attributes.users);
+            check.repairable(Remedy::count,
+                { patch32(check.place_of_block(block) + 4, attributes.users) }, "block ", block,
+                ": attributes that count ", attributes.users_stated, " users and have ",
+                attributes.users);
         }
     }
 }

@@ -18,6 +18,7 @@ constexpr u8 tail_type = 0xDE;
 
 struct Entry {
     u32 inode;
+    usize offset;
     usize bytes;
     u8 type;
     std::string_view name;
@@ -59,13 +60,18 @@ private:
             "inode ", directory_.number, ": directory block ", place_of(block), " ", parts...);
     }
 
-    u64 place_of(u64 block) const
+    u64 place_of(u64 block) const { return directory_.place_of(block); }
+    // In bytes of the device.
+    u64 place_of(usize block, usize offset) const
     {
-        for (auto const& piece : directory_.pieces) {
-            if (block - piece.first < piece.blocks)
-                return piece.disk_block + (block - piece.first);
-        }
-        return 0;
+        return check_.place_of_block(place_of(block)) + offset;
+    }
+    // A problem that one patch of the block puts right.
+    template <typename... Parts>
+    void repairable(Remedy remedy, usize block, Patch patch, Parts const&... parts)
+    {
+        check_.repairable(remedy, { std::move(patch) }, "inode ", directory_.number,
+            ": directory block ", place_of(block), " ", parts...);
     }
 
     // All of it, in memory.
@@ -118,8 +124,10 @@ private:
         if (load32(tail, 0) != 0 || load16(tail, 4) != tail_bytes || load8(tail, 6) != 0
             || load8(tail, 7) != tail_type)
             problem(block, "has no checksum");
-        else if (load32(tail, 8) != crc32c(directory_.seed, bytes.first(bytes.size() - tail_bytes)))
-            problem(block, "has a wrong checksum");
+        else if (auto const sum = crc32c(directory_.seed, bytes.first(bytes.size() - tail_bytes));
+                 load32(tail, 8) != sum)
+            repairable(Remedy::checksum, block, patch32(place_of(block, bytes.size() - 4), sum),
+                "has a wrong checksum");
     }
 
     void check_block(usize block, Bytes bytes)
@@ -164,7 +172,7 @@ private:
             return {};
         }
         auto const name = bytes.subspan(offset + head_bytes, name_bytes);
-        return Entry { load32(bytes, offset), length, load8(bytes, offset + 7),
+        return Entry { load32(bytes, offset), offset, length, load8(bytes, offset + 7),
             { reinterpret_cast<char const*>(name.data()), name.size() } };
     }
 
@@ -185,15 +193,27 @@ private:
         }
         check_type(0, entry, *named);
         ++named->names;
-        if (index == 1 && self)
+        if (index == 1 && self) {
             self->dot_dot = entry.inode;
+            self->dot_dot_place = place_of(0, entry.offset);
+        }
+    }
+
+    // The chain that is read lies in a block, or in the inode.
+    u64 type_place(usize block, Entry const& entry) const
+    {
+        auto const offset = chain_offset_ + entry.offset + 7;
+        return directory_.is_inline ? check_.place_of_inode(directory_.number) + offset
+                                    : place_of(block, offset);
     }
 
     void check_type(usize block, Entry const& entry, Facts const& named)
     {
         if (check_.super.has(Incompatible::filetype) && entry.type != named.type_code) {
-            problem(block, "says that '", entry.name, "' (inode ", entry.inode, ") has the type ",
-                entry.type, ", and not ", named.type_code);
+            Patch patch { type_place(block, entry), { named.type_code } };
+            repairable(Remedy::field, block, std::move(patch), "says that '", entry.name,
+                "' (inode ", entry.inode, ") has the type ", entry.type, ", and not ",
+                named.type_code);
         }
     }
 
@@ -261,11 +281,15 @@ private:
             ++parent->names;
         if (self) {
             self->dot_dot = load32(map, 0);
+            self->dot_dot_place = check_.place_of_inode(directory_.number) + 0x28;
             ++self->names;
         }
-        check_chain(map.subspan(4));
-        if (directory_.size > inode_map_bytes)
-            check_chain(second_chain(inode));
+        check_chain(map.subspan(4), 0x28 + 4);
+        if (directory_.size > inode_map_bytes) {
+            auto const second = second_chain(inode);
+            if (!second.empty())
+                check_chain(second, static_cast<usize>(second.data() - inode.data()));
+        }
         check_duplicates();
         return {};
     }
@@ -291,8 +315,9 @@ private:
         return {};
     }
 
-    void check_chain(Bytes bytes)
+    void check_chain(Bytes bytes, usize place)
     {
+        chain_offset_ = place;
         for (usize offset = 0; offset < bytes.size();) {
             auto const entry = read_entry(0, bytes, offset);
             if (!entry)
@@ -309,6 +334,7 @@ private:
     std::vector<std::string_view> names_; // into `bytes_`
     std::vector<BlockHashes> hashes_;
     std::optional<HashMethod> method_;
+    usize chain_offset_ = 0; // in the inode, of an inline directory
 };
 
 } // namespace

@@ -57,9 +57,16 @@ private:
         if (block == 0 || !check_.sums())
             return true;
         auto const summed = node_head_bytes + capacity * entry_bytes;
-        if (summed + 4 > node.size()
-            || load32(node, summed) != crc32c(inode_.seed, node.first(summed)))
-            problem(block, "has a wrong checksum");
+        if (summed + 4 > node.size()) {
+            problem(block, "has no checksum");
+            return true;
+        }
+        auto const sum = crc32c(inode_.seed, node.first(summed));
+        if (load32(node, summed) != sum) {
+            check_.repairable(Remedy::checksum,
+                { patch32(check_.place_of_block(block) + summed, sum) }, "inode ", inode_.number,
+                ": extent block ", block, " has a wrong checksum");
+        }
         return true;
     }
 

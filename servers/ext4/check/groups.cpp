@@ -136,15 +136,18 @@ Result<void> check_groups(VolumeCheck& check)
         if (place != held)
             TRY(check.read(place, block));
         held = place;
-        auto const bytes = Bytes(block).subspan(
-            number % layout.per_block * super.descriptor_bytes, super.descriptor_bytes);
+        auto const within = number % layout.per_block * super.descriptor_bytes;
+        auto const bytes = Bytes(block).subspan(within, super.descriptor_bytes);
+        auto const offset = check.place_of_block(place) + within;
         u32 const stored = load16(bytes, checksum_offset);
         if (has_sums(super) && stored != computed_checksum(super, number, bytes)) {
-            check.problem("group ", number, ": its descriptor in block ", place,
-                " has the checksum ", Hex { stored }, " and should have ",
-                Hex { computed_checksum(super, number, bytes) });
+            auto const wanted = computed_checksum(super, number, bytes);
+            check.repairable(Remedy::checksum, { patch16(offset + checksum_offset, wanted) },
+                "group ", number, ": its descriptor in block ", place, " has the checksum ",
+                Hex { stored }, " and should have ", Hex { wanted });
         }
         auto group = parse(super, bytes);
+        group.place = offset;
         if (!has_sums(super)) {
             group.flags = 0;
             group.unused_inodes = 0;

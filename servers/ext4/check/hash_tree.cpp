@@ -77,8 +77,12 @@ private:
         auto const tail = start + limit * entry_bytes;
         auto sum = crc32c(directory_.seed, bytes.first(start + count * entry_bytes));
         sum = crc32c(crc32c(sum, bytes.subspan(tail, 4)), gap);
-        if (load32(bytes, tail + 4) != sum)
-            problem(block, "has a wrong checksum");
+        if (load32(bytes, tail + 4) != sum) {
+            check_.repairable(Remedy::checksum,
+                { patch32(check_.place_of_block(directory_.place_of(block)) + tail + 4, sum) },
+                "inode ", directory_.number, ": block ", block,
+                " of its hash tree has a wrong checksum");
+        }
         return true;
     }
 

@@ -12,6 +12,7 @@ namespace {
 constexpr usize inode_bytes_old = 128;
 constexpr usize checksum_low = 0x7C;
 constexpr usize checksum_high = 0x82;
+constexpr usize deleted = 0x14; // the time
 constexpr u32 bad_blocks_inode = 1;
 constexpr u32 resize_inode = 7;
 constexpr u32 flag_ea_inode = 0x20'0000;
@@ -63,8 +64,12 @@ void check_checksum(VolumeCheck& check, RawInode const& inode)
     else
         computed &= 0xFFFF;
     if (stored != computed) {
-        check.problem("inode ", inode.number, ": it has the checksum ", Hex { stored },
-            " and should have ", Hex { computed });
+        auto const place = check.place_of_inode(inode.number);
+        std::vector<Patch> patches { patch16(place + checksum_low, computed & 0xFFFF) };
+        if (has_high_checksum(inode.bytes))
+            patches.push_back(patch16(place + checksum_high, computed >> 16));
+        check.repairable(Remedy::checksum, std::move(patches), "inode ", inode.number,
+            ": it has the checksum ", Hex { stored }, " and should have ", Hex { computed });
     }
 }
 
@@ -89,10 +94,39 @@ u8 type_code(u16 kind)
     return 0;
 }
 
+// A reserved descriptor block lists its copies in the other groups, in their order. Returns how
+// many it names.
+Result<u64> check_growth_block(VolumeCheck& check, u32 number, u64 reserved)
+{
+    auto const& super = check.super;
+    std::vector<u8> copies(super.block_bytes);
+    TRY(check.read(reserved, copies));
+    usize named = 0;
+    bool wrong = false;
+    for (u32 group = 1; group < super.groups; ++group) {
+        if (!super.has_backup(group))
+            continue;
+        auto const expected = reserved + super.first_block_of_group(group) - super.first_data_block;
+        wrong = wrong || 4 * named >= copies.size() || load32(copies, 4 * named) != expected;
+        ++named;
+    }
+    for (auto offset = 4 * named; offset < copies.size(); offset += 4)
+        wrong = wrong || load32(copies, offset) != 0;
+    if (wrong) {
+        check.problem(
+            "inode ", number, ": block ", reserved, ", kept for growing, does not name its copies");
+    }
+    return named;
+}
+
 // The inode that keeps the reserved descriptor blocks: its pointers name blocks that are claimed
 // already, so only its own double indirect block is.
 Result<u64> check_resize_inode(VolumeCheck& check, RawInode const& inode)
 {
+    auto const& super = check.super;
+    u64 const first = super.first_data_block + 1
+        + (static_cast<u64>(super.groups) * super.descriptor_bytes - 1) / super.block_bytes + 1;
+    auto const pointers_per_block = super.block_bytes / 4;
     auto const block = load32(inode.map(), 13 * 4);
     if (block == 0)
         return u64 { 0 };
@@ -101,20 +135,27 @@ Result<u64> check_resize_inode(VolumeCheck& check, RawInode const& inode)
     std::vector<u8> pointers(check.super.block_bytes);
     TRY(check.read(block, pointers));
     u64 counted = 1;
-    std::vector<u8> backups(check.super.block_bytes);
-    for (usize offset = 0; offset < pointers.size(); offset += 4) {
-        auto const reserved = load32(pointers, offset);
+    u64 reserved_named = 0;
+    for (u32 index = 0; index < pointers_per_block; ++index) {
+        auto const reserved = load32(pointers, index * usize { 4 });
         if (reserved == 0)
             continue;
-        if (!check.super.holds_block(reserved) || !check.claimed.test(reserved)) {
+        bool const kept = reserved >= first && reserved < first + super.reserved_table_blocks;
+        if (!kept || (reserved - super.first_data_block - 1) % pointers_per_block != index) {
             check.problem("inode ", inode.number, ": block ", block, " names block ", reserved,
                 ", which is not kept for growing");
             continue;
         }
-        TRY(check.read(reserved, backups));
-        ++counted;
-        for (usize each = 0; each < backups.size(); each += 4)
-            counted += load32(backups, each) != 0;
+        ++reserved_named;
+        counted += 1 + TRY(check_growth_block(check, inode.number, reserved));
+    }
+    if (reserved_named != super.reserved_table_blocks) {
+        check.problem("inode ", inode.number, ": block ", block, " names ", reserved_named, " of ",
+            super.reserved_table_blocks, " blocks that are kept for growing");
+    }
+    for (usize word = 0; word < inode_map_bytes / 4; ++word) {
+        if (word != 13 && load32(inode.map(), 4 * word) != 0)
+            check.problem("inode ", inode.number, ": pointer ", word, " is not zero");
     }
     return counted;
 }
@@ -201,9 +242,14 @@ void check_count(VolumeCheck& check, RawInode const& inode, u64 blocks)
     auto const stated = join(load32(inode.bytes, 0x1C), huge ? load16(inode.bytes, 0x74) : 0);
     bool const in_blocks = huge && inode.has(InodeFlag::huge_file);
     auto const counted = in_blocks ? blocks : blocks * (super.block_bytes / 512);
-    if (stated != counted)
-        check.problem("inode ", inode.number, ": it counts ", stated,
-            in_blocks ? " blocks" : " sectors", " and has ", counted);
+    if (stated == counted)
+        return;
+    auto const place = check.place_of_inode(inode.number);
+    std::vector<Patch> patches { patch32(place + 0x1C, static_cast<u32>(counted)) };
+    if (huge)
+        patches.push_back(patch16(place + 0x74, static_cast<u32>(counted >> 32)));
+    check.repairable(Remedy::count, std::move(patches), "inode ", inode.number, ": it counts ",
+        stated, in_blocks ? " blocks" : " sectors", " and has ", counted);
 }
 
 // The blocks of an inode in use.
@@ -250,6 +296,29 @@ void check_flags(VolumeCheck& check, RawInode const& inode)
         check.problem("inode ", inode.number, ": it has the flag of an indexed directory");
 }
 
+// Small numbers are links of the list of orphans.
+u32 plausible_deletion(VolumeCheck const& check)
+{
+    return std::max(check.super.inodes + 1, static_cast<u32>(check.super.written_seconds));
+}
+
+// Fields that nobody uses (fragments), or not with these features.
+void check_unused_fields(VolumeCheck& check, RawInode const& inode)
+{
+    auto const place = check.place_of_inode(inode.number);
+    auto const wrong = [&](std::string_view field, Patch patch) {
+        check.repairable(Remedy::field, { std::move(patch) }, "inode ", inode.number, ": it has a ",
+            field, ", which should be zero");
+    };
+    if (load32(inode.bytes, 0x70) != 0)
+        wrong("fragment", patch32(place + 0x70, 0));
+    if (!check.super.has(Incompatible::wide) && load16(inode.bytes, 0x76) != 0)
+        wrong("wide attribute block", patch16(place + 0x76, 0));
+    if (inode.kind() == kind_directory && !check.super.has(Incompatible::large_dir)
+        && load32(inode.bytes, 0x6C) != 0)
+        wrong("wide size", patch32(place + 0x6C, 0));
+}
+
 Result<void> check_used(VolumeCheck& check, RawInode const& inode, u16 links)
 {
     auto const number = inode.number;
@@ -259,7 +328,8 @@ Result<void> check_used(VolumeCheck& check, RawInode const& inode, u16 links)
     bool const orphan = listed && links == 0;
     check.inodes_used.set(number);
     if (links != 0 && load32(inode.bytes, 0x14) != 0 && !listed)
-        check.problem("inode ", number, ": it is in use and has a time of deletion");
+        check.repairable(Remedy::field, { patch32(check.place_of_inode(number) + deleted, 0) },
+            "inode ", number, ": it is in use and has a time of deletion");
     if (type_code(inode.kind()) == 0 && number != bad_blocks_inode
         && !(reserved && inode.mode == 0)) {
         check.problem("inode ", number, ": it has the unknown type of mode ", inode.mode);
@@ -268,6 +338,7 @@ Result<void> check_used(VolumeCheck& check, RawInode const& inode, u16 links)
     if (number == root_inode && inode.kind() != kind_directory)
         check.problem("inode ", number, ": the root is not a directory");
     check_flags(check, inode);
+    check_unused_fields(check, inode);
     check.facts.push_back({ .number = number,
         .links = links,
         .type_code = type_code(inode.kind()),
@@ -312,16 +383,16 @@ Result<void> check_inode(VolumeCheck& check, u32 number, Bytes bytes)
     if (links != 0 || is_orphan(check, number))
         return check_used(check, inode, links);
     if (!reserved && inode.mode != 0 && load32(bytes, 0x14) == 0)
-        check.problem("inode ", number, ": it was deleted at no time");
+        check.repairable(Remedy::field,
+            { patch32(check.place_of_inode(number) + deleted, plausible_deletion(check)) },
+            "inode ", number, ": it was deleted at no time");
+    else if (auto const time = load32(bytes, deleted);
+             !reserved && time != 0 && time <= check.super.inodes) {
+        check.repairable(Remedy::field,
+            { patch32(check.place_of_inode(number) + deleted, plausible_deletion(check)) },
+            "inode ", number, ": it was on a list of orphans (deleted at ", time, ")");
+    }
     return {};
-}
-
-u64 place_of(VolumeCheck const& check, u32 number)
-{
-    auto const group = (number - 1) / check.super.inodes_per_group;
-    auto const index = (number - 1) % check.super.inodes_per_group;
-    return check.groups[group].inode_table * check.super.block_bytes
-        + static_cast<u64>(index) * check.super.inode_bytes;
 }
 
 } // namespace
@@ -332,7 +403,7 @@ Result<std::vector<u8>> read_inode_bytes(VolumeCheck& check, u32 number)
     if (!group.usable)
         return std::vector<u8> {};
     std::vector<u8> bytes(check.super.inode_bytes);
-    TRY(check.device.read(place_of(check, number), bytes));
+    TRY(check.device.read(check.place_of_inode(number), bytes));
     return bytes;
 }
 
@@ -350,7 +421,7 @@ Result<void> check_inodes(VolumeCheck& check)
         for (u32 index = 0; each.usable && index < count;) {
             auto const now = std::min<u32>(count - index, piece_bytes / super.inode_bytes);
             piece.resize(static_cast<usize>(now) * super.inode_bytes);
-            TRY(check.device.read(place_of(check, first + index), piece));
+            TRY(check.device.read(check.place_of_inode(first + index), piece));
             for (u32 one = 0; one < now; ++one) {
                 TRY(check_inode(check, first + index + one,
                     Bytes(piece).subspan(one * super.inode_bytes, super.inode_bytes)));

@@ -12,20 +12,23 @@ namespace {
 
 constexpr u32 orphan_block_magic = 0x0B10'CA04;
 constexpr usize orphan_tail_bytes = 8;
+constexpr usize orphan_offset = 0xE8; // in the superblock: the first of the list
 
 // The list: each inode's deletion time is the number of the next.
 Result<void> follow_list(VolumeCheck& check)
 {
-    auto next = load32(check.super_bytes, 0xE8);
+    auto next = load32(check.super_bytes, orphan_offset);
     u32 from = 0;
     while (next != 0) {
         if (!check.super.holds_inode(next)) {
-            check.problem("inode ", from, ": it continues the orphan list with inode ", next,
+            check.repairable(Remedy::field, { patch32(superblock_offset + orphan_offset, 0) },
+                "inode ", from, ": it continues the orphan list with inode ", next,
                 ", which does not exist");
             break;
         }
         if (std::find(check.orphans.begin(), check.orphans.end(), next) != check.orphans.end()) {
-            check.problem("inode ", next, ": it is on the orphan list twice");
+            check.repairable(Remedy::field, { patch32(superblock_offset + orphan_offset, 0) },
+                "inode ", next, ": it is on the orphan list twice");
             break;
         }
         check.orphans.push_back(next);
@@ -89,7 +92,7 @@ Result<void> read_orphan_file(VolumeCheck& check)
     RawInode const inode { number, bytes, load16(bytes, 0), load32(bytes, 0x20), load32(bytes, 0x4),
         seed };
     // A scratch copy: the blocks are claimed when the inode's turn comes.
-    VolumeCheck scratch(check.device, check.sink, check.super);
+    VolumeCheck scratch(check.device, check.findings, check.super);
     auto const blocks = inode.has(InodeFlag::extents) ? TRY(walk_extents(scratch, inode))
                                                       : TRY(walk_pointers(scratch, inode));
     check.summary.problems += scratch.summary.problems;

@@ -52,6 +52,7 @@ struct Group {
     u16 flags;
     u32 block_bitmap_checksum;
     u32 inode_bitmap_checksum;
+    u64 place = 0; // of the descriptor, in bytes of the device
     bool usable = true; // its places lie inside the volume
 };
 
@@ -65,6 +66,7 @@ struct Facts {
     u32 names = 0; // as directories say
     u32 parent = 0; // of a directory: who names it
     u32 dot_dot = 0; // of a directory: whom it names
+    u64 dot_dot_place = 0; // and where on the device it does
     u8 type_code; // as directory entries have it
     bool reached = false;
     bool directory;
@@ -105,6 +107,16 @@ struct Directory {
     std::vector<Piece> pieces;
     std::vector<u8> inline_bytes; // map and system.data, if that is where its entries are
     bool is_inline = false;
+
+    // Of one of its blocks, the block on the disk.
+    u64 place_of(u64 block) const
+    {
+        for (auto const& piece : pieces) {
+            if (block - piece.first < piece.blocks)
+                return piece.disk_block + (block - piece.first);
+        }
+        return 0;
+    }
 };
 
 struct AttributeBlock {
@@ -113,9 +125,9 @@ struct AttributeBlock {
 };
 
 struct VolumeCheck {
-    VolumeCheck(BlockReader& device, ErrorSink& sink, Superblock volume)
+    VolumeCheck(BlockReader& device, std::vector<Finding>& findings, Superblock volume)
         : device(device)
-        , sink(sink)
+        , findings(findings)
         , super(std::move(volume))
         , claimed(super.blocks)
         , metadata(super.blocks)
@@ -126,8 +138,28 @@ struct VolumeCheck {
     template <typename... Parts>
     void problem(Parts const&... parts)
     {
+        keep({ sentence(parts...) });
+    }
+    // A problem that can be put right.
+    template <typename... Parts>
+    void repairable(Remedy remedy, std::vector<Patch> patches, Parts const&... parts)
+    {
+        keep({ sentence(parts...), remedy, std::move(patches) });
+    }
+    void keep(Finding finding)
+    {
         ++summary.problems;
-        sink.report(sentence(parts...));
+        if (findings.size() < Examination::findings_max)
+            findings.push_back(std::move(finding));
+    }
+    // Where a block of the volume begins, and an inode of a usable group.
+    u64 place_of_block(u64 block) const { return block * super.block_bytes; }
+    u64 place_of_inode(u32 number) const
+    {
+        auto const group = (number - 1) / super.inodes_per_group;
+        auto const index = (number - 1) % super.inodes_per_group;
+        return place_of_block(groups[group].inode_table)
+            + static_cast<u64>(index) * super.inode_bytes;
     }
     bool sums() const { return super.has(ReadOnlyCompatible::metadata_csum); }
     // Fills `target` with whole blocks.
@@ -155,9 +187,10 @@ struct VolumeCheck {
     Facts* find(u32 number);
 
     BlockReader& device;
-    ErrorSink& sink;
+    std::vector<Finding>& findings;
     Superblock super;
     std::vector<u8> super_bytes;
+    Totals totals = Totals::when_clean;
     CheckSummary summary;
     std::vector<Group> groups;
     Bitset claimed; // blocks
