@@ -51,6 +51,22 @@ void add_mount_options(CLI::App& command, MountOptions& options)
         ->group("");
 }
 
+void add_fsck_options(CLI::App& command, FsckOptions& options)
+{
+    command.add_option("IMAGE", options.image, "an ext2, ext3 or ext4 image")->required();
+    command.add_flag(
+        "-y,--repair", [&](std::int64_t) { options.way = FsckWay::repair; },
+        "put right what takes no guess; nothing is changed where one thing does");
+    command
+        .add_flag(
+            "--rw", [&](std::int64_t) { options.way = FsckWay::replay; },
+            "replay the journal, and write nothing else")
+        ->excludes("--repair");
+    command.footer("Without -y nothing is written: a journal is read through.\n"
+                   "Exit status, as e2fsck's: 0 clean, 1 repaired, 4 problems are left,\n"
+                   "8 it could not be checked, 16 usage.");
+}
+
 int run_command_line(int count, char** words)
 {
     CLI::App app { "Gemel, an operating system in a process" };
@@ -88,17 +104,23 @@ int run_command_line(int count, char** words)
     umount_command.add_flag(
         "--lazy", [&](std::int64_t) { umount.busy = WhenBusy::detach; },
         "take it out of sight now; it ends when nobody uses it any more");
+    FsckOptions fsck;
+    auto& fsck_command = *app.add_subcommand("fsck", "checks an image, and repairs it");
+    add_fsck_options(fsck_command, fsck);
     SimCommands simulator { app };
 
     try {
         app.parse(count, words);
     } catch (CLI::ParseError const& error) {
-        return app.exit(error) == 0 ? exit_ok : exit_usage;
+        auto const wrong = fsck_command.parsed() ? exit_fsck_usage : exit_usage;
+        return app.exit(error) == 0 ? exit_ok : wrong;
     }
     if (mount_command.parsed())
         return mount_image(mount);
     if (umount_command.parsed())
         return umount_directory(umount);
+    if (fsck_command.parsed())
+        return check_image(fsck);
     if (auto const status = simulator.run())
         return *status;
     return run_command.parsed() ? run_hosted(run) : boot_native(boot);

@@ -47,10 +47,19 @@ struct UmountOptions {
     WhenBusy busy = WhenBusy::refuse;
 };
 
+// look: nothing is written; replay: the journal is; repair: what can be put right too.
+enum class FsckWay { look, replay, repair };
+
+struct FsckOptions {
+    std::string image;
+    FsckWay way = FsckWay::look;
+};
+
 // Exit statuses of the program (docs/errors.md).
 inline constexpr int exit_ok = 0;
 inline constexpr int exit_usage = 1;
 inline constexpr int exit_failed = 2;
+inline constexpr int exit_fsck_usage = 16; // fsck's are e2fsck's, where 1 means "repaired"
 inline constexpr int exit_gemel_failed = 125; // under -c, where the others are the script's own
 
 // Each prints its own messages and returns the exit status of the program.
@@ -58,6 +67,7 @@ int run_hosted(RunOptions options);
 int boot_native(BootOptions options);
 int mount_image(MountOptions const& options);
 int umount_directory(UmountOptions const& options);
+int check_image(FsckOptions const& options);
 
 // The image to use, checked: the one given or the default disk. Null after a message.
 std::optional<std::string> image_for(RunOptions& options);
