@@ -71,7 +71,7 @@ Result<void> server_main(Env& env)
     env.log().info(statistics.kind, " volume of ", statistics.blocks, " blocks of ",
         statistics.block_bytes, " bytes, ", volume->writer() ? "read-write" : "read-only");
     ObjectServer objects(env.port());
-    ServedVolume served(std::move(*volume), objects);
+    ServedVolume served(std::move(*volume), objects, *device);
     // A new driver needs a new mount: init starts both again.
     objects.on_deadline([&] { return device->lost() ? Deadline::at_us(1) : deadline_of(served); },
         [&] {

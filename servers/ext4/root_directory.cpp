@@ -1,6 +1,8 @@
 // Reading, and opening what is there; changes of names are in root_directory_changes.cpp.
 #include "servers/ext4/root_directory.hpp"
 
+#include "servers/ext4/check/check.hpp"
+
 #include <cstring>
 
 namespace gemel::ext4 {
@@ -147,6 +149,25 @@ Result<Directory::Statfs::Reply> RootDirectory::on(Directory::Statfs const& requ
     auto const status = status_of(*served_.volume.lock());
     TRY(put(TRY(region_.at(request.answer)), status));
     return Directory::Statfs::Reply {};
+}
+
+// What was done is put into its places first, so that the device alone says what there is.
+Result<Directory::Fsck::Reply> RootDirectory::on(Directory::Fsck const& request)
+{
+    auto const answer = TRY(region_.at(request.answer));
+    auto const volume = served_.volume.lock();
+    if (volume->writer())
+        TRY(volume->writer()->settle());
+    MountReport report;
+    auto const found = TRY(examine_volume(served_.device, report, Totals::when_clean));
+    std::string lines;
+    for (auto const& each : found.findings) {
+        if (lines.size() + each.sentence.size() < answer.size())
+            lines += each.sentence + "\n";
+    }
+    std::memcpy(answer.data(), lines.data(), lines.size());
+    return Directory::Fsck::Reply { static_cast<u32>(found.summary.problems),
+        static_cast<u32>(lines.size()) };
 }
 
 Result<Directory::ShowMounts::Reply> RootDirectory::on(Directory::ShowMounts)

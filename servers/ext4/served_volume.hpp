@@ -9,9 +9,11 @@
 namespace gemel::ext4 {
 
 struct ServedVolume {
-    ServedVolume(Volume mounted, ObjectServer& server)
+    // Borrows both; `disk` is what the volume lies on.
+    ServedVolume(Volume mounted, ObjectServer& server, BlockReader& disk)
         : volume(std::move(mounted))
         , objects(server)
+        , device(disk)
     {
     }
     ServedVolume(ServedVolume const&) = delete;
@@ -21,6 +23,7 @@ struct ServedVolume {
 
     Guarded<Volume> volume;
     ObjectServer& objects;
+    BlockReader& device; // used with the volume locked
 };
 
 // FileType::unknown becomes a regular file.

@@ -320,6 +320,12 @@ Result<VolumeStatus> Files::volume(std::string_view path)
     return answer_struct<VolumeStatus>();
 }
 
+Result<Files::Checked> Files::check_volume(std::string_view path)
+{
+    auto const reply = TRY(vfs_.call(Vfs::Fsck { .path = TRY(put(path)), .answer = answer_span }));
+    return Checked { reply.problems, std::string(answer_text(reply.bytes)) };
+}
+
 Result<Files::RealPath> Files::resolve(std::string_view path)
 {
     auto const reply

@@ -125,6 +125,12 @@ public:
     Result<std::string> link_text(std::string_view path);
     Result<void> make_symlink(std::string_view path, std::string_view text);
     Result<VolumeStatus> volume(std::string_view path);
+    // What is wrong with the file system that holds `path`: how much, and a line for each.
+    struct Checked {
+        u32 problems;
+        std::string lines;
+    };
+    Result<Checked> check_volume(std::string_view path);
     // Without symlinks, "." and "..": what `cd` needs.
     struct RealPath {
         std::string path;

@@ -269,6 +269,16 @@ struct Directory {
         struct Reply { };
     };
 
+    // Looks the whole file system over, which takes its time; nothing is repaired. `answer`
+    // receives a line for each problem, as many as fit. Trees without a disk: unsupported.
+    struct Fsck {
+        Span answer;
+        struct Reply {
+            u32 problems = 0;
+            u32 bytes = 0;
+        };
+    };
+
     // A page, read-only, in which the vfs keeps its list of mounts (servers/fskit/mounts_page.hpp).
     // Only procfs wants it; others answer unsupported.
     struct ShowMounts {
@@ -279,6 +289,7 @@ struct Directory {
     using Messages = MessageList<
         Message<1, "open", Open, Fields<"path", "flags", "mode", "answer", "region", "owner">,
             Fields<"link_bytes", "link_component", "kind", "size", "file">>,
+        Message<4, "fsck", Fsck, Fields<"answer">, Fields<"problems", "bytes">>,
         Message<5, "mkdir", Mkdir, Fields<"path", "mode", "answer", "owner">,
             Fields<"link_bytes", "link_component">>,
         Message<6, "readdir", Readdir, Fields<"path", "cookie", "answer">,

@@ -28,6 +28,6 @@ using RefusedExtendedAttributes = Refused<Directory::GetExtended, Directory::Set
     Directory::ListExtended, Directory::RemoveExtended>;
 
 using RefusedByMemoryTrees = Refused<Directory::GetExtended, Directory::SetExtended,
-    Directory::ListExtended, Directory::RemoveExtended, Directory::Unmount>;
+    Directory::ListExtended, Directory::RemoveExtended, Directory::Unmount, Directory::Fsck>;
 
 } // namespace gemel

@@ -191,6 +191,16 @@ struct Vfs {
         struct Reply { };
     };
 
+    // Checks the file system that holds `path`: see Directory::Fsck.
+    struct Fsck {
+        Span path;
+        Span answer;
+        struct Reply {
+            u32 problems = 0;
+            u32 bytes = 0;
+        };
+    };
+
     // The real path of what is at `path`: no symlink, "." or ".." in it. What `cd` needs.
     struct Resolve {
         Span path;
@@ -257,7 +267,8 @@ struct Vfs {
             Message<33, "list_extended", ListExtended, Fields<"path", "last", "answer">,
                 Fields<"bytes">>,
             Message<34, "remove_extended", RemoveExtended, Fields<"path", "last", "attribute">,
-                Fields<>>>;
+                Fields<>>,
+            Message<35, "fsck", Fsck, Fields<"path", "answer">, Fields<"problems", "bytes">>>;
 };
 
 } // namespace gemel

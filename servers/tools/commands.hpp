@@ -16,6 +16,7 @@ int run_echo(Context& context);
 int run_env(Context& context);
 int run_false(Context& context);
 int run_free(Context& context);
+int run_fsck(Context& context);
 int run_grep(Context& context);
 int run_head(Context& context);
 int run_hexdump(Context& context);

@@ -12,7 +12,7 @@ struct Command {
     std::string_view summary; // usage, then what it does
 };
 
-inline constexpr std::array<Command, 35> commands { {
+inline constexpr std::array<Command, 36> commands { {
     Command { "basename", "basename PATH [SUFFIX]: the last name of a path" },
     Command { "caps", "caps [-a | TASK]: the capabilities of the caller, of a task, or all" },
     Command { "cat", "cat [FILE...]: the files one after the other; - or none: standard input" },
@@ -24,6 +24,7 @@ inline constexpr std::array<Command, 35> commands { {
     Command { "env", "env: the variables" },
     Command { "false", "false: fails" },
     Command { "free", "free [-h]: the machine's memory and capability rows" },
+    Command { "fsck", "fsck PATH: checks the file system that holds it; status 1 on problems" },
     Command { "grep", "grep [-civnq] TEXT [FILE...]: the lines that contain a text" },
     Command { "head", "head [-n LINES | -c BYTES] [FILE...]: the beginning" },
     Command { "hexdump", "hexdump [-C] [-n BYTES] [-s OFFSET] [FILE...]: bytes in hexadecimal" },

@@ -1,4 +1,4 @@
-// Tools that ask a service: df, log, mount, service, sleep.
+// Tools that ask a service: df, fsck, log, mount, service, sleep.
 #include "servers/protocols/init.hpp"
 #include "servers/protocols/log.hpp"
 #include "servers/protocols/scheduler.hpp"
@@ -209,6 +209,25 @@ int run_df(Context& context)
     }
     context.out().write(table.text());
     return status;
+}
+
+int run_fsck(Context& context)
+{
+    auto const options = context.options("");
+    if (!options)
+        return status_usage;
+    if (options->operands.size() != 1)
+        return context.usage("one path, in the file system that is meant");
+    auto const& path = options->operands[0];
+    auto const checked = context.files().check_volume(context.absolute(path));
+    if (!checked)
+        return context.fail(path, checked.error());
+    context.out().write(checked->lines);
+    context.out().line(checked->problems == 0
+            ? concatenate(path, ": clean")
+            : concatenate(path, ": ", std::to_string(checked->problems),
+                " problems; unmounted, `gemel fsck -y` repairs"));
+    return checked->problems == 0 ? status_ok : status_failed;
 }
 
 int run_log(Context& context)

@@ -434,6 +434,13 @@ Result<std::optional<Mount::PairLink>> Mount::link(std::string_view from, std::s
     });
 }
 
+Result<Mount::Checked> Mount::fsck()
+{
+    auto slot = TRY(this->slot());
+    auto const reply = TRY(slot.call(Directory::Fsck { .answer = slot.answer() }));
+    return Checked { reply.problems, slot.answered_text(reply.bytes) };
+}
+
 Result<VolumeStatus> Mount::statfs()
 {
     auto slot = TRY(this->slot());

@@ -103,6 +103,11 @@ public:
         std::string_view from, std::string_view to, RenameMode mode);
     Result<std::optional<PairLink>> link(std::string_view from, std::string_view to);
     Result<VolumeStatus> statfs();
+    struct Checked {
+        u32 problems;
+        std::string lines;
+    };
+    Result<Checked> fsck();
 
 private:
     struct Connection {

@@ -387,16 +387,29 @@ Result<Vfs::Symlink::Reply> Session::on(Vfs::Symlink const& request)
     return Vfs::Symlink::Reply {};
 }
 
-Result<Vfs::Statfs::Reply> Session::on(Vfs::Statfs const& request)
+Result<Ref<Mount>> Session::volume_at(Span path)
 {
-    auto walk = TRY(walk_at(request.path, LastLink::follow));
+    auto walk = TRY(walk_at(path, LastLink::follow));
     auto const found = TRY(existing(walk, LastLink::follow));
     auto const mount = names_.mounts()->find(found.path);
     if (!mount)
         return Error::unavailable;
-    auto const status = TRY((*mount)->statfs());
+    return *mount;
+}
+
+Result<Vfs::Statfs::Reply> Session::on(Vfs::Statfs const& request)
+{
+    auto const status = TRY(TRY(volume_at(request.path))->statfs());
     TRY(answer(request.answer, std::as_bytes(std::span(&status, 1))));
     return Vfs::Statfs::Reply {};
+}
+
+Result<Vfs::Fsck::Reply> Session::on(Vfs::Fsck const& request)
+{
+    auto const done = TRY(TRY(volume_at(request.path))->fsck());
+    auto const lines = std::string_view(done.lines).substr(0, request.answer.length);
+    TRY(answer(request.answer, bytes_of(lines)));
+    return Vfs::Fsck::Reply { done.problems, static_cast<u32>(lines.size()) };
 }
 
 Result<Vfs::Resolve::Reply> Session::on(Vfs::Resolve const& request)

@@ -37,6 +37,7 @@ public:
     Result<Vfs::Readlink::Reply> on(Vfs::Readlink const& request);
     Result<Vfs::Symlink::Reply> on(Vfs::Symlink const& request);
     Result<Vfs::Statfs::Reply> on(Vfs::Statfs const& request);
+    Result<Vfs::Fsck::Reply> on(Vfs::Fsck const& request);
     Result<Vfs::Resolve::Reply> on(Vfs::Resolve const& request);
     Result<Vfs::Mounts::Reply> on(Vfs::Mounts const& request);
     Result<Vfs::Mount::Reply> on(Vfs::Mount request);
@@ -80,6 +81,8 @@ private:
     template <typename T, typename Request, typename Ask>
     Result<T> at_extended(Request const& request, Ask ask);
     Result<Opened> open_at(PathWalk& walk, Vfs::Open const& request, Handle const& region);
+    // The file system that holds what is at the path.
+    Result<Ref<Mount>> volume_at(Span path);
     Result<std::string> path_to_mount(PathWalk walk);
 
     NameSpace& names_;

@@ -99,7 +99,7 @@ struct System {
         auto mounted = writer ? Volume::mount_writable(*device, errors, report,
                            { .now_ns = [] { return i64 { 5'000'000'000 }; } })
                               : Volume::mount(*device, errors, report);
-        volume.emplace(std::move(*mounted), volume_server.objects);
+        volume.emplace(std::move(*mounted), volume_server.objects, *device);
         volume_server.objects.set_root<Directory>(make_ref<RootDirectory>(*volume));
         in_thread(volume_server.run, "volume");
         root = Client<Directory>(volume_server.client());
