@@ -15,7 +15,7 @@ int special_error(hostmount::Operation operation, Error error)
     case Operation::list_extended:
         return error == Error::too_big ? ERANGE : 0;
     case Operation::set_extended:
-        return error == Error::not_found ? ENODATA : 0;
+        return error == Error::too_big ? E2BIG : 0;
     case Operation::seek:
         return error == Error::not_found ? ENXIO : 0;
     case Operation::write:

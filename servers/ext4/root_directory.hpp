@@ -3,7 +3,6 @@
 
 #include "servers/ext4/resolve.hpp"
 #include "servers/ext4/served_volume.hpp"
-#include "servers/protocols/refused.hpp"
 #include "servers/rt/session_memory.hpp"
 
 #include <cstring>
@@ -16,10 +15,8 @@ struct NamePlace {
     std::string_view name; // points into the path; "" for the root itself
 };
 
-class RootDirectory : public RefusedExtendedAttributes {
+class RootDirectory {
 public:
-    using RefusedExtendedAttributes::on;
-
     // `region` holds paths and answers; without one only Attach is served.
     RootDirectory(ServedVolume& served, SessionMemory region)
         : served_(served)
@@ -52,6 +49,10 @@ public:
     Result<Directory::ReaddirStatus::Reply> on(Directory::ReaddirStatus const& request);
     Result<Directory::Sync::Reply> on(Directory::Sync const& request);
     Result<Directory::Unmount::Reply> on(Directory::Unmount const& request);
+    Result<Directory::GetExtended::Reply> on(Directory::GetExtended const& request);
+    Result<Directory::SetExtended::Reply> on(Directory::SetExtended const& request);
+    Result<Directory::ListExtended::Reply> on(Directory::ListExtended const& request);
+    Result<Directory::RemoveExtended::Reply> on(Directory::RemoveExtended const& request);
 
 private:
     Result<std::string> path_at(Span span) const;
@@ -71,6 +72,11 @@ private:
     Result<typename Request::Reply> at_two_names(Request const& request, Change change);
     template <typename Request>
     Result<typename Request::Reply> list(Request const& request);
+    Result<std::string> attribute_at(Span span) const;
+    Result<u32> put_bytes(Span answer, std::span<std::byte const> bytes) const;
+    // Runs work(volume, inode) -> Result<Reply> for what is at the request's path.
+    template <typename Request, typename Work>
+    Result<typename Request::Reply> at_inode(Request const& request, Work work);
     Result<Handle> publish(u32 inode, OpenFlags flags, Handle region);
 
     ServedVolume& served_;

@@ -1,6 +1,7 @@
 #include "servers/ext4/volume.hpp"
 
 #include "servers/ext4/contents.hpp"
+#include "servers/ext4/extended.hpp"
 #include "servers/ext4/group_table.hpp"
 #include "servers/ext4/recovery.hpp"
 #include "servers/ext4/replay_overlay.hpp"
@@ -116,6 +117,16 @@ Result<usize> Volume::read(Inode const& inode, u64 offset, std::span<u8> target)
 Result<std::string> Volume::read_link(Inode const& inode)
 {
     return read_link_target(*disk_, inode);
+}
+
+Result<std::vector<u8>> Volume::get_extended(Inode const& inode, std::string_view name)
+{
+    return ext4::get_extended(*disk_, inode, name);
+}
+
+Result<std::string> Volume::list_extended(Inode const& inode)
+{
+    return ext4::list_extended(*disk_, inode);
 }
 
 Result<DirectoryCursor> Volume::list(Inode const& directory, u64 cookie)

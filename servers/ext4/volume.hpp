@@ -72,6 +72,11 @@ public:
     // The target of a symbolic link, at most 4096 bytes. Error::invalid for anything else.
     Result<std::string> read_link(Inode const& inode);
 
+    // Error::no_attribute; Error::unsupported for a name space that is not kept.
+    Result<std::vector<u8>> get_extended(Inode const& inode, std::string_view name);
+    // The names, each with a NUL behind it.
+    Result<std::string> list_extended(Inode const& inode);
+
     // A cursor over `directory` from `cookie` (0: the start), to be used while the volume lives.
     // Error::not_directory.
     Result<DirectoryCursor> list(Inode const& directory, u64 cookie);

@@ -169,11 +169,33 @@ Result<void> VolumeWriter::set_attributes(u32 number, AttributeChanges const& ch
         if (changes.permissions) {
             inode.mode = static_cast<u16>(
                 (inode.mode & ~permission_bits) | (*changes.permissions & permission_bits));
+            TRY(follow_permissions(disk_, inode));
         }
         inode.user = changes.user.value_or(inode.user);
         inode.group = changes.group.value_or(inode.group);
         inode.accessed = changes.accessed.value_or(inode.accessed);
         inode.modified = changes.modified.value_or(inode.modified);
+        inode.changed = timestamp_of(now());
+        return write_inode(disk_, inode);
+    });
+}
+
+Result<void> VolumeWriter::set_extended(
+    u32 number, std::string_view name, Bytes value, AttributeMode mode)
+{
+    return operate([&]() -> Result<void> {
+        auto inode = TRY(read_inode(disk_, number, InodeUse::any));
+        TRY(ext4::set_extended(disk_, inode, name, value, mode));
+        inode.changed = timestamp_of(now());
+        return write_inode(disk_, inode);
+    });
+}
+
+Result<void> VolumeWriter::remove_extended(u32 number, std::string_view name)
+{
+    return operate([&]() -> Result<void> {
+        auto inode = TRY(read_inode(disk_, number, InodeUse::any));
+        TRY(ext4::remove_extended(disk_, inode, name));
         inode.changed = timestamp_of(now());
         return write_inode(disk_, inode);
     });

@@ -1,5 +1,4 @@
 // Changes of names: create, remove, link, rename (see volume_writer.hpp).
-#include "servers/ext4/attributes.hpp"
 #include "servers/ext4/block_allocator.hpp"
 #include "servers/ext4/directory_edit.hpp"
 #include "servers/ext4/extent_edit.hpp"
@@ -105,16 +104,16 @@ Result<void> VolumeWriter::fill_symlink(Inode& inode, std::string_view text)
     return {};
 }
 
-Result<Inode> VolumeWriter::make(u32 parent, NewFile const& file)
+Result<Inode> VolumeWriter::make(Inode const& parent, NewFile const& file)
 {
     auto inode = TRY(allocate_inode(
-        disk_, parent, { file.mode, file.user, file.group, now(), next_generation() }));
+        disk_, parent.number, { file.mode, file.user, file.group, now(), next_generation() }));
     inode.links = 1;
     switch (inode.type()) {
     case FileType::unknown:
         return Error::invalid;
     case FileType::directory:
-        TRY(start_directory(disk_, inode, parent));
+        TRY(start_directory(disk_, inode, parent.number));
         inode.links = 2;
         break;
     case FileType::symbolic_link:
@@ -129,6 +128,7 @@ Result<Inode> VolumeWriter::make(u32 parent, NewFile const& file)
     case FileType::socket:
         break;
     }
+    TRY(inherit_access_list(disk_, parent, inode));
     TRY(write_inode(disk_, inode));
     return inode;
 }
@@ -146,7 +146,7 @@ Result<u32> VolumeWriter::create(NameOf place, NewFile const& file)
         }
         if (is_directory)
             TRY(count_up(parent));
-        auto const inode = TRY(make(parent.number, made));
+        auto const inode = TRY(make(parent, made));
         TRY(add_entry(disk_, parent, place.name, target_of(inode)));
         TRY(touch(parent));
         return inode.number;

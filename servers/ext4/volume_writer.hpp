@@ -8,6 +8,7 @@
 #pragma once
 
 #include "servers/ext4/directory.hpp"
+#include "servers/ext4/extended.hpp"
 #include "servers/ext4/inode_table.hpp"
 #include "servers/ext4/journal_writer.hpp"
 
@@ -74,6 +75,9 @@ public:
     Result<void> resize(u32 inode, u64 size);
     Result<void> allocate(u32 inode, u64 offset, u64 bytes, Allocation allocation);
     Result<void> set_attributes(u32 inode, AttributeChanges const& changes);
+    // Extended attributes: see extended.hpp.
+    Result<void> set_extended(u32 inode, std::string_view name, Bytes value, AttributeMode mode);
+    Result<void> remove_extended(u32 inode, std::string_view name);
 
     // An inode that is open outlives its last name.
     void opened(u32 inode);
@@ -111,7 +115,7 @@ private:
     Result<Inode> directory(u32 number);
     Result<Inode> changeable_file(u32 number);
     Result<void> check_new_name(NameOf place, Inode const& directory);
-    Result<Inode> make(u32 parent, NewFile const& file);
+    Result<Inode> make(Inode const& parent, NewFile const& file);
     Result<void> fill_symlink(Inode& inode, std::string_view text);
     Result<void> touch(Inode& inode);
     Result<void> count_up(Inode& directory);

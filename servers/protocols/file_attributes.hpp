@@ -93,7 +93,7 @@ enum class SeekKind : u8 {
 enum class ExtendedMode : u8 {
     set = 0, // made or replaced
     create = 1, // exists, if it is there
-    replace = 2, // not_found, if it is not
+    replace = 2, // no_attribute, if it is not
 };
 
 } // namespace gemel

@@ -24,9 +24,6 @@ requires(sizeof...(Others) > 0) struct Refused<First, Others...> : Refused<Other
 // What only files of a file system have.
 using RefusedFileRequests = Refused<File::SetAttributes, File::Allocate, File::Seek>;
 
-using RefusedExtendedAttributes = Refused<Directory::GetExtended, Directory::SetExtended,
-    Directory::ListExtended, Directory::RemoveExtended>;
-
 using RefusedByMemoryTrees = Refused<Directory::GetExtended, Directory::SetExtended,
     Directory::ListExtended, Directory::RemoveExtended, Directory::Unmount, Directory::Fsck>;
 

@@ -353,6 +353,43 @@ TEST_F(ServerTest, ListsInPieces)
         0);
 }
 
+// Goal: extended attributes through the protocol, each mistake with its error.
+TEST_F(ServerTest, ExtendedAttributes)
+{
+    EXPECT_EQ(with_writable_system([&](System& system) {
+        auto const name = [&](std::string_view text) {
+            std::memcpy(system.region.span().data() + 1000, text.data(), text.size());
+            return Span { 1000, static_cast<u32>(text.size()) };
+        };
+        auto const set = [&](std::string_view value, ExtendedMode mode) {
+            std::memcpy(system.region.span().data() + 2000, value.data(), value.size());
+            return system.directory.call(Directory::SetExtended { system.path("hi"), LastLink::keep,
+                name("user.x"), { 2000, static_cast<u32>(value.size()) }, mode, System::answer });
+        };
+        EXPECT_EQ(set("v", ExtendedMode::replace).error(), Error::no_attribute);
+        EXPECT_TRUE(set("value", ExtendedMode::create));
+        auto const got = system.directory.call(Directory::GetExtended {
+            system.path("hi"), LastLink::keep, name("user.x"), System::answer });
+        EXPECT_EQ(system.answered(got->bytes), "value");
+        EXPECT_EQ(system.directory
+                      .call(Directory::GetExtended {
+                          system.path("hi"), LastLink::keep, name("user.x"), { System::half, 4 } })
+                      .error(),
+            Error::too_big);
+        auto const names = system.directory.call(
+            Directory::ListExtended { system.path("hi"), LastLink::keep, System::answer });
+        EXPECT_EQ(system.answered(names->bytes), std::string("user.x\0", 7));
+        EXPECT_TRUE(system.directory.call(Directory::RemoveExtended {
+            system.path("hi"), LastLink::keep, name("user.x"), System::answer }));
+        EXPECT_EQ(system.directory
+                      .call(Directory::RemoveExtended {
+                          system.path("hi"), LastLink::keep, name("user.x"), System::answer })
+                      .error(),
+            Error::no_attribute);
+    }),
+        0);
+}
+
 // Goal: a cold read is two messages and a warm one is one. Method: the trace of one read each.
 TEST_F(ServerTest, AColdReadIsTwoMessages)
 {

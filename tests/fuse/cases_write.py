@@ -3,6 +3,7 @@ import errno
 import os
 import random
 import stat
+import struct
 import subprocess
 
 from mounts import check_image, described, digest, equal, expect, gemel, make_image, same_trees
@@ -201,6 +202,44 @@ def writing_attributes(place):
     return on_each(place, attributes)
 
 
+def extended(name, directory):
+    if name == "tmpfs":
+        return  # a memory tree keeps none
+    path = os.path.join(directory, "x")
+    with open(path, "w"):
+        pass
+    values = {"user.short": b"value", "user.long": bytes(range(256)) * 2, "user.empty": b"",
+              "trusted.t": b"t", "security.s": b"s"}
+    for name, value in values.items():
+        os.setxattr(path, name, value)
+    equal({name: os.getxattr(path, name) for name in os.listxattr(path)}, values, "attributes")
+    fails(errno.EEXIST, os.setxattr, path, "user.short", b"", os.XATTR_CREATE)
+    fails(errno.ENODATA, os.setxattr, path, "user.none", b"", os.XATTR_REPLACE)
+    fails(errno.ENODATA, os.getxattr, path, "user.none")
+    fails(errno.ENODATA, os.removexattr, path, "user.none")
+    fails(errno.ENOSPC, os.setxattr, path, "user.huge", bytes(60_000))
+    os.removexattr(path, "user.long")
+    del values["user.long"]
+    rights = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in (
+        (1, 7, 0xFFFFFFFF), (2, 6, 1000), (4, 5, 0xFFFFFFFF), (16, 6, 0xFFFFFFFF), (32, 0, 0xFFFFFFFF)))
+    below = os.path.join(directory, "d")
+    os.mkdir(below)
+    os.setxattr(below, "system.posix_acl_default", rights)
+    before = os.umask(0)  # the host's kernel takes it away before it asks
+    try:
+        os.close(os.open(os.path.join(below, "f"), os.O_CREAT | os.O_WRONLY, 0o666))
+    finally:
+        os.umask(before)
+    equal(os.stat(os.path.join(below, "f")).st_mode & 0o777, 0o660, "inherited permissions")
+    given = os.getxattr(os.path.join(below, "f"), "system.posix_acl_access")
+    equal(struct.unpack_from("<HHI", given, 12), (2, 6, 1000), "the inherited list's user")
+
+
+def writing_extended(place):
+    """Goal: extended attributes and lists of access rights are kept, with the host's own errors."""
+    return on_each(place, extended)
+
+
 def streams_beside_the_host(place):
     """Goal: the same operations give the same results and the same trees as on the host's file system."""
     return on_each(place, random_operations)
@@ -227,4 +266,4 @@ def a_tree_survives_remounting(place):
     equal(digest(image), before, "a read-only mount changed the image")
 
 
-CASES = (writing_files, writing_names, writing_attributes, streams_beside_the_host, a_tree_survives_remounting)
+CASES = (writing_files, writing_names, writing_attributes, writing_extended, streams_beside_the_host, a_tree_survives_remounting)

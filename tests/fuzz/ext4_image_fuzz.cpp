@@ -85,6 +85,7 @@ public:
         auto const inode = volume_.inode(number);
         if (!inode)
             return;
+        extended(*inode);
         if (inode->is_directory() && depth < depth_max)
             list(*inode, depth);
         else if (auto const link = volume_.read_link(*inode))
@@ -111,6 +112,15 @@ private:
             if (name != "." && name != "..")
                 visit(number, depth + 1);
         }
+    }
+
+    void extended(Inode const& inode)
+    {
+        auto names = volume_.list_extended(inode);
+        for (usize end = 0; names && (end = names->find('\0')) != std::string::npos;
+             names->erase(0, end + 1))
+            (void)volume_.get_extended(inode, names->substr(0, end));
+        (void)volume_.get_extended(inode, "system.posix_acl_access");
     }
 
     void read(Inode const& file)

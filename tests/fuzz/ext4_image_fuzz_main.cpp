@@ -43,6 +43,19 @@ std::vector<usize> metadata_units(std::vector<u8> const& image)
     return units;
 }
 
+// In the inode, in a block of its own, and a list of access rights.
+void give_attributes(fs::path const& image, fs::path const& value)
+{
+    std::vector<u8> const list { 2, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 2, 0, 6, 0, 1, 0, 0, 0, 4, 0,
+        4, 0, 0, 0, 0, 0, 16, 0, 6, 0, 0, 0, 0, 0, 32, 0, 4, 0, 0, 0, 0, 0 };
+    write_host_file(value, list);
+    run("debugfs -w -R 'ea_set -f " + value.string() + " hard system.posix_acl_access' "
+        + quoted(image));
+    run("debugfs -w -R 'ea_set hard user.name value' " + quoted(image));
+    write_host_file(value, std::vector<u8>(300, 9));
+    run("debugfs -w -R 'ea_set -f " + value.string() + " hard user.longer' " + quoted(image));
+}
+
 std::vector<Seed> make_seeds(u64 seed)
 {
     TemporaryFolder folder;
@@ -55,6 +68,7 @@ std::vector<Seed> make_seeds(u64 seed)
     for (auto const* const each : seed_options) {
         make_image(image, source, each, "4M");
         index_directories(image);
+        give_attributes(image, folder.path() / "value");
         auto bytes = read_host_file(image);
         auto units = metadata_units(bytes);
         seeds.push_back({ std::move(bytes), std::move(units) });

@@ -24,7 +24,7 @@ char const* name_of(Operation operation)
 {
     constexpr char const* names[] { "create", "append", "overwrite", "cut", "extend", "rename",
         "rename over", "link", "unlink", "mkdir", "rmdir", "symlink", "long symlink", "chmod",
-        "punch", "preallocate" };
+        "punch", "preallocate", "setxattr", "removexattr" };
     return names[static_cast<usize>(operation)];
 }
 
@@ -159,6 +159,34 @@ bool VolumeSubject::change_file(Operation operation)
     return settle(done, std::move(tree));
 }
 
+// Values that fit the inode and ones that need a block.
+bool VolumeSubject::change_extended(Operation operation)
+{
+    auto const path = pick(random_() % 4 == 0 ? FileType::directory : FileType::regular);
+    if (path.empty())
+        return false;
+    auto tree = trees_.back();
+    auto const id = tree[path].id;
+    auto extended = tree[path].extended;
+    auto const name = "user." + std::string(1 + random_() % 3, 'x');
+    Result<void> done {};
+    if (operation == Operation::set_extended) {
+        auto const value = pattern(random_() % 2 == 0 ? 20 : 200);
+        extended[name] = value;
+        done = volume_->writer()->set_extended(number(path), name, value, AttributeMode::set);
+    } else {
+        if (extended.erase(name) == 0)
+            return false;
+        done = volume_->writer()->remove_extended(number(path), name);
+    }
+    what_ += " " + name + " of " + path;
+    for (auto& [each, node] : tree) {
+        if (node.id == id)
+            node.extended = extended;
+    }
+    return settle(done, std::move(tree));
+}
+
 bool VolumeSubject::change_name(Operation operation)
 {
     auto tree = trees_.back();
@@ -216,6 +244,9 @@ bool VolumeSubject::perform(Operation operation)
     case Operation::punch:
     case Operation::preallocate:
         return change_file(operation);
+    case Operation::set_extended:
+    case Operation::remove_extended:
+        return change_extended(operation);
     case Operation::rename:
     case Operation::rename_over:
     case Operation::link:
@@ -262,6 +293,12 @@ void VolumeSubject::read_directory(
         if (node.type == FileType::symbolic_link) {
             auto const text = volume.read_link(*inode).value();
             node.bytes = std::make_shared<std::vector<u8> const>(text.begin(), text.end());
+        }
+        auto names = volume.list_extended(*inode).value();
+        for (usize end = 0; (end = names.find('\0')) != std::string::npos;
+             names.erase(0, end + 1)) {
+            auto const each = names.substr(0, end);
+            node.extended[each] = volume.get_extended(*inode, each).value();
         }
         tree[path + "/" + name] = node;
         if (node.type == FileType::directory)
@@ -314,6 +351,10 @@ bool VolumeSubject::may_hold(
         auto const& other = found.at(path);
         if (inodes.try_emplace(node.id, other.id).first->second != other.id) {
             why = path + " is another file";
+            return false;
+        }
+        if (node.extended != other.extended) {
+            why = path + " has other extended attributes";
             return false;
         }
         if (node.type == FileType::directory)

@@ -27,8 +27,10 @@ enum class Operation : u8 {
     set_permissions,
     punch,
     preallocate,
+    set_extended,
+    remove_extended,
 };
-inline constexpr u32 operations = 16;
+inline constexpr u32 operations = 18;
 char const* name_of(Operation operation);
 
 class VolumeSubject final : public Subject {
@@ -50,6 +52,7 @@ private:
         u32 id = 0; // equal for all names of one file
         FileType type = FileType::regular;
         Contents bytes {}; // of a file, or a link's text
+        std::map<std::string, std::vector<u8>> extended {};
     };
     using Tree = std::map<std::string, Node>;
 
@@ -61,6 +64,7 @@ private:
     void set_contents(u32 id, std::vector<u8> bytes);
     bool make(NewFile const& file, FileType type);
     bool change_file(Operation operation);
+    bool change_extended(Operation operation);
     bool change_name(Operation operation);
     bool settle(Result<void> const& done, Tree tree);
 

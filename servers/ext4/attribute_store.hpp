@@ -1,0 +1,77 @@
+// The extended attributes of one inode: those behind its fields, and those in a block that inodes
+// may share (ext4 documentation, "Extended Attributes").
+#pragma once
+
+#include "servers/ext4/inode.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gemel::ext4 {
+
+// The prefix of a name, as the disk has it.
+enum class NameSpace : u8 {
+    user = 1,
+    access_acl = 2, // the whole name
+    default_acl = 3, // the whole name
+    trusted = 4,
+    security = 6,
+    system = 7,
+};
+
+struct AttributeName {
+    NameSpace space;
+    std::string rest; // behind the prefix
+
+    bool operator==(AttributeName const&) const = default;
+};
+
+inline constexpr usize attribute_name_bytes_max = 255;
+
+struct Attribute {
+    AttributeName name;
+    std::vector<u8> value;
+    u32 value_inode = 0; // where the value is instead, with ea_inode
+    u32 value_bytes = 0; // of it there
+    u32 hash = 0; // of it there
+};
+
+class AttributeStore {
+public:
+    // Reads and checks both places.
+    static Result<AttributeStore> load(Disk& disk, Inode const& inode);
+
+    Attribute const* find(AttributeName const& name) const;
+    std::vector<Attribute> const& in_inode() const { return in_inode_; }
+    std::vector<Attribute> const& in_block() const { return in_block_; }
+
+    // In memory. Error::no_space when neither place has room.
+    Result<void> set(Attribute attribute);
+    // Whether it was there.
+    bool remove(AttributeName const& name);
+
+    // Inside an operation: writes what changed. The inode's block and count of blocks change with
+    // it; who calls writes the inode.
+    Result<void> save(Inode& inode);
+
+private:
+    AttributeStore(Disk& disk, usize room)
+        : disk_(&disk)
+        , inode_room_(room)
+    {
+    }
+    Result<void> save_block(Inode& inode);
+
+    Disk* disk_;
+    usize inode_room_; // bytes for entries and values
+    std::vector<Attribute> in_inode_;
+    std::vector<Attribute> in_block_;
+    bool inode_changed_ = false;
+    bool block_changed_ = false;
+};
+
+// The inode lets go of its block: freed, unless others share it.
+Result<void> release_attribute_block(Disk& disk, Inode& inode);
+
+} // namespace gemel::ext4
