@@ -143,7 +143,7 @@ private:
     u64 handle_of(Row const& row) { return u64 { row.generation } << 32 | index_of(row); }
     u32 index_of(Row const& row) { return static_cast<u32>(&row - rows_); }
     void receiver_is(Row& row);
-    void receiver_left(Row& row);
+    Task& receiving_task(Port& port);
     void object_abandoned(Row& row);
     void object_destroy(Row& row);
 
@@ -168,6 +168,7 @@ private:
     void task_destroy(Task& task);
     u64 task_reap(Task& task, u64 cursor);
     void reap_page(Task& task, u32 number);
+    void adopt(Task& creator, Task& child);
     void reap_tables(Task& task);
     void reap_table(Task& task, u64* table, unsigned shift, u64 base);
 
@@ -182,6 +183,7 @@ private:
     void region_cut(u64* leaf);
     void region_changed(u64* leaf, u32 first, u32 pages);
     u64* slot(Task& task, u64 address, bool make);
+    bool pages_for(Task& task, u64 address, u64* shared);
     bool region_map(Task& task, u64 address, Row& region, u16 flags);
     void region_link(Task& task, u64 address, u64& entry, u64* leaf, u16 flags);
     u64& record_of(u64* entry);
@@ -190,7 +192,7 @@ private:
     bool region_unmap(Task& task, u64 address);
     void region_unlink(u64 root, u64 address, u64& entry);
     bool region_protect(u64* leaf, u64 first, u64 pages, u16 flags);
-    bool region_fill(u64* to, u64 to_page, u64* from, u64 from_page);
+    bool region_fill(u64* to, u64 to_page, Row const& source, u64 from_page);
     void data_release(u64 physical);
     u64 free_address(Task& task);
 
@@ -218,7 +220,7 @@ private:
     void call(Thread& me, u64 number);
     Thread* call_on(Port& port, Thread& caller, u64 badge, u64 tag);
     void system_receive(Thread& me, u64 number);
-    bool capabilities_move(u64* words, Task& to);
+    bool capabilities_move(u64* words, Port* port, Task* to = nullptr);
     bool take_message(Port& port, Thread& me);
     void fault_call(Thread& thread, u64 tag, PendingCall pending);
 

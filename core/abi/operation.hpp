@@ -34,13 +34,14 @@ enum class Operation : u8 {
     thread_foreign
     = 0x16, // w2 thread, w3 1: its system calls become calls to its fault port; 0: back
     task_reap
-    = 0x17, // w2 destroyed task, w3 cursor (0 first) -> w2 next cursor, 0 when done. Bounded step
+    = 0x17, // w2 destroyed task, w3 the cursor answered last (0 first) -> w2 next cursor, 0 when
+    // done. Bounded step
     // MM
     map = 0x20, // w2 task, w3 region, w4 address (2 MiB aligned), w5 VmFlag rights
     unmap = 0x21, // w2 task, w3 address
     protect = 0x22, // w2 region, w3 first page, w4 pages, w5 VmFlag: narrows the pages' own rights
-    fill
-    = 0x23, // w2 destination region, w3 page, w4 source region, w5 page: shares the source's page
+    fill = 0x23, // w2 destination region, w3 page, w4 source region, w5 page: shares the source's
+    // page, with no more access than w4 has
     // PHYS
     region_physical = 0x28, // w2 first page number, w3 pages, w4 PhysFlag -> w2 region
     region_address = 0x29, // w2 region, w3 page -> w2 physical address
@@ -115,7 +116,7 @@ inline constexpr std::array operations {
     OperationInfo { Operation::protect, Broker::mm, "protect",
         { 2, ObjectType::region, rights_of(Right::grant) }, {} },
     OperationInfo { Operation::fill, Broker::mm, "fill",
-        { 2, ObjectType::region, rights_of(Right::grant) },
+        { 2, ObjectType::region, Right::grant | Right::write },
         { 4, ObjectType::region, rights_of(Right::grant) } },
     OperationInfo { Operation::region_physical, Broker::phys, "region_physical", {}, {}, 2 },
     OperationInfo { Operation::region_address, Broker::phys, "region_address",

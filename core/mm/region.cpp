@@ -28,6 +28,15 @@ bool access_allowed(u16 flags, Rights rights)
     return (needed & ~rights) == 0;
 }
 
+// The access that rights give: the same bits, elsewhere.
+constexpr u16 access_of(Rights rights)
+{
+    return rights >> 6 & vm_access;
+}
+static_assert(
+    access_of(Right::read | Right::execute) == (flag(VmFlag::read) | flag(VmFlag::execute)));
+static_assert(access_of(rights_of(Right::write)) == flag(VmFlag::write));
+
 // A mapping's record: its capability's handle, whose index leaves these bits free.
 constexpr unsigned record_flags_shift = 24;
 constexpr u64 record_index_mask = (1u << record_flags_shift) - 1;
@@ -235,6 +244,36 @@ u64* Kernel::slot(Task& task, u64 address, bool make)
     }
 }
 
+// Whether every page that a mapping there takes can be had: tables, and for one that revocation
+// cuts the page of its record and the leaf that it shares. So a mapping that is refused makes none.
+bool Kernel::pages_for(Task& task, u64 address, u64* shared)
+{
+    u32 wanted = shared ? 1 : 0;
+    auto* table = static_cast<u64*>(machine_.at_physical(task.root));
+    for (unsigned shift = 39;; shift -= 9) {
+        if (shift == 21) {
+            wanted = shared && info_of(table).next == 0;
+            break;
+        }
+        auto const entry = table[address >> shift & 511];
+        if (entry == 0) {
+            wanted += (shift - 21) / 9;
+            break;
+        }
+        table = static_cast<u64*>(machine_.at_physical(machine_.entry_target(entry)));
+    }
+    auto own = wanted;
+    if (shared && info_of(shared).next == 0) {
+        auto const payer = info_of(shared).owner;
+        ++wanted;
+        own = payer == task.index ? wanted : tasks_[payer]->pages == 0 ? ~0u : own;
+    }
+    if (own <= task.pages && wanted <= free_pages_)
+        return true;
+    fail(own > task.pages ? Error::quota : Error::no_memory);
+    return false;
+}
+
 bool Kernel::region_map(Task& task, u64 address, Row& region, u16 flags)
 {
     if (!access_sane(flags)) {
@@ -245,15 +284,22 @@ bool Kernel::region_map(Task& task, u64 address, Row& region, u16 flags)
         fail(Error::no_rights);
         return false;
     }
-    auto* entry = slot(task, address, true);
-    if (!entry)
-        return false;
-    if (*entry != 0) {
+    auto* entry = slot(task, address, false);
+    if (entry && *entry != 0) {
         fail(Error::exists);
         return false;
     }
+    if (!entry && error_ != static_cast<u8>(Error::not_found))
+        return false;
+    error_ = 0;
     auto* leaf = object_of<u64>(region);
-    if (region.parent != 0 && !(flags & flag(VmFlag::lasting))) {
+    auto const cut = region.parent != 0 && !(flags & flag(VmFlag::lasting));
+    if (!pages_for(task, address, cut ? leaf : nullptr))
+        return false;
+    entry = slot(task, address, true);
+    if (!entry)
+        return false;
+    if (cut) {
         auto& records = info_of(page_of(entry)).next;
         if (records == 0) {
             auto* page = page_new(&task, PageUse::table);
@@ -363,10 +409,11 @@ bool Kernel::region_protect(u64* leaf, u64 first, u64 pages, u16 flags)
 }
 
 // The source's page also becomes the destination's: what a pager answers a fault with.
-bool Kernel::region_fill(u64* to, u64 to_page, u64* from, u64 from_page)
+bool Kernel::region_fill(u64* to, u64 to_page, Row const& source, u64 from_page)
 {
+    auto const* from = object_of<u64>(source);
     if (to_page >= region_pages_max || from_page >= region_pages_max || from[from_page] == 0
-        || info_of(to).physical || info_of(from).physical) {
+        || info_of(to).physical || pages_[source.object].physical) {
         fail(Error::invalid);
         return false;
     }
@@ -377,7 +424,7 @@ bool Kernel::region_fill(u64* to, u64 to_page, u64* from, u64 from_page)
         return false;
     }
     ++info.links;
-    to[to_page] = from[from_page];
+    to[to_page] = machine_.narrowed_entry(from[from_page], access_of(source.rights));
     region_changed(to, static_cast<u32>(to_page), 1);
     if (old != 0)
         data_release(machine_.entry_target(old));
@@ -397,7 +444,7 @@ u64 Kernel::free_address(Task& task)
         auto* entry = slot(task, address, false);
         error_ = 0;
         if (!entry || *entry == 0) {
-            task.next_address = address + region_bytes_max;
+            task.next_address = address; // when it is mapped, the next search begins behind it
             return address;
         }
     }

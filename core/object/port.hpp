@@ -13,7 +13,8 @@ struct Port {
     u64 notification = 0;
     Thread* first = nullptr;
     Thread* last = nullptr;
-    u16 owner = 0; // task that holds the receive right
+    u32 receiver = 0; // row that was last given the receive right
+    u32 receiver_generation = 0;
     u16 ring_head = 0;
     u16 ring_count = 0;
     u64 ring[port_ring_messages][8] = {};

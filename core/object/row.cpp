@@ -91,12 +91,11 @@ Row* Kernel::row_new(Task& owner, u32 object, Rights rights, Row* parent)
     row.rights = rights;
     row.children = 0;
     row.depth = 0;
+    // Its badge is the deriver's to give, and its parent's limit is found on the way up.
     if (parent) {
         ++parent->children;
-        row.badge = parent->badge;
         row.parent = index_of(*parent);
         row.parent_epoch = parent->epoch;
-        row.expiry_tick = parent->expiry_tick;
         row.depth = parent->depth + 1;
     }
     return &row;
@@ -136,7 +135,6 @@ void Kernel::row_close(Row& row)
     } else if (pages_[row.object].generation == row.object_generation) {
         object_abandoned(row);
     }
-    receiver_left(row);
     if (auto* owner = tasks_[row.owner])
         ++owner->rows;
     row.generation = (row.generation + 1) & handle_generation_mask;
@@ -168,23 +166,22 @@ u64 Kernel::row_move(Row& row, Task& to)
     return handle_of(row);
 }
 
-// Capabilities in messages go to the task that was last given the receive right; when it gives that
-// up, to the one that paid for the port and dies with it.
+// Capabilities in messages go to the task that was last given the receive right.
 void Kernel::receiver_is(Row& row)
 {
-    if (has(row.rights, Right::receive) && type_of(row) == ObjectType::port)
-        object_of<Port>(row)->owner = row.owner;
-}
-
-void Kernel::receiver_left(Row& row)
-{
-    auto const& info = pages_[row.object];
-    if (!has(row.rights, Right::receive) || info.type != ObjectType::port
-        || info.generation != row.object_generation)
+    if (!has(row.rights, Right::receive) || type_of(row) != ObjectType::port)
         return;
     auto& port = *object_of<Port>(row);
-    if (port.owner == row.owner)
-        port.owner = info.owner;
+    port.receiver = index_of(row);
+    port.receiver_generation = row.generation;
+}
+
+// When that one has given the right up or lost it: the one that paid for the port and dies with it.
+Task& Kernel::receiving_task(Port& port)
+{
+    auto& row = rows_[port.receiver];
+    auto const holds = row.generation == port.receiver_generation && row.owner != 0 && alive(row);
+    return *tasks_[holds ? row.owner : info_of(&port).owner];
 }
 
 // The root capability of an object is gone: nobody can name it any more.

@@ -82,23 +82,41 @@ u64 Kernel::task_reap(Task& task, u64 cursor)
     if (at < u64 { row_count_ } + page_count_)
         return at + 1;
     reap_tables(task);
-    if (auto* creator = tasks_[task.creator]) {
-        creator->pages += task.pages_quota;
-        creator->rows += task.rows_quota;
-        creator->threads += task.threads_quota;
-    }
+    auto& creator = *tasks_[task.creator];
+    creator.pages += task.pages_quota;
+    creator.rows += task.rows_quota;
+    creator.threads += task.threads_quota;
+    for (auto* child : tasks_)
+        if (child && child->creator == task.index)
+            adopt(creator, *child);
+    if (scheduler_task_ == task.index)
+        scheduler_task_ = 0;
     tasks_[task.index] = nullptr;
     --task_count_;
     page_free(&task);
     return 0;
 }
 
-// Objects the dead task paid for end with it, whoever else holds a capability to them.
+// The task whose creator has ended: what it has been given and its own page come from the
+// creator's creator, and go back there.
+void Kernel::adopt(Task& creator, Task& child)
+{
+    child.creator = creator.index;
+    info_of(&child).owner = creator.index;
+    creator.pages -= child.pages_quota + 1;
+    creator.rows -= child.rows_quota;
+    creator.threads -= child.threads_quota;
+}
+
+// Objects the dead task paid for end with it, whoever else holds a capability to them. Pages of
+// another's region that it paid for stay, and nobody pays for them any more.
 void Kernel::reap_page(Task& task, u32 number)
 {
     auto& info = pages_[number];
-    if (info.owner != task.index || info.use != PageUse::object)
+    if (info.owner != task.index)
         return;
+    if (info.use == PageUse::data)
+        info.owner = 0;
     auto* page = page_at(number);
     switch (info.type) {
     case ObjectType::port:

@@ -17,6 +17,7 @@ struct Task {
     u32 threads_quota = 0;
     u64 root = 0; // physical address of the page-table root
     u64 next_address = 0; // where vm_allocate looks first
+    u64 reap_cursor = 0; // of a dead task: the step of task_reap that comes next
     char name[16] = {};
 };
 

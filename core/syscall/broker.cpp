@@ -120,7 +120,7 @@ void Kernel::operate(Operation operation, Row* first, Row* second, u64* words)
         region_protect(object_of<u64>(*first), words[3], words[4], static_cast<u16>(words[5]));
         return;
     case Operation::fill:
-        region_fill(object_of<u64>(*first), words[3], object_of<u64>(*second), words[5]);
+        region_fill(object_of<u64>(*first), words[3], *second, words[5]);
         return;
     case Operation::region_address:
         return region_address(object_of<u64>(*first), words);
@@ -276,11 +276,14 @@ void Kernel::thread_affinity(Thread& thread, u64 cpus)
 
 void Kernel::task_reap_step(Task& task, u64* words)
 {
-    if (!task.dead || words[3] > u64 { row_count_ } + page_count_ + 1)
+    if (!task.dead || words[3] != task.reap_cursor)
         return void(fail(task.dead ? Error::invalid : Error::not_runnable));
     auto const next = task_reap(task, words[3]);
-    if (!again_)
-        words[2] = next;
+    if (again_)
+        return;
+    words[2] = next;
+    if (next != 0)
+        task.reap_cursor = next;
 }
 
 void Kernel::operate_mapping(Operation operation, Task& task, Row* region, u64* words)
@@ -338,7 +341,9 @@ void Kernel::msi_allocate(Row const& port, u64* words)
         return;
     }
     auto const target = machine_.msi_target(static_cast<u32>(words[2]));
-    if (target.line == 0) {
+    // The broker's range holds for the line that it becomes.
+    if (target.line == 0
+        || !BrokerRange::of(look(words[0], 0)->badge).allows_argument(target.line)) {
         fail(Error::unavailable);
         return;
     }
@@ -429,12 +434,12 @@ void Kernel::audit_port(u64* words)
         fail(words[2] < page_count_ ? Error::not_found : Error::invalid);
         return;
     }
-    auto const& port = *static_cast<Port*>(page_at(static_cast<u32>(words[2])));
+    auto& port = *static_cast<Port*>(page_at(static_cast<u32>(words[2])));
     u64 receivers = 0;
     u64 callers = 0;
     for (auto const* thread = port.first; thread; thread = thread->next)
         ++(thread->state == ThreadState::receiving ? receivers : callers);
-    words[2] = port.owner;
+    words[2] = receiving_task(port).index;
     words[3] = port.ring_count;
     words[4] = receivers;
     words[5] = callers;

@@ -59,7 +59,6 @@ void Kernel::system_call(Thread& me, u64 number)
         auto* port = static_cast<Port*>(page_new(&task, PageUse::object, ObjectType::port));
         if (!port)
             return;
-        port->owner = task.index;
         if (!answer_new(task, port, words))
             page_free(port);
         return;
@@ -151,9 +150,9 @@ void Kernel::vm_deallocate(Task& task, u64 address, u64 bytes)
         fail(Error::invalid);
         return;
     }
-    auto const end = address + align_up<u64>(bytes, region_bytes_max);
-    for (auto at = address; at < end; at += region_bytes_max) {
-        auto* entry = slot(task, at, false);
+    bytes = align_up<u64>(bytes, region_bytes_max);
+    for (u64 at = 0; at < bytes; at += region_bytes_max) {
+        auto* entry = slot(task, address + at, false);
         if (!entry)
             return;
         if (*entry == 0) {
@@ -161,8 +160,8 @@ void Kernel::vm_deallocate(Task& task, u64 address, u64 bytes)
             return;
         }
     }
-    for (auto at = address; at < end; at += region_bytes_max)
-        region_unmap(task, at);
+    for (u64 at = 0; at < bytes; at += region_bytes_max)
+        region_unmap(task, address + at);
 }
 
 void Kernel::cap_move(Task& task, u64* words)

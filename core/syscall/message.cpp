@@ -28,8 +28,9 @@ constexpr bool wants(u64 number, ReceiveFlag wanted)
 
 } // namespace
 
-// Moves the handles in the message's last words to the receiver: all of them, or none.
-bool Kernel::capabilities_move(u64* words, Task& to)
+// Moves the handles in the message's last words to who receives from the port, or else to a task:
+// all of them, or none.
+bool Kernel::capabilities_move(u64* words, Port* port, Task* task)
 {
     auto const count = capabilities_of(words[1]);
     if (count == 0) [[likely]]
@@ -45,6 +46,7 @@ bool Kernel::capabilities_move(u64* words, Task& to)
                 return false;
             }
     }
+    auto& to = port ? receiving_task(*port) : *task;
     if (to.dead) {
         fail(Error::dead);
         return false;
@@ -75,7 +77,7 @@ Thread* Kernel::send(u64* words)
     auto& port = *object_of<Port>(*row);
     if (port.ring_count == port_ring_messages && !receiver_of(port))
         return fail(Error::port_full);
-    if (!capabilities_move(words, *tasks_[port.owner]))
+    if (!capabilities_move(words, &port))
         return nullptr;
     auto const badge = row->badge;
     if (has(row->rights, Right::send_once))
@@ -96,7 +98,7 @@ Thread* Kernel::reply(u64 token, u64* words)
         return fail(Error::invalid);
     if (caller->pending != PendingCall::message)
         return resume_faulted(*caller, words);
-    if (!capabilities_move(words, *caller->task))
+    if (!capabilities_move(words, nullptr, caller->task))
         return nullptr;
     reply_generation_[id] = (reply_generation_[id] + 1) & handle_generation_mask;
     auto* to = caller->frame.words();
@@ -167,7 +169,7 @@ void Kernel::call(Thread& me, u64 number)
         return;
     }
     auto& port = *object_of<Port>(*row);
-    if (!capabilities_move(words, *tasks_[port.owner]))
+    if (!capabilities_move(words, &port))
         return;
     auto const badge = row->badge;
     if (has(row->rights, Right::send_once))

@@ -140,7 +140,21 @@ def part_size():
         yield f"resident kernel, {face}", found(r"(\d[\d,]*) (?:resident )?bytes", text, "size.sh")[0], "goal 8,192"
 
 
-PARTS = {"ipc": part_ipc, "boot": part_boot, "files": part_files, "counts": part_counts, "size": part_size}
+def part_mutants():
+    text = output_of([sys.executable, f"{TOP}/tests/mutants/run.py", "--table"], timeout=3600)
+    minutes = found(r"^\d+ mutants in ([\d.]+) minutes", text, "tests/mutants/run.py")[1]
+    files = {}
+    for file, verdict in re.findall(r"^\| \d+ \| (\S+) \| .* \| (\w+)[^|]* \|$", text, re.M):
+        files.setdefault(file, []).append(verdict)
+    every = [verdict for verdicts in files.values() for verdict in verdicts]
+    yield "defects planted in core/ that its tests notice", f"{len(every) - every.count('alive')} of {len(every)}", f"{minutes} minutes"
+    for file, verdicts in sorted(files.items()):
+        killers = ", ".join(f"{name} {verdicts.count(name)}" for name in ("refusals", "model", "explore") if name in verdicts)
+        yield f"in core/{file}", f"{len(verdicts) - verdicts.count('alive')} of {len(verdicts)}", f"noticed by: {killers}"
+
+
+PARTS = {"ipc": part_ipc, "boot": part_boot, "files": part_files, "counts": part_counts, "size": part_size,
+         "mutants": part_mutants}
 
 
 def processor():

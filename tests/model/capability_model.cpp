@@ -57,7 +57,7 @@ int Model::add_row(u64 handle, u16 owner, int object, Rights rights, u64 badge, 
     by_handle[handle] = index;
     if (parent >= 0 && has(rights, Right::receive)
         && objects[static_cast<usize>(object)].type == ObjectType::port)
-        objects[static_cast<usize>(object)].owner = owner;
+        objects[static_cast<usize>(object)].receiver = handle;
     return index;
 }
 
@@ -113,6 +113,15 @@ std::optional<int> Model::look_port(u16 task, u64 handle, Rights needed, u64& st
         return {};
     }
     return row;
+}
+
+// Who was last given the receive right; or else who paid for the port.
+u16 Model::receiving_task(int object) const
+{
+    auto const& port = objects[static_cast<usize>(object)];
+    auto const found = by_handle.find(port.receiver);
+    return found != by_handle.end() && alive(rows.at(found->second)) ? rows.at(found->second).owner
+                                                                     : port.payer;
 }
 
 void Model::revoke_tree(int index)
@@ -201,10 +210,6 @@ void Model::close_row(int index)
         && !objects[static_cast<usize>(row.object)].dead) {
         port_destroy(row.object);
     }
-    auto& object = objects[static_cast<usize>(row.object)];
-    if (object.type == ObjectType::port && has(row.rights, Right::receive)
-        && object.owner == row.owner)
-        object.owner = object.payer;
     stale.push_back(row.handle);
     by_handle.erase(row.handle);
     rows.erase(index);
@@ -266,7 +271,7 @@ u64 Model::move_row(int index, u16 to)
     by_handle[row.handle] = index;
     if (has(row.rights, Right::receive)
         && objects[static_cast<usize>(row.object)].type == ObjectType::port)
-        objects[static_cast<usize>(row.object)].owner = to;
+        objects[static_cast<usize>(row.object)].receiver = row.handle;
     return row.handle;
 }
 
@@ -460,7 +465,7 @@ u64 Model::send(u32 id, std::array<u64, 8> words)
     if (objects[static_cast<usize>(object)].receivers.empty()
         && objects[static_cast<usize>(object)].ring.size() == port_ring_messages)
         return bad(Error::port_full);
-    status = move_capabilities(task, words, objects[static_cast<usize>(object)].owner);
+    status = move_capabilities(task, words, receiving_task(object));
     if (status != status_ok)
         return status;
     auto const badge = rows[*row].badge;
@@ -534,7 +539,7 @@ std::optional<u64> Model::call(u32 id, std::array<u64, 8> words, u64 deadline_ns
         return bad(Error::port_invalid);
     if ((rows[*row].rights & (Right::call | Right::send | Rights(Right::send_once))) == 0)
         return bad(Error::no_rights);
-    status = move_capabilities(task, words, objects[static_cast<usize>(object)].owner);
+    status = move_capabilities(task, words, receiving_task(object));
     if (status != status_ok)
         return status;
     auto const badge = rows[*row].badge;

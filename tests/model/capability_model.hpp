@@ -21,8 +21,9 @@ struct Object {
     ObjectType type = ObjectType::none;
     bool dead = false;
     // a port's
-    u16 owner = 0; // task that gets the capabilities in messages; a task object: its index
+    u16 owner = 0; // a task object: its index
     u16 payer = 0;
+    u64 receiver = 0; // handle that was last given the receive right
     u64 notification = 0;
     std::deque<Message> ring;
     std::deque<u32> receivers; // thread ids
@@ -98,6 +99,7 @@ public:
 
 private:
     bool alive(Row const& row) const;
+    u16 receiving_task(int object) const;
     void revoke_tree(int row);
     void kill_below(int row);
     void tell(int row);

@@ -18,33 +18,75 @@ KernelFixture::KernelFixture(u64 memory_bytes)
         startup = reinterpret_cast<Startup const*>(current().frame.argument());
 }
 
-void KernelFixture::trap(u64 const* words, u64 number, u64 port)
+void KernelFixture::load(u64 const* words, u64 number, u64 port)
 {
     auto& frame = current().frame;
     std::memcpy(frame.words(), words, 8 * sizeof(u64));
     frame.port() = port;
     frame.status() = number;
+}
+
+// Who meets a dead capability tells its watcher; a send before a receive stands when the receive
+// ends in time.
+bool KernelFixture::may_change(u64 number)
+{
+    if (status() == status_of(Error::revoked) || status() == status_of(Error::dead))
+        return true;
+    return status() == status_of(Error::timed_out)
+        && (number >> 8 & static_cast<u8>(ReceiveFlag::send_first)) != 0;
+}
+
+void KernelFixture::enter()
+{
+    auto const checked = failures_checked_every != 0 && calls_++ % failures_checked_every == 0;
+    auto const before = checked ? facts() : Facts {};
+    auto const number = status();
+    auto const* caller = &current();
     kernel.on_system_call();
+    if (checked && &current() == caller && status() >> 32 == 0xFFFF'FFFF && !may_change(number)) {
+        auto const changed = difference(before, facts());
+        if (!changed.empty())
+            changed_by_failure_ = changed + " was changed by a call that failed, number "
+                + std::to_string(number) + ", status " + std::to_string(status() & 0xFF);
+    }
     while (machine.interrupt_pending())
         kernel.on_interrupt(machine.take_interrupt());
 }
 
-void KernelFixture::trap(std::initializer_list<u64> words, u64 number, u64 port)
+void KernelFixture::trap(u64 const* words, u64 number, u64 port)
+{
+    load(words, number, port);
+    enter();
+}
+
+void KernelFixture::load(std::initializer_list<u64> words, u64 number, u64 port)
 {
     u64 all[8] = {};
     unsigned i = 0;
     for (auto const word : words)
         all[i++] = word;
-    trap(all, number, port);
+    load(all, number, port);
 }
 
-void KernelFixture::operate(u64 broker, Operation operation, std::initializer_list<u64> arguments)
+void KernelFixture::trap(std::initializer_list<u64> words, u64 number, u64 port)
+{
+    load(words, number, port);
+    enter();
+}
+
+void KernelFixture::load(u64 broker, Operation operation, std::initializer_list<u64> arguments)
 {
     u64 all[8] = { broker, static_cast<u64>(operation) };
     unsigned i = 2;
     for (auto const word : arguments)
         all[i++] = word;
-    trap(all, static_cast<u64>(Call::port_receive) | static_cast<u64>(ReceiveFlag::call) << 8);
+    load(all, static_cast<u64>(Call::port_receive) | static_cast<u64>(ReceiveFlag::call) << 8);
+}
+
+void KernelFixture::operate(u64 broker, Operation operation, std::initializer_list<u64> arguments)
+{
+    load(broker, operation, arguments);
+    enter();
 }
 
 u64 KernelFixture::capability(char const* name)
@@ -57,7 +99,7 @@ u64 KernelFixture::capability(char const* name)
 
 std::string KernelFixture::audit()
 {
-    auto wrong = audit_rows();
+    auto wrong = changed_by_failure_.empty() ? audit_rows() : changed_by_failure_;
     if (wrong.empty())
         wrong = audit_pages();
     if (wrong.empty())
@@ -107,10 +149,16 @@ std::string KernelFixture::audit_pages()
     }
     if (free != kernel.free_pages())
         return "free pages are miscounted";
+    for (auto const& [task, pages] : paid)
+        if (!kernel.task(task))
+            return std::to_string(pages) + " pages are paid for by task " + std::to_string(task)
+                + ", which is none";
     for (u16 i = 1; i < tasks_max; ++i) {
         auto const* task = kernel.task(i);
         if (!task)
             continue;
+        if (!kernel.task(task->creator))
+            return "task " + std::to_string(i) + "'s creator is gone";
         u32 given = 0;
         for (u16 k = 1; k < tasks_max; ++k)
             if (auto const* child = kernel.task(k); child && child->creator == i)

@@ -6,8 +6,21 @@
 #include "core/kernel.hpp"
 
 #include <string>
+#include <vector>
 
 namespace gemel {
+
+// One thing that a caller could come to see, as a number.
+struct Fact {
+    char const* what;
+    u32 index;
+    u64 value;
+    bool operator==(Fact const&) const = default;
+};
+using Facts = std::vector<Fact>;
+
+// The first fact that is another, in words; empty: none.
+std::string difference(Facts const& before, Facts const& after);
 
 struct KernelFixture {
     explicit KernelFixture(u64 memory_bytes = 16u << 20);
@@ -16,10 +29,20 @@ struct KernelFixture {
     void trap(std::initializer_list<u64> words, u64 number, u64 port = 0);
     void trap(u64 const* words, u64 number, u64 port = 0);
     void operate(u64 broker, Operation operation, std::initializer_list<u64> arguments);
+    // The two halves of it: a call into the registers, and the entry.
+    void load(std::initializer_list<u64> words, u64 number, u64 port = 0);
+    void load(u64 const* words, u64 number, u64 port = 0);
+    void load(u64 broker, Operation operation, std::initializer_list<u64> arguments);
+    void enter();
     u64 word(unsigned index) { return current().frame.words()[index]; }
     u64 status() { return current().frame.status(); }
     Thread& current() { return *kernel.cpu().current; }
     u64 capability(char const* name);
+    // What a region's leaf holds for one of its pages.
+    u64 page_entry(u64 region, u32 page)
+    {
+        return kernel.object_of<u64>(kernel.rows_[region & 0xFFFF'FFFF])[page];
+    }
     // What answers the call that thread `id` waits in now.
     u64 reply_token(u32 id) const
     {
@@ -30,6 +53,12 @@ struct KernelFixture {
     // The books: rows form a forest with right counts, pages and queues balance. Empty: all is
     // well.
     std::string audit();
+    // Every so many calls (0: none) are checked: one that fails changes nothing. What one changed
+    // is said by audit().
+    u64 failures_checked_every = 0;
+    // All of the kernel's state (facts.cpp) but for what nobody can see: free lists, stamps, the
+    // count of calls, and the status of the thread that runs.
+    Facts facts();
 
     u64 now_ns = 0;
     arch::Machine machine;
@@ -40,6 +69,12 @@ private:
     std::string audit_rows();
     std::string audit_pages();
     std::string audit_threads();
+    u64 thread_fact(Thread const& thread);
+    u64 content_fact(PageInfo const& page, void const* at);
+    bool may_change(u64 number);
+
+    u64 calls_ = 0;
+    std::string changed_by_failure_;
 };
 
 } // namespace gemel

@@ -27,6 +27,7 @@ public:
     explicit Walk(u64 seed)
         : random_(seed)
     {
+        kernel_.failures_checked_every = 37;
     }
 
     void prepare();

@@ -251,7 +251,7 @@ u64 TinySystem::fingerprint()
             continue;
         auto const& port = *static_cast<Port const*>(
             kernel.machine.at_physical(arch::Machine::first_physical + i * page_bytes));
-        hash.add(u64 { i } << 32 | port.owner);
+        hash.add(u64 { i } << 32 | port.receiver);
         hash.add(port.notification);
         hash.add(port.ring_count);
         for (auto const* at = port.first; at; at = at->next)

@@ -223,7 +223,7 @@ Lines Inspector::waits() const
             auto const* owner = kernel_.tasks_[thread->reply_owner];
             std::snprintf(text + length, room, " of %.15s", owner ? owner->name : "nobody");
         } else if (thread->state == ThreadState::calling) {
-            auto const* owner = kernel_.tasks_[thread->waits_on->owner];
+            auto const* owner = kernel_.tasks_[kernel_.rows_[thread->waits_on->receiver].owner];
             std::snprintf(text + length, room, " %.15s", owner ? owner->name : "nobody");
         }
         lines.emplace_back(text);

@@ -1,0 +1,319 @@
+// Goal: what a task, a thread or a capability had ends with it; nothing of it reaches who comes
+// after, and nothing is lost.
+// Method: each on the real kernel with threads that are only registers; the books are audited.
+#include "tests/model/scene.hpp"
+
+namespace gemel {
+namespace {
+
+u16 index_of_task(Scene& scene)
+{
+    return static_cast<u16>(scene.word(3)); // task_new's second result
+}
+
+} // namespace
+
+// The number of a task that was the scheduler is given to another, which is not.
+TEST(Lives, TheSchedulersRightIsNotInherited)
+{
+    Scene scene;
+    auto const port = scene.allocate_port();
+    auto const first = scene.new_task(16, 16, 1);
+    auto const index = index_of_task(scene);
+    auto const broker
+        = scene.derived(scene.capability("broker-sched"), Right::call | Right::derive, first);
+    auto const theirs = scene.derived(port, rights_of(Right::send), first);
+    scene.run(scene.new_thread(first));
+    scene.yield();
+    ASSERT_EQ(scene.current().task->index, index);
+    scene.operate(broker, Operation::scheduler_register, { theirs, 1 });
+    ASSERT_EQ(scene.status(), status_ok);
+    scene.yield();
+    scene.end(first);
+    auto const second = scene.new_task(16, 16, 1);
+    ASSERT_EQ(index_of_task(scene), index);
+    scene.run(scene.new_thread(second));
+    scene.yield();
+    ASSERT_EQ(scene.current().task->index, index);
+    scene.refuse(Error::no_rights_sched, { 0, 1 }, number_of(Call::sched_switch));
+}
+
+// A task ends before one that it made: what it had given away is its creator's to get back.
+TEST(Lives, AChildOutlivesItsCreator)
+{
+    Scene scene;
+    auto const pages = scene.kernel.task(1)->pages;
+    auto const rows = scene.kernel.task(1)->rows;
+    auto const parent = scene.new_task(64, 32, 8);
+    auto const index = index_of_task(scene);
+    auto const broker
+        = scene.derived(scene.capability("broker-task"), Right::call | Right::derive, parent);
+    scene.run(scene.new_thread(parent));
+    auto const self = scene.derived(scene.self, rights_all, parent);
+    scene.yield();
+    ASSERT_EQ(scene.current().task->index, index);
+    scene.operate(broker, Operation::task_new, { 20, 8, 2, 'c', 0 });
+    ASSERT_EQ(scene.status(), status_ok);
+    auto const child_there = scene.word(2);
+    ASSERT_EQ(scene.cap(CapOperation::derive, child_there, rights_all, self), status_ok);
+    auto const child = scene.word(2);
+    ASSERT_EQ(scene.cap(CapOperation::move, child_there, 0, self), status_ok);
+    auto const root = scene.word(2);
+    scene.yield();
+    ASSERT_EQ(scene.current().task->index, 1);
+    scene.end(parent);
+    EXPECT_EQ(scene.audit(), "");
+    auto const stranger = scene.new_task(30, 8, 1); // takes the number over
+    ASSERT_EQ(index_of_task(scene), index);
+    EXPECT_EQ(scene.audit(), "");
+    scene.end(root);
+    EXPECT_EQ(scene.audit(), "");
+    EXPECT_EQ(scene.kernel.task(index)->pages_quota, 30u);
+    EXPECT_LE(scene.kernel.task(index)->pages, 30u);
+    scene.end(stranger);
+    static_cast<void>(child);
+    EXPECT_EQ(scene.audit(), "");
+    EXPECT_EQ(scene.kernel.task(1)->pages, pages);
+    EXPECT_EQ(scene.kernel.task(1)->threads_quota - scene.kernel.task(1)->threads, 1u);
+    EXPECT_LE(rows - scene.kernel.task(1)->rows, 8u); // the handles that init still holds
+}
+
+// A page that a pager took from a region of a task that ends stays with who has it, and is paid for
+// by nobody: not by a later task of the same number.
+TEST(Lives, AFilledPageOutlivesItsPayer)
+{
+    Scene scene;
+    auto const task = scene.new_task(32, 8, 1);
+    auto const index = index_of_task(scene);
+    auto const self = scene.derived(scene.self, rights_all, task);
+    scene.run(scene.new_thread(task));
+    scene.yield();
+    ASSERT_EQ(scene.current().task->index, index);
+    auto const theirs = scene.region(2);
+    ASSERT_EQ(scene.call(Call::vm_deallocate, { scene.word(2), 1 }), status_ok);
+    ASSERT_EQ(scene.cap(CapOperation::derive, theirs, rights_all, self), status_ok);
+    auto const source = scene.word(2);
+    scene.yield();
+    auto const mine = scene.region(1);
+    auto const address = scene.word(2);
+    ASSERT_EQ(scene.broker("broker-mm", Operation::fill, { mine, 0, source, 1 }), status_ok);
+    EXPECT_EQ(scene.audit(), "");
+    scene.end(task);
+    EXPECT_EQ(scene.audit(), "");
+    auto const next = scene.new_task(8, 8, 1);
+    ASSERT_EQ(index_of_task(scene), index);
+    ASSERT_EQ(scene.cap(CapOperation::destroy, mine), status_ok);
+    ASSERT_EQ(scene.call(Call::vm_deallocate, { address, 1 }), status_ok);
+    EXPECT_EQ(scene.audit(), "");
+    scene.end(next);
+    EXPECT_EQ(scene.audit(), "");
+}
+
+// Filling takes a page over with no more access than the capability to its region has.
+TEST(Lives, FillingGivesNoAccess)
+{
+    Scene scene;
+    auto const secret = scene.region(1);
+    auto const reader = scene.derived(secret, Right::read | Right::grant);
+    auto const mine = scene.region(1);
+    ASSERT_EQ(scene.broker("broker-mm", Operation::fill, { mine, 0, reader, 0 }), status_ok);
+    auto const before = scene.page_entry(secret, 0);
+    auto const after = scene.page_entry(mine, 0);
+    auto& machine = scene.machine;
+    EXPECT_EQ(machine.entry_target(before), machine.entry_target(after));
+    EXPECT_EQ(after, machine.narrowed_entry(before, vm_read));
+    // And its content is not another's to choose who may only read it.
+    scene.refuse(
+        Error::no_rights, scene.capability("broker-mm"), Operation::fill, { reader, 0, mine, 0 });
+}
+
+// Capabilities in messages go to who may receive now, not to who could before.
+TEST(Lives, ARevokedReceiverGetsNothing)
+{
+    for (auto const end :
+        { CapOperation::revoke, CapOperation::time_to_live, CapOperation::close }) {
+        Scene scene;
+        auto const task = scene.new_task(16, 16, 1);
+        auto const index = index_of_task(scene);
+        auto const port = scene.allocate_port();
+        auto const lent = scene.derived(port, rights_all);
+        scene.derived(lent, Right::receive | Right::derive, task);
+        auto const send = [&] {
+            auto const gift = scene.allocate_port();
+            EXPECT_EQ(scene.call(Call::port_send, { port, tag_of(1, 1), 0, 0, 0, 0, 0, gift }),
+                status_ok);
+            return scene.kernel.rows()[scene.word(7) & 0xFFFF'FFFF].owner;
+        };
+        EXPECT_EQ(send(), index);
+        EXPECT_EQ(scene.cap(end, lent), status_ok);
+        EXPECT_EQ(send(), 1);
+        EXPECT_EQ(scene.audit(), "");
+    }
+}
+
+// A wait ends when its task's peer, its port or its time does.
+TEST(Lives, EveryWaitEnds)
+{
+    Scene scene;
+    auto const port = scene.allocate_port();
+    auto const idle = scene.new_thread(scene.self, 0);
+    scene.run(idle);
+    auto const deadline = (scene.now_ns + 3 * tick_ns) / 1000;
+    scene.trap({ port, 1 }, number_of(Call::port_receive, flag_call, deadline));
+    scene.pass_ticks(2); // the idle thread runs
+    scene.pass_ticks(2);
+    ASSERT_EQ(scene.current().id, 1);
+    EXPECT_EQ(scene.status(), status_of(Error::timed_out));
+    scene.trap({}, number_of(Call::port_receive, 0, (scene.now_ns + tick_ns) / 1000), port);
+    scene.pass_ticks(2);
+    ASSERT_EQ(scene.current().id, 1);
+    EXPECT_EQ(scene.status(), status_of(Error::timed_out));
+
+    // The one that took the call dies before it answers.
+    auto const task = scene.new_task(16, 16, 1);
+    auto const server = scene.derived(port, rights_of(Right::receive), task);
+    scene.run(scene.new_thread(task));
+    scene.yield();
+    scene.trap({}, number_of(Call::port_receive), server);
+    ASSERT_EQ(scene.current().id, 1);
+    scene.run(scene.new_thread(scene.self));
+    scene.trap({ port, 1 }, number_of(Call::port_receive, flag_call)); // to the server
+    ASSERT_NE(scene.current().task->index, 1);
+    scene.yield();
+    ASSERT_EQ(scene.current().task->index, 1);
+    EXPECT_EQ(scene.cap(CapOperation::destroy, task), status_ok);
+    scene.yield();
+    EXPECT_EQ(scene.current().id, 1);
+    EXPECT_EQ(scene.status(), status_of(Error::dead));
+    EXPECT_EQ(scene.audit(), "");
+}
+
+// A limit only ever gets shorter, and holds for what was derived before and after.
+TEST(Lives, ALimitIsNotMadeLonger)
+{
+    Scene scene;
+    auto const port = scene.allocate_port();
+    auto const limited = scene.derived(port);
+    auto const before = scene.derived(limited);
+    auto const limit = [&](u64 ticks) {
+        EXPECT_EQ(scene.cap(CapOperation::time_to_live, limited, 0, 0, ticks * tick_ns), status_ok);
+    };
+    limit(3);
+    limit(100);
+    auto const after = scene.derived(scene.derived(limited));
+    scene.pass_ticks(2);
+    for (auto const handle : { limited, before, after })
+        EXPECT_EQ(scene.call(Call::signal, { handle, 1 }), status_ok);
+    scene.pass_ticks(3);
+    for (auto const handle : { limited, before, after })
+        EXPECT_EQ(scene.call(Call::signal, { handle, 1 }), status_of(Error::revoked));
+    EXPECT_EQ(scene.call(Call::signal, { port, 1 }), status_ok);
+}
+
+namespace {
+
+void fault(Scene& scene)
+{
+    scene.kernel.on_fault({ .kind = FaultKind::page, .address = 4096, .code = 0 });
+}
+
+} // namespace
+
+// Who faults waits for its fault port's answer; without a port it stays stopped, and so it does
+// when the port ends before it answers.
+TEST(Lives, AFaultWithoutAnAnswerStops)
+{
+    Scene scene;
+    auto const port = scene.allocate_port();
+    auto const thread = scene.new_thread(scene.self, Scene::init_level, port);
+    scene.run(thread);
+    scene.yield();
+    auto const id = scene.current().id;
+    ASSERT_EQ(scene.call(Call::sched_spawn, { 1, page_bytes, 0 }), status_ok);
+    auto const spawned = scene.word(2);
+    fault(scene);
+    ASSERT_EQ(scene.current().id, 1);
+    scene.yield();
+    auto const spawned_id = scene.current().id;
+    ASSERT_NE(spawned_id, id);
+    ASSERT_NE(spawned_id, 1);
+    fault(scene); // its spawner's fault port is its own
+    ASSERT_EQ(scene.current().id, 1);
+    for (auto const of : { id, spawned_id }) {
+        ASSERT_EQ(scene.call(Call::port_receive, {}, port), status_ok);
+        EXPECT_EQ(scene.word(1) & 0xFFFF, static_cast<u64>(KernelTag::fault));
+        EXPECT_EQ(scene.word(3), 4096u);
+        EXPECT_EQ(scene.word(6), of);
+        if (of == id) { // goes on, and faults again
+            EXPECT_EQ(scene.call(Call::port_send, { scene.current().frame.port(), 0 }), status_ok);
+            scene.yield();
+            ASSERT_EQ(scene.current().id, id);
+            fault(scene);
+        }
+    }
+    EXPECT_EQ(scene.cap(CapOperation::destroy, port), status_ok);
+    EXPECT_EQ(scene.kernel.thread(id)->state, ThreadState::stopped);
+    EXPECT_EQ(scene.audit(), "");
+    EXPECT_EQ(scene.run(thread), status_ok);
+    scene.yield();
+    ASSERT_EQ(scene.current().id, id);
+    fault(scene);
+    EXPECT_EQ(scene.kernel.thread(id)->state, ThreadState::stopped);
+    EXPECT_EQ(scene.cap(CapOperation::destroy, spawned), status_ok);
+    EXPECT_EQ(scene.cap(CapOperation::destroy, thread), status_ok);
+    EXPECT_EQ(scene.audit(), "");
+}
+
+// Memory stays with who maps it, and every page comes back when the last of them lets go.
+TEST(Lives, MemoryComesBackWithItsLastUser)
+{
+    Scene scene;
+    scene.region(1); // the tables are there from now on
+    auto const free = scene.kernel.free_pages();
+    auto const region = scene.region(3);
+    auto const address = scene.word(2);
+    auto const task = scene.new_task(16, 16, 1);
+    auto const window = scene.kernel.machine().user_begin(index_of_task(scene));
+    ASSERT_EQ(
+        scene.broker("broker-mm", Operation::map, { task, region, window, vm_read }), status_ok);
+    ASSERT_EQ(scene.cap(CapOperation::destroy, region), status_ok);
+    ASSERT_EQ(scene.call(Call::vm_deallocate, { address, 1 }), status_ok);
+    scene.end(task);
+    EXPECT_EQ(scene.kernel.free_pages(), free);
+    EXPECT_EQ(scene.audit(), "");
+    EXPECT_NE(scene.region(1), 0u);
+    EXPECT_EQ(scene.word(2), address); // used again
+    ASSERT_EQ(scene.cap(CapOperation::close, scene.word(3)), status_ok);
+    scene.region(1);
+    ASSERT_EQ(scene.cap(CapOperation::close, scene.word(3)), status_ok);
+    ASSERT_EQ(scene.call(Call::vm_deallocate, { address, 2 * region_bytes_max }), status_ok);
+    EXPECT_EQ(scene.kernel.free_pages(), free);
+    scene.region(1);
+    EXPECT_EQ(scene.word(2), address); // before what was used last
+}
+
+// A page that two regions share ends with the second of them, and the one it replaces at once.
+TEST(Lives, AFilledPageHasTwoHolders)
+{
+    Scene scene;
+    auto const free = scene.kernel.free_pages();
+    auto const first = scene.region(1);
+    auto const first_address = scene.word(2);
+    auto const second = scene.region(1);
+    auto const second_address = scene.word(2);
+    auto const taken = scene.kernel.free_pages();
+    ASSERT_EQ(scene.broker("broker-mm", Operation::fill, { first, 0, second, 0 }), status_ok);
+    EXPECT_EQ(scene.kernel.free_pages(), taken + 1);
+    auto const end = [&](u64 region, u64 address) {
+        ASSERT_EQ(scene.call(Call::vm_deallocate, { address, 1 }), status_ok);
+        ASSERT_EQ(scene.cap(CapOperation::destroy, region), status_ok);
+        EXPECT_EQ(scene.audit(), "");
+    };
+    end(second, second_address);
+    EXPECT_EQ(scene.kernel.free_pages(), taken + 2); // its leaf only
+    end(first, first_address);
+    EXPECT_GE(scene.kernel.free_pages() + 3, free); // all but tables
+    EXPECT_EQ(scene.kernel.free_pages(), taken + 4);
+}
+
+} // namespace gemel
