@@ -155,6 +155,17 @@ many_processors() {
         --thread single
 }
 
+# Random calls: the kernel goes on and its books balance; and the same calls give the same everywhere.
+random_calls() {
+    local face=$1
+    in_shell build hosted native_fuzz || return
+    counted "random calls on $face" python3 tests/native/run.py fuzz --face "$face" --variables "rounds=60 seed=1"
+    counted "random calls on two processors of $face" python3 tests/native/run.py fuzz --face "$face" \
+        --variables "rounds=20 seed=2" --cpus 2 --thread single
+    counted "the same calls on $face and hosted" python3 tests/native/run.py traces --face "$face"
+    counted "a difference on $face is found" python3 tests/native/run.py traces --plant --face "$face"
+}
+
 part_x86_64() {
     check "build of x86_64" in_shell build x86_64
     counted "the kernel on x86_64" python3 tests/native/run.py kernel --face x86_64
@@ -162,6 +173,7 @@ part_x86_64() {
     counted "instructions of the kernel's paths on x86_64" \
         python3 tests/native/run.py bench --gate --face x86_64
     many_processors x86_64
+    random_calls x86_64
     counted "the kernel on an old x86_64" python3 tests/native/run.py kernel --face x86_64 --cpu qemu64
 }
 part_system-x86_64() {
@@ -182,6 +194,7 @@ part_arm64() {
     counted "instructions of the kernel's paths on arm64" \
         python3 tests/native/run.py bench --gate --face arm64
     many_processors arm64
+    random_calls arm64
     counted "the kernel entered at EL2" python3 tests/native/run.py kernel --face arm64 \
         --machine gic-version=3,virtualization=on
 }
@@ -221,6 +234,16 @@ part_campaign() { # more seeds of what is random
     local seed
     for seed in 1 2 3 4 5; do
         counted "system tests, seed $seed" python3 tests/system/run.py --face hosted --seed "$seed"
+    done
+    local face
+    for face in x86_64 arm64; do
+        for seed in 11 12 13; do
+            counted "many random calls on $face, seed $seed" python3 tests/native/run.py fuzz --face "$face" \
+                --variables "rounds=1000 seed=$seed"
+            counted "many random calls on two processors of $face, seed $seed" python3 tests/native/run.py fuzz \
+                --face "$face" --variables "rounds=200 seed=$seed" --cpus 2
+        done
+        counted "longer traces on $face" python3 tests/native/run.py traces --face "$face" --variables steps=400
     done
     check "every order of steps, one deeper" env GEMEL_EXPLORE_MORE=1 build/hosted/tests/explore_test
     check "the kernel and its model, ten million steps" \

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""tests/native/run.py kernel|spaces|smp|bench --face x86_64|arm64: builds a boot bundle with that program as init
+"""tests/native/run.py kernel|spaces|smp|fuzz|bench --face x86_64|arm64: builds a boot bundle with that program as init
 and boots the native kernel on it. All but `bench` end with `N passed, M failed, 0 skipped` and fail like the
-program; `bench` prints one figure a line, counted with QEMU's instruction clock."""
+program; `bench` prints one figure a line, counted with QEMU's instruction clock. `traces` compares the fuzzer's
+traces of the hosted kernel and of the faces given: the same calls have the same results."""
 import argparse
 import os
 import pathlib
@@ -63,19 +64,61 @@ def gate(face, output):
     return 0 if failed == 0 and passed else 2
 
 
+def trace_of(face, variables):
+    if face == "hosted":
+        words = [ROOT / "build" / "hosted" / "tests" / "native_fuzz"] + variables.split()
+        output = subprocess.run(words, capture_output=True, timeout=SECONDS_MAX, text=True, check=False).stdout
+    else:
+        output = boot(face, "fuzz", ["-append", variables, "-smp", "1"])
+    return [line for line in output.splitlines() if line and not line.startswith("gemel:")]
+
+
+def first_difference(ours, theirs):
+    for number, (left, right) in enumerate(zip(ours, theirs), 1):
+        if left != right:
+            return f"line {number}: {left!r}, hosted {right!r}"
+    return "" if len(ours) == len(theirs) else f"{len(ours)} lines, hosted {len(theirs)}"
+
+
+def traces(options):
+    """Goal: a system call gives the same on every face. Method: the same random calls on each; compare the texts."""
+    passed = failed = lines = 0
+    for seed in (1, 2, 3):
+        variables = f"trace=1 rounds=8 seed={seed} {options.variables}"
+        hosted = trace_of("hosted", variables)
+        ours = trace_of(options.face, variables)
+        lines += len(hosted)
+        if options.plant: # one result, in the middle
+            at = len(ours) // 2
+            ours[at] += "1"
+        wrong = first_difference(ours, hosted) or ("" if len(hosted) > 500 else "the trace is short")
+        found = bool(wrong) == options.plant
+        passed, failed = passed + found, failed + (not found)
+        print(f"{'ok      ' if found else 'FAILED  '}seed {seed}: {wrong or 'no difference'}")
+    print(f"{lines} lines compared")
+    print(f"{passed} passed, {failed} failed, 0 skipped")
+    return 2 if failed else 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("program", choices=["kernel", "spaces", "smp", "bench"])
+    parser.add_argument("program", choices=["kernel", "spaces", "smp", "fuzz", "bench", "traces"])
     parser.add_argument("--face", choices=sorted(MACHINES), default="x86_64")
+    parser.add_argument("--variables", default="", help="init's: rounds=20 seed=1 (fuzz)")
+    parser.add_argument("--plant", action="store_true", help="traces: with a difference, which must be found")
     parser.add_argument("--gate", action="store_true", help="bench: compare with tests/native/golden.txt")
     parser.add_argument("--cpu", help="QEMU's name of the processor (default max)")
     parser.add_argument("--cpus", type=int, default=1, help="how many processors")
     parser.add_argument("--thread", choices=["single", "multi"], help="QEMU's threads for its processors")
     parser.add_argument("--machine", help="more of QEMU's machine: gic-version=3")
     options = parser.parse_args()
+    if options.program == "traces":
+        return traces(options)
     more = ["-cpu", options.cpu] if options.cpu else []
     more += ["-machine", options.machine] if options.machine else []
     more += ["-smp", str(options.cpus)]
+    if options.variables:
+        more += ["-append", options.variables]
     if options.thread:
         more += ["-accel", f"tcg,thread={options.thread}"]
     if options.program == "bench":
