@@ -183,7 +183,7 @@ private:
     void region_cut(u64* leaf);
     void region_changed(u64* leaf, u32 first, u32 pages);
     u64* slot(Task& task, u64 address, bool make);
-    bool pages_for(Task& task, u64 address, u64* shared);
+    bool pages_for(Task& task, u32 tables, u64* shared);
     bool region_map(Task& task, u64 address, Row& region, u16 flags);
     void region_link(Task& task, u64 address, u64& entry, u64* leaf, u16 flags);
     u64& record_of(u64* entry);
@@ -261,7 +261,7 @@ private:
     void audit_task(u64* words);
     void audit_port(u64* words);
     void audit_totals(u64* words);
-    bool argument(HandleArgument const& wanted, u64 const* words, Row*& row);
+    bool argument(u16 wanted, u64 const* words, Row*& row);
 
     // A new object's first row, its handle into word 2; null object: nothing (the error is
     // pending).
@@ -291,6 +291,7 @@ private:
     u32 idle_cpus_ = 0; // bit n: number n waits for work
     bool again_ = false; // the call must be made again: another processor is in its way
     u8 error_ = 0;
+    u8 tables_missing_ = 0; // for the address that slot() has not found
     Row* rows_ = nullptr;
     u32 row_count_ = 0;
     u32 row_free_ = 0;

@@ -233,8 +233,10 @@ u64* Kernel::slot(Task& task, u64 address, bool make)
         if (shift == 21)
             return &entry;
         if (entry == 0) {
-            if (!make)
+            if (!make) {
+                tables_missing_ = static_cast<u8>((shift - 21) / 9);
                 return fail(Error::not_found);
+            }
             auto* next = page_new(&task, PageUse::table);
             if (!next)
                 return nullptr;
@@ -244,31 +246,17 @@ u64* Kernel::slot(Task& task, u64 address, bool make)
     }
 }
 
-// Whether every page that a mapping there takes can be had: tables, and for one that revocation
-// cuts the page of its record and the leaf that it shares. So a mapping that is refused makes none.
-bool Kernel::pages_for(Task& task, u64 address, u64* shared)
+// Whether every page that a mapping takes can be had, so that one that is refused makes none:
+// `tables` that are not there, and for one that revocation cuts the leaf that it shares.
+bool Kernel::pages_for(Task& task, u32 tables, u64* shared)
 {
-    u32 wanted = shared ? 1 : 0;
-    auto* table = static_cast<u64*>(machine_.at_physical(task.root));
-    for (unsigned shift = 39;; shift -= 9) {
-        if (shift == 21) {
-            wanted = shared && info_of(table).next == 0;
-            break;
-        }
-        auto const entry = table[address >> shift & 511];
-        if (entry == 0) {
-            wanted += (shift - 21) / 9;
-            break;
-        }
-        table = static_cast<u64*>(machine_.at_physical(machine_.entry_target(entry)));
-    }
-    auto own = wanted;
+    auto own = tables;
     if (shared && info_of(shared).next == 0) {
         auto const payer = info_of(shared).owner;
-        ++wanted;
-        own = payer == task.index ? wanted : tasks_[payer]->pages == 0 ? ~0u : own;
+        ++tables;
+        own = payer == task.index ? tables : tasks_[payer]->pages == 0 ? ~0u : own;
     }
-    if (own <= task.pages && wanted <= free_pages_)
+    if (own <= task.pages && tables <= free_pages_)
         return true;
     fail(own > task.pages ? Error::quota : Error::no_memory);
     return false;
@@ -293,8 +281,10 @@ bool Kernel::region_map(Task& task, u64 address, Row& region, u16 flags)
         return false;
     error_ = 0;
     auto* leaf = object_of<u64>(region);
+    // What revocation cuts has a record, in a page beside the last table.
     auto const cut = region.parent != 0 && !(flags & flag(VmFlag::lasting));
-    if (!pages_for(task, address, cut ? leaf : nullptr))
+    u32 const records = cut && (!entry || info_of(page_of(entry)).next == 0) ? 1 : 0;
+    if (!pages_for(task, entry ? records : records + tables_missing_, cut ? leaf : nullptr))
         return false;
     entry = slot(task, address, true);
     if (!entry)

@@ -8,26 +8,34 @@ namespace gemel {
 
 namespace {
 
-constexpr u32 operation_end = 0x60;
+constexpr u32 operation_first = static_cast<u32>(Operation::task_new);
+constexpr u32 operation_end = static_cast<u32>(Operation::entropy) + 1;
+
+// In 16 bits: word, type from bit 3, rights from bit 6.
+constexpr u16 packed(HandleArgument wanted)
+{
+    return static_cast<u16>(wanted.word | static_cast<u32>(wanted.type) << 3 | wanted.rights << 6);
+}
+static_assert(rights_mask <= 0xFFFF >> 6 && static_cast<u32>(ObjectType::broker) < 8);
 
 // The table without its names, by operation number.
 struct Policy {
-    HandleArgument first;
-    HandleArgument second;
+    u16 first = 0;
+    u16 second = 0;
     u8 narrowed_word = 0;
     bool exists = false;
 };
 
 struct PolicyTable {
-    Policy at[operation_end] = {};
+    Policy at[operation_end - operation_first] = {};
 };
 
 consteval PolicyTable make_policy()
 {
     PolicyTable table;
     for (auto const& info : operations)
-        table.at[static_cast<u8>(info.operation)]
-            = { info.first, info.second, info.narrowed_word, true };
+        table.at[static_cast<u8>(info.operation) - operation_first]
+            = { packed(info.first), packed(info.second), info.narrowed_word, true };
     return table;
 }
 
@@ -48,11 +56,12 @@ bool arguments_allowed(BrokerRange range, Operation operation, u64 const* words,
 } // namespace
 
 // False: the handle is not what the operation wants. No handle wanted: true, row unchanged.
-bool Kernel::argument(HandleArgument const& wanted, u64 const* words, Row*& row)
+bool Kernel::argument(u16 wanted, u64 const* words, Row*& row)
 {
-    if (wanted.word == 0)
+    if (wanted == 0)
         return true;
-    row = look(words[wanted.word], wanted.type, wanted.rights);
+    row = look(words[wanted & 7], static_cast<ObjectType>(wanted >> 3 & 7),
+        static_cast<Rights>(wanted >> 6));
     return row != nullptr;
 }
 
@@ -60,11 +69,12 @@ void Kernel::broker_call(Row const& broker, u64* words)
 {
     auto const number = static_cast<u32>(words[1] & 0xFFFF);
     auto const range = BrokerRange::of(broker.badge);
-    if (number >= operation_end || !policy.at[number].exists) {
+    if (number < operation_first || number >= operation_end
+        || !policy.at[number - operation_first].exists) {
         fail(Error::bad_call);
         return;
     }
-    auto const& wanted = policy.at[number];
+    auto const& wanted = policy.at[number - operation_first];
     if (!range.allows(number) || !has(broker.rights, Right::call)) {
         fail(Error::no_rights);
         return;
