@@ -49,6 +49,8 @@ char const* name_of(sim::EventKind kind)
         return "console";
     case sim::EventKind::phase:
         return "phase";
+    case sim::EventKind::power_cut:
+        return "power-cut";
     }
     return "?";
 }

@@ -98,8 +98,14 @@ std::string words_of(sim::Decision const& decision)
     char text[128];
     auto const& key = decision.key;
     auto const* about = key.kind == sim::Kind::schedule ? "thread after whose call" : "entity";
-    std::snprintf(text, sizeof text, "%s: %s %u, its number %u -> %u", name_of(key.kind), about,
-        key.entity, key.ordinal, decision.value);
+    // A site's entity is a hash: nothing can be told apart in it.
+    auto const boots = key.kind == sim::Kind::site ? 0 : key.entity >> sim::boot_shift;
+    auto const entity = key.entity ^ boots << sim::boot_shift;
+    auto const length = std::snprintf(text, sizeof text, "%s: %s %u, its number %u -> %u",
+        name_of(key.kind), about, entity, key.ordinal, decision.value);
+    if (boots != 0)
+        std::snprintf(
+            text + length, sizeof text - static_cast<usize>(length), ", after power cut %u", boots);
     return text;
 }
 

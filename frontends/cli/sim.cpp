@@ -4,6 +4,7 @@
 #include "frontends/cli/event_file.hpp"
 #include "frontends/cli/journal_file.hpp"
 #include "frontends/cli/options.hpp"
+#include "frontends/cli/process.hpp"
 
 #include <gemel/hosted/site.hpp>
 
@@ -12,16 +13,23 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <fcntl.h>
 #include <fstream>
 #include <map>
 #include <sys/wait.h>
 #include <system_error>
+#include <unistd.h>
+#include <utility>
 
 namespace gemel::cli {
 
 namespace {
 
 constexpr unsigned jobs_max = 64;
+// Every tenth run of this one is also judged by e2fsck.
+constexpr std::string_view judged_workload = "fs-crash";
+constexpr u64 judged_seeds = 10;
+constexpr int status_missing = 127;
 
 struct Range {
     u64 first = 0;
@@ -54,7 +62,7 @@ std::optional<u32> faults_of(std::string const& text, std::string const& workloa
     if (text == "none")
         return 0;
     if (text == "all")
-        return sim::all_kinds;
+        return sim::lawful_kinds;
     if (text == "default") {
         auto const* known = sim::find_workload(workload);
         return known ? known->fault_kinds : 0;
@@ -87,6 +95,9 @@ struct Tally {
     u64 inconclusive = 0;
     u64 events = 0;
     u64 virtual_ns = 0;
+    u64 power_cuts = 0;
+    u64 crash_states = 0;
+    u64 judged = 0; // by e2fsck
 };
 
 class Campaign {
@@ -105,7 +116,10 @@ public:
             take_one();
         auto spec = spec_;
         spec.seed = seed;
-        auto const child = host_.start(spec, way());
+        auto sampled = way();
+        if (spec.workload == judged_workload && seed % judged_seeds == 0 && !options_.twice)
+            sampled.disk = DiskAfter::kept;
+        auto const child = host_.start(spec, sampled);
         running_.emplace(child.process, Running { spec, child });
     }
     void finish()
@@ -123,11 +137,13 @@ private:
 
     SimWay way() const
     {
-        return { { options_.heap_fill, options_.stack_pad },
-            options_.open_jail ? Jail::open : Jail::closed,
-            options_.twice ? Process::executed : Process::forked, options_.events };
+        return { .perturbation = { options_.heap_fill, options_.stack_pad },
+            .jail = options_.open_jail ? Jail::open : Jail::closed,
+            .process = options_.twice ? Process::executed : Process::forked,
+            .events = options_.events };
     }
     void take_one();
+    void judge_disk(SimResult& result);
     void judge(SimSpec const& spec, SimResult const& result);
     void compare(SimSpec const& spec, SimResult const& result);
     void report_failure(SimSpec const& spec, SimResult const& result) const;
@@ -151,7 +167,31 @@ void Campaign::take_one()
             continue;
         auto const running = found->second;
         running_.erase(found);
-        return judge(running.spec, SimHost::finish(running.child, status));
+        auto result = SimHost::finish(running.child, status);
+        if (result.disk >= 0)
+            judge_disk(result);
+        return judge(running.spec, result);
+    }
+}
+
+// What the run left, in the eyes of another program.
+void Campaign::judge_disk(SimResult& result)
+{
+    auto const path = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(result.disk);
+    auto const quiet = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+    auto const found = find_program("e2fsck");
+    auto const process
+        = start_program({ found.empty() ? "/sbin/e2fsck" : found, "-fn", path }, quiet);
+    auto const status = process < 0 ? status_missing : wait_for(process);
+    ::close(quiet);
+    ::close(std::exchange(result.disk, -1));
+    if (status == status_missing)
+        return; // the last line counts those that were judged
+    ++tally_.judged;
+    if (status != 0 && result.verdict == Verdict::passed) {
+        result.verdict = Verdict::failed;
+        result.failure = { "e2fsck", "e2fsck -fn ends with " + std::to_string(status), "",
+            result.time_ns, result.events };
     }
 }
 
@@ -160,6 +200,8 @@ void Campaign::judge(SimSpec const& spec, SimResult const& result)
     ++tally_.runs;
     tally_.events += result.events;
     tally_.virtual_ns += result.time_ns;
+    tally_.power_cuts += result.power_cuts;
+    tally_.crash_states += result.crash_states;
     if (options_.seed || options_.show_console)
         std::printf("%s", options_.show_console ? result.console.c_str() : "");
     switch (result.verdict) {
@@ -350,6 +392,14 @@ int simulate(SimOptions const& given)
             static_cast<double>(tally.runs) / seconds.count(),
             static_cast<double>(tally.events) / seconds.count(),
             static_cast<double>(tally.virtual_ns) / 1e9 / seconds.count());
+    if (tally.power_cuts != 0)
+        std::printf(
+            "%llu power cuts, %llu crash states checked, %.0f a second; %llu disks judged by "
+            "e2fsck\n",
+            static_cast<unsigned long long>(tally.power_cuts),
+            static_cast<unsigned long long>(tally.crash_states),
+            static_cast<double>(tally.crash_states) / seconds.count(),
+            static_cast<unsigned long long>(tally.judged));
     if (!options.trace_text.empty())
         if (auto const status = write_text(options.events, options.trace_text); status != exit_ok)
             return status;

@@ -43,7 +43,7 @@ void SimCommands::add_run_options(CLI::App& command)
         ->capture_default_str();
     command
         .add_option("--workload", options_.workload,
-            "boot, posix-mix, server-kill, or a program of the boot bundle")
+            "boot, posix-mix, server-kill, fs-crash, or a program of the boot bundle")
         ->capture_default_str();
     command
         .add_option("--strategy", options_.strategy,

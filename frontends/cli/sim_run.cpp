@@ -2,6 +2,7 @@
 
 #include "frontends/cli/event_file.hpp"
 #include "frontends/cli/paths.hpp"
+#include "frontends/cli/volume_check.hpp"
 
 #include <gemel/arch/program.hpp>
 #include <gemel/hosted/heap_fill.hpp>
@@ -70,6 +71,8 @@ struct SimShared {
     sim::Hash l1;
     sim::Hash l2;
     sim::StrategyKind strategy = sim::StrategyKind::run_to_block;
+    u32 power_cuts = 0;
+    u32 crash_states = 0;
     u32 decision_count = 0;
     u32 reached_count = 0;
     u64 reached[reached_max] = {};
@@ -92,6 +95,8 @@ void report(sim::Outcome const& outcome)
     to.l1 = outcome.l1;
     to.l2 = outcome.l2;
     to.strategy = outcome.strategy;
+    to.power_cuts = outcome.power_cuts;
+    to.crash_states = outcome.crash_states;
     to.decision_count = static_cast<u32>(std::min<usize>(outcome.decisions.size(), decisions_max));
     std::copy_n(outcome.decisions.begin(), to.decision_count, to.decisions);
     to.reached_count = static_cast<u32>(std::min<usize>(outcome.reached.size(), reached_max));
@@ -247,7 +252,25 @@ sim::Setup SimHost::setup_of(SimSpec const& spec) const
     setup.fault_kinds = spec.fault_kinds;
     setup.until_ns = spec.until_ns;
     setup.decisions = spec.decisions;
+    auto const* workload = sim::find_workload(spec.workload);
+    if (workload && workload->crash_states != 0) {
+        setup.crash_states = workload->crash_states;
+        setup.check_disk = volume_problems;
+    }
     return setup;
+}
+
+int SimHost::disk_copy() const
+{
+    auto const descriptor = ::memfd_create("gemel-sim-disk", MFD_CLOEXEC);
+    if (descriptor < 0 || ::ftruncate(descriptor, static_cast<off_t>(disk_bytes_)) != 0)
+        throw std::system_error(errno, std::generic_category(), "memfd_create");
+    auto* copy = ::mmap(nullptr, disk_bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    if (copy == MAP_FAILED)
+        throw std::system_error(errno, std::generic_category(), "mmap");
+    std::memcpy(copy, disk_, disk_bytes_);
+    ::munmap(copy, disk_bytes_);
+    return descriptor;
 }
 
 SimChild SimHost::start(SimSpec const& spec, SimWay const& way) const
@@ -257,6 +280,8 @@ SimChild SimHost::start(SimSpec const& spec, SimWay const& way) const
         throw std::system_error(errno, std::generic_category(), "memfd_create");
     SimChild child;
     child.shared = shared_from(descriptor);
+    if (way.disk == DiskAfter::kept)
+        child.disk = disk_copy();
     std::fflush(nullptr);
     child.process = ::fork();
     if (child.process < 0)
@@ -273,7 +298,13 @@ SimChild SimHost::start(SimSpec const& spec, SimWay const& way) const
     if (way.process == Process::executed)
         execute(words_of(spec, way, descriptor));
     try {
-        run_lower(setup_of(spec), way);
+        auto setup = setup_of(spec);
+        if (child.disk >= 0
+            && ::mmap(disk_, disk_bytes_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+                   child.disk, 0)
+                != disk_)
+            throw std::system_error(errno, std::generic_category(), "mmap");
+        run_lower(std::move(setup), way);
     } catch (std::system_error const& error) {
         put(own_shared->check, "host");
         put(own_shared->what, error.what());
@@ -322,9 +353,12 @@ SimResult SimHost::finish(SimChild child, int wait_status)
     result.time_ns = from.time_ns;
     result.events = from.events;
     result.strategy = from.strategy;
+    result.power_cuts = from.power_cuts;
+    result.crash_states = from.crash_states;
     result.decisions.assign(from.decisions, from.decisions + from.decision_count);
     result.reached.assign(from.reached, from.reached + from.reached_count);
     result.console = from.console;
+    result.disk = child.disk;
     ::munmap(child.shared, sizeof(SimShared));
     auto const killed = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
     if (result.verdict == Verdict::passed && killed != 0)

@@ -30,10 +30,14 @@ enum class Jail : u8 { closed, open };
 // environment, equal in L2 as well.
 enum class Process : u8 { forked, executed };
 
+// kept: what the run left of its disk is in SimResult::disk (of a forked run).
+enum class DiskAfter : u8 { gone, kept };
+
 struct SimWay {
     Perturbation perturbation;
     Jail jail = Jail::closed;
     Process process = Process::forked;
+    DiskAfter disk = DiskAfter::gone;
     std::string events; // a file that gets every event, or ""
     // Says who waits for what when the run comes to this event or virtual time; 0: never.
     u64 stop_event = 0;
@@ -55,14 +59,18 @@ struct SimResult {
     u64 time_ns = 0;
     u64 events = 0;
     sim::StrategyKind strategy = sim::StrategyKind::run_to_block;
+    u32 power_cuts = 0;
+    u32 crash_states = 0;
     std::vector<sim::Decision> decisions;
     std::vector<u64> reached;
     std::string console; // its end
+    int disk = -1; // an open descriptor, the taker's to close; -1: none was kept
 };
 
 struct SimShared;
 struct SimChild {
     int process = -1;
+    int disk = -1;
     SimShared* shared = nullptr;
 };
 
@@ -85,6 +93,9 @@ public:
     [[noreturn]] void run_words(std::vector<std::string> const& words) const;
 
 private:
+    // The disk's bytes in a file of this process's memory.
+    int disk_copy() const;
+
     std::vector<u8> bundle_;
     u8* disk_ = nullptr; // private to each process: a child's writes are its own
     u64 disk_bytes_ = 0;

@@ -10,6 +10,7 @@ namespace {
 
 constexpr u64 request_ns = 20'000; // a fast disk's
 constexpr u32 slow_us_max = 50'000;
+constexpr u64 domain_subset = 4096;
 
 } // namespace
 
@@ -48,13 +49,26 @@ FileOutcome SimDisk::write(u64 offset, u8 const* from, u32 bytes)
         undo_.push_back(undo);
         std::memcpy(at, from + done, sector_bytes);
     }
+    maybe_cut();
     return FileOutcome::done;
+}
+
+void SimDisk::maybe_cut()
+{
+    auto const number = writes_++;
+    if (power_ == Power::stays || !cut_)
+        return;
+    auto const kind = power_ == Power::may_fail ? Kind::power_cut : Kind::recovery_cut;
+    if (oracle_.choose({ kind, device_, number }, 2, 0) != 0)
+        cut_();
 }
 
 FileOutcome SimDisk::flush()
 {
     if (fails())
         return FileOutcome::failed;
+    if (oracle_.choose({ Kind::disk_lie, device_, flushes_++ }, 2, 0) != 0)
+        return FileOutcome::done;
     undo_.clear();
     ++epochs_;
     return FileOutcome::done;
@@ -71,20 +85,45 @@ void SimDisk::later(u64 delay_ns, std::function<void()> done)
     later_(delay_ns, std::move(done));
 }
 
-// Back to the last flush, then the writes that survived, in their order.
-void SimDisk::lose_power()
+void SimDisk::roll_back()
 {
     for (auto at = undo_.rbegin(); at != undo_.rend(); ++at)
         std::memcpy(image_.data() + at->sector * sector_bytes, at->before, sector_bytes);
+}
+
+void SimDisk::keep(Undo const& write)
+{
+    std::memcpy(image_.data() + write.sector * sector_bytes, write.after, sector_bytes);
+}
+
+// Back to the last flush, then the writes that survived, in their order.
+void SimDisk::lose_power()
+{
+    roll_back();
     for (auto const& write : undo_) {
         auto const survives
             = mix(oracle_.seed(), static_cast<u64>(Kind::power_loss), device_, write.ordinal) & 1;
-        if (oracle_.decide(
-                { Kind::power_loss, device_, write.ordinal }, static_cast<u32>(survives), 0)
-            != 0)
-            std::memcpy(image_.data() + write.sector * sector_bytes, write.after, sector_bytes);
+        Key const key { Kind::power_loss, device_, write.ordinal };
+        if (oracle_.decide(key, static_cast<u32>(survives), 0) != 0)
+            keep(write);
     }
     undo_.clear();
+}
+
+void SimDisk::each_loss(u32 count, std::function<bool(u32 number)> const& look)
+{
+    for (u32 number = 0; number < count; ++number) {
+        roll_back();
+        for (auto const& write : undo_)
+            if ((mix(oracle_.seed(), domain_subset + number, device_, write.ordinal) & 1) != 0)
+                keep(write);
+        auto const goes_on = look(number);
+        roll_back();
+        for (auto const& write : undo_)
+            keep(write);
+        if (!goes_on)
+            return;
+    }
 }
 
 } // namespace gemel::sim

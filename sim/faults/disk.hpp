@@ -3,7 +3,9 @@
 //   an unflushed sector may survive a power cut or not, each 512 bytes on its own: torn, reordered;
 //   a read gives what was last written, whatever is safe;
 //   a request may fail with an I/O error, and then nothing of it has happened;
-//   a request may take its time, and requests complete in any order.
+//   a request may take its time, and requests complete in any order;
+//   power may fail after any write (who made the disk says when that is asked).
+// Beyond the limits, and only where a run asks for it by name: a flush is answered and not done.
 #pragma once
 
 #include "sim/devices/medium.hpp"
@@ -31,9 +33,17 @@ public:
     u64 delay_ns() override;
     void later(u64 delay_ns, std::function<void()> done) override;
 
+    // Whether the power may fail after a write, and who is told; the call does not come back.
+    enum class Power : u8 { stays, may_fail, may_fail_again };
+    void power(Power power) { power_ = power; }
+    void on_power_cut(std::function<void()> cut) { cut_ = std::move(cut); }
+
     // The power fails now: each unflushed sector write survives or not, as the oracle chooses, and
     // the image holds what is left.
     void lose_power();
+    // The same, `count` times over, each with another subset and each taken back: `look` sees the
+    // image as that power cut would leave it, until it answers false.
+    void each_loss(u32 count, std::function<bool(u32 number)> const& look);
     // Flushes so far; sector writes since the last.
     u32 epochs() const { return epochs_; }
     usize unflushed() const { return undo_.size(); }
@@ -48,6 +58,9 @@ private:
     };
 
     bool fails();
+    void roll_back();
+    void keep(Undo const& write);
+    void maybe_cut();
 
     std::span<u8> image_;
     Oracle& oracle_;
@@ -55,7 +68,11 @@ private:
     Later later_;
     u32 requests_ = 0;
     u32 sector_writes_ = 0;
+    u32 writes_ = 0;
+    u32 flushes_ = 0;
     u32 epochs_ = 0;
+    Power power_ = Power::stays;
+    std::function<void()> cut_;
     std::vector<Undo> undo_;
 };
 

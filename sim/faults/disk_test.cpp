@@ -92,5 +92,63 @@ TEST(SimDisk, AFailedRequestHasNotHappened)
     EXPECT_EQ(disk.unflushed(), 0u);
 }
 
+// Goal: looking at what a power cut could leave changes nothing, and shows every subset.
+TEST(SimDisk, LossesAreLookedAtAndTakenBack)
+{
+    Bench bench { 3 };
+    bench.write(2, 3, 'n');
+    bench.write(3, 1, 'm');
+    auto const before = bench.sectors_of();
+    std::set<std::string> seen;
+    bench.disk.each_loss(200, [&](u32) {
+        seen.insert(bench.sectors_of().substr(2, 3));
+        return true;
+    });
+    EXPECT_EQ(seen.size(), 12u); // the middle one may be old, n or m
+    EXPECT_EQ(bench.sectors_of(), before);
+    u32 asked = 0;
+    bench.disk.each_loss(10, [&](u32 number) { return ++asked, number != 4; });
+    EXPECT_EQ(asked, 5u);
+}
+
+// Goal: the power fails after a write that may still be lost whole, and only where it may.
+TEST(SimDisk, PowerFailsAfterAWrite)
+{
+    Rates rates;
+    rates.of[static_cast<u32>(Kind::power_cut)] = ~0u;
+    std::vector<u8> image(sectors * sector, 'o');
+    Oracle oracle { 1, rates };
+    SimDisk disk { image, oracle, 0, [](u64, std::function<void()>) {} };
+    u32 cuts = 0;
+    disk.on_power_cut([&] { ++cuts; });
+    std::vector<u8> const bytes(sector, 'z');
+    (void)disk.write(0, bytes.data(), sector);
+    EXPECT_EQ(cuts, 0u);
+    disk.power(SimDisk::Power::may_fail);
+    (void)disk.write(0, bytes.data(), sector);
+    EXPECT_EQ(cuts, 1u);
+    EXPECT_EQ(disk.unflushed(), 2u);
+    disk.power(SimDisk::Power::may_fail_again); // another family
+    (void)disk.write(0, bytes.data(), sector);
+    EXPECT_EQ(cuts, 1u);
+}
+
+TEST(SimDisk, ALieIsAFlushThatWasNotDone)
+{
+    Rates rates;
+    rates.of[static_cast<u32>(Kind::disk_lie)] = ~0u;
+    std::vector<u8> image(sectors * sector, 'o');
+    Oracle oracle { 1, rates };
+    SimDisk disk { image, oracle, 0, [](u64, std::function<void()>) {} };
+    std::vector<u8> const bytes(sector, 'z');
+    (void)disk.write(0, bytes.data(), sector);
+    oracle.faults(true);
+    EXPECT_EQ(disk.flush(), hosted::FileOutcome::done);
+    EXPECT_EQ(disk.unflushed(), 1u);
+    oracle.faults(false);
+    EXPECT_EQ(disk.flush(), hosted::FileOutcome::done);
+    EXPECT_EQ(disk.unflushed(), 0u);
+}
+
 } // namespace
 } // namespace gemel::sim

@@ -19,6 +19,12 @@ constexpr u64 domain_value = 256; // a second, independent answer for the same k
 constexpr u64 domain_family = 512;
 constexpr u64 domain_rate = 513;
 
+// Whoever allows these has made the run for them.
+constexpr bool is_always_drawn(Kind kind)
+{
+    return kind == Kind::power_cut || kind == Kind::recovery_cut || kind == Kind::disk_lie;
+}
+
 } // namespace
 
 u64 mix(u64 seed, u64 domain, u64 entity, u64 ordinal)
@@ -31,21 +37,23 @@ u64 mix(u64 seed, u64 domain, u64 entity, u64 ordinal)
 
 char const* name_of(Kind kind)
 {
-    constexpr char const* names[kinds]
-        = { "entropy", "schedule", "task-kill", "site", "disk-error", "disk-delay",
-              "interrupt-spurious", "interrupt-late", "clock-jump", "tick-early", "power-loss" };
+    constexpr char const* names[kinds] = { "entropy", "schedule", "task-kill", "site", "disk-error",
+        "disk-delay", "interrupt-spurious", "interrupt-late", "clock-jump", "tick-early",
+        "power-loss", "power-cut", "recovery-cut", "disk-lie" };
     return static_cast<u32>(kind) < kinds ? names[static_cast<u32>(kind)] : "?";
 }
 
 Rates swarm(u64 seed, u32 allowed)
 {
     // The most frequent that a rate may become: a power of two of tries. What ends a task is rarer.
-    constexpr u32 rate_bits_most[kinds] = { 0, 0, 21, 26, 28, 30, 24, 30, 28, 27, 0 };
+    constexpr u32 rate_bits_most[kinds] = { 0, 0, 21, 26, 28, 30, 24, 30, 28, 27, 0, 29, 30, 31 };
     constexpr u32 octaves = 6;
     Rates rates;
     for (u32 kind = 0; kind < kinds; ++kind) {
-        if ((allowed >> kind & 1) == 0 || rate_bits_most[kind] == 0
-            || mix(seed, domain_family, kind, 0) % 2 == 0)
+        if ((allowed >> kind & 1) == 0 || rate_bits_most[kind] == 0)
+            continue;
+        auto const chosen = mix(seed, domain_family, kind, 0) % 2 != 0;
+        if (!chosen && !is_always_drawn(static_cast<Kind>(kind)))
             continue;
         auto const draw = mix(seed, domain_rate, kind, 0);
         auto const bits = rate_bits_most[kind] - static_cast<u32>(draw % octaves);
@@ -68,6 +76,12 @@ Oracle::Oracle(u64 seed, std::span<Decision const> decisions)
         given_[decision.key] = decision.value;
 }
 
+Key Oracle::placed(Key key) const
+{
+    key.entity ^= boot_ << boot_shift;
+    return key;
+}
+
 u32 Oracle::answered(Key key, u32 value, u32 usual)
 {
     if (value != usual && decisions_.size() < decisions_max)
@@ -75,9 +89,10 @@ u32 Oracle::answered(Key key, u32 value, u32 usual)
     return value;
 }
 
-u32 Oracle::choose(Key key, u32 count, u32 usual)
+u32 Oracle::choose(Key asked, u32 count, u32 usual)
 {
     ++asked_;
+    auto const key = placed(asked);
     if (replaying_) {
         auto const found = given_.find(key);
         return answered(
@@ -93,9 +108,10 @@ u32 Oracle::choose(Key key, u32 count, u32 usual)
     return answered(key, static_cast<u32>((usual + 1 + other) % count), usual);
 }
 
-u32 Oracle::decide(Key key, u32 wanted, u32 usual)
+u32 Oracle::decide(Key asked, u32 wanted, u32 usual)
 {
     ++asked_;
+    auto const key = placed(asked);
     if (!replaying_)
         return answered(key, wanted, usual);
     auto const found = given_.find(key);

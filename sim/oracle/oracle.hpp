@@ -27,14 +27,18 @@ enum class Kind : u8 {
     clock_jump = 8, // ordinal: ticks; value: milliseconds that are missed
     tick_early = 9, // entity: the thread that was served, ordinal: its kernel entries; 1: a tick
     power_loss = 10, // ordinal: the sector write; 1: it survives
+    power_cut = 11, // entity: device, ordinal: its writes; 1: the power fails after it
+    recovery_cut = 12, // the same, while the system starts after a power cut
+    disk_lie = 13, // entity: device, ordinal: its flushes; 1: answered, and nothing done
 };
-inline constexpr u32 kinds = 11;
+inline constexpr u32 kinds = 14;
 
 char const* name_of(Kind kind);
 // Chance alone, and not the plan's: a run without faults still decides these.
 constexpr bool is_fault(Kind kind)
 {
-    return kind != Kind::entropy && kind != Kind::schedule && kind != Kind::power_loss;
+    return kind != Kind::entropy && kind != Kind::schedule && kind != Kind::power_loss
+        && kind != Kind::power_cut && kind != Kind::recovery_cut;
 }
 
 struct Key {
@@ -67,6 +71,12 @@ struct Rates {
 // their rates.
 Rates swarm(u64 seed, u32 allowed);
 inline constexpr u32 all_kinds = (1u << kinds) - 1;
+// What a system has to survive. A disk that lies is asked for by name.
+inline constexpr u32 lawful_kinds = all_kinds & ~(1u << static_cast<u32>(Kind::disk_lie));
+
+// A machine that was switched on again counts its entries and threads from the start, so an entity
+// also says which time it was switched on: these bits of it, in a key that was answered.
+inline constexpr u32 boot_shift = 28;
 
 class Oracle {
 public:
@@ -81,6 +91,8 @@ public:
     u32 decide(Key key, u32 wanted, u32 usual);
     u64 entropy();
 
+    // The machine is switched on again: keys are asked anew. At most 16 times.
+    void next_boot() { ++boot_; }
     // Faults happen only while they are on.
     void faults(bool on) { faults_on_ = on; }
     bool replaying() const { return replaying_; }
@@ -91,12 +103,14 @@ public:
     u64 asked() const { return asked_; }
 
 private:
+    Key placed(Key key) const;
     u32 answered(Key key, u32 value, u32 usual);
 
     u64 seed_;
     Rates rates_;
     bool replaying_ = false;
     bool faults_on_ = false;
+    u32 boot_ = 0;
     u64 entropy_count_ = 0;
     u64 asked_ = 0;
     std::map<Key, u32> given_;

@@ -62,5 +62,19 @@ TEST(Oracle, MixIsFixed)
     EXPECT_NE(mix(1, 0, 0, 0), mix(0, 0, 0, 0));
 }
 
+// Goal: a machine that is switched on again is asked anew, and a replay tells the two times apart.
+TEST(Oracle, AnswersEachBootOnItsOwn)
+{
+    Key const key { Kind::schedule, 3, 5 };
+    Oracle first { 1, Rates {} };
+    (void)first.decide(key, 9, 0);
+    first.next_boot();
+    (void)first.decide(key, 0, 0);
+    Oracle again { 1, first.decisions() };
+    EXPECT_EQ(again.decide(key, 7, 0), 9u);
+    again.next_boot();
+    EXPECT_EQ(again.decide(key, 7, 0), 0u);
+}
+
 } // namespace
 } // namespace gemel::sim

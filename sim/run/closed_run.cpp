@@ -6,6 +6,7 @@
 #include "sim/devices/virtio_block.hpp"
 #include "sim/faults/disk.hpp"
 
+#include <charconv>
 #include <cstring>
 
 namespace gemel::sim {
@@ -21,8 +22,42 @@ constexpr std::string_view boot_over = "gemel: up in";
 constexpr std::string_view end_of_input = "\x04";
 constexpr u64 typing_delay_ns = 5'000'000;
 constexpr u32 retypes_max = 4;
+constexpr u32 cuts_max = 4; // of the power: then it stays
 
 enum class Phase : u8 { boot, safety, liveness, shutdown };
+
+// The machine from one switching on to the next, with what stands around it.
+struct Boot {
+    Boot(Setup const& setup, Oracle& oracle, Trace& trace, Strategy& strategy, SimDisk& medium,
+        std::function<void(char)> transmitted)
+        : system(options_of(setup))
+        , world(system, oracle, trace, strategy)
+        , uart(system.machine(), uart_line, std::move(transmitted))
+        , disk(system.machine(), virtio_line, medium, setup.disk.size(), ImageAccess::read_write)
+    {
+        auto& machine = system.machine();
+        machine.live_in(world);
+        machine.attach(uart_port, uart_ports, uart);
+        if (!setup.disk.empty())
+            machine.attach(virtio_port, virtio_ports, disk);
+        world.end_by(setup.until_ns);
+    }
+
+    static hosted::Options options_of(Setup const& setup)
+    {
+        hosted::Options options;
+        options.memory_bytes = setup.memory_bytes;
+        options.bundle = setup.bundle;
+        options.init_entry = setup.init_entry;
+        options.command_line = "GEMEL_INTERACTIVE=0 ";
+        return options;
+    }
+
+    hosted::System system;
+    ClosedWorld world;
+    Uart16550 uart;
+    VirtioBlock disk;
+};
 
 class Run {
 public:
@@ -30,41 +65,40 @@ public:
     Outcome run();
 
 private:
-    static hosted::Options options_of(Setup const& setup);
     Oracle oracle_of() const;
+    void switch_on();
+    void told(std::string_view text);
     void take(char byte);
     void enter(Phase phase);
     void type(std::string text);
     bool type_again();
+    std::string verify_line() const;
+    void recover();
+    void check_disk(char const* when);
     void judge(Outcome& outcome);
     void fill(Outcome& outcome);
     Hash memory_hash();
+    ClosedWorld& world() { return boot_->world; }
 
     Setup const& setup_;
     Oracle oracle_;
     Trace trace_;
     Strategy strategy_;
-    hosted::System system_;
-    ClosedWorld world_;
-    Uart16550 uart_;
     SimDisk medium_;
-    VirtioBlock disk_;
+    std::optional<Boot> boot_;
     Phase phase_ = Phase::boot;
     std::string console_;
     usize line_begin_ = 0;
     bool stopped_ = false;
     u32 retyped_ = 0;
+    u64 begun_ns_ = 0; // virtual time before this boot
+    u32 cuts_ = 0;
+    bool cut_ = false;
+    u32 crash_states_ = 0;
+    u64 step_ = 0; // what the workload's program told
+    u64 durable_ = 0;
+    std::optional<Failure> disk_failure_;
 };
-
-hosted::Options Run::options_of(Setup const& setup)
-{
-    hosted::Options options;
-    options.memory_bytes = setup.memory_bytes;
-    options.bundle = setup.bundle;
-    options.init_entry = setup.init_entry;
-    options.command_line = "GEMEL_INTERACTIVE=0 ";
-    return options;
-}
 
 Oracle Run::oracle_of() const
 {
@@ -78,37 +112,41 @@ Run::Run(Setup const& setup)
     , oracle_(oracle_of())
     , trace_(setup.keep)
     , strategy_(setup.strategy, setup.seed)
-    , system_(options_of(setup))
-    , world_(system_, oracle_, trace_, strategy_)
-    , uart_(system_.machine(), uart_line, [this](char byte) { take(byte); })
-    , medium_(setup.disk, oracle_, 0,
-          [this](u64 delay_ns, std::function<void()> done) {
-              world_.at(world_.now_ns() + delay_ns, std::move(done));
-          })
-    , disk_(system_.machine(), virtio_line, medium_, setup.disk.size(), ImageAccess::read_write)
+    , medium_(setup.disk, oracle_, 0, [this](u64 delay_ns, std::function<void()> done) {
+        world().at(world().now_ns() + delay_ns, std::move(done));
+    })
 {
-    auto& machine = system_.machine();
-    machine.live_in(world_);
-    machine.on_console([this](std::string_view text) {
+    medium_.on_power_cut([this] {
+        cut_ = true;
+        world().cut_power();
+    });
+    switch_on();
+}
+
+void Run::switch_on()
+{
+    boot_.reset(); // before the next: both have the same addresses
+    boot_.emplace(setup_, oracle_, trace_, strategy_, medium_, [this](char byte) { take(byte); });
+    phase_ = Phase::boot;
+    retyped_ = 0;
+    world().begin_at(begun_ns_);
+    world().on_stuck([this] { return type_again(); });
+    boot_->system.machine().on_console([this](std::string_view text) {
+        told(text);
         for (auto const byte : text)
             take(byte);
     });
-    machine.attach(uart_port, uart_ports, uart_);
-    if (!setup.disk.empty())
-        machine.attach(virtio_port, virtio_ports, disk_);
-    world_.end_by(setup.until_ns);
-    world_.on_stuck([this] { return type_again(); });
-    world_.on_failure([this] {
+    world().on_failure([this] {
         if (!setup_.failing)
             return;
         Outcome outcome;
         fill(outcome);
         setup_.failing(outcome);
     });
-    if (setup.stop_event != 0 || setup.stop_ns != 0)
-        world_.on_event([this] {
+    if (setup_.stop_event != 0 || setup_.stop_ns != 0)
+        world().on_event([this] {
             auto const there = (setup_.stop_event != 0 && trace_.count() >= setup_.stop_event)
-                || (setup_.stop_ns != 0 && world_.now_ns() >= setup_.stop_ns);
+                || (setup_.stop_ns != 0 && world().run_ns() >= setup_.stop_ns);
             if (there && !stopped_) {
                 stopped_ = true;
                 setup_.stopped();
@@ -116,10 +154,59 @@ Run::Run(Setup const& setup)
         });
 }
 
+// The power is gone: what is left on the disk, and on again.
+void Run::recover()
+{
+    world().power_cut(cuts_++);
+    begun_ns_ = world().run_ns();
+    if (setup_.check_disk)
+        medium_.each_loss(setup_.crash_states, [this](u32) {
+            check_disk("a power cut could leave the disk like this: ");
+            return !disk_failure_;
+        });
+    medium_.lose_power();
+    if (setup_.check_disk)
+        check_disk("after a power cut: ");
+    cut_ = false;
+    console_ += '\n';
+    line_begin_ = console_.size();
+    oracle_.next_boot();
+    oracle_.faults(false);
+    strategy_.on(false);
+    medium_.power(cuts_ < cuts_max ? SimDisk::Power::may_fail_again : SimDisk::Power::stays);
+}
+
+void Run::check_disk(char const* when)
+{
+    ++crash_states_;
+    auto const wrong = setup_.check_disk(setup_.disk);
+    if (!wrong.empty() && !disk_failure_)
+        disk_failure_ = Failure { "volume", when + wrong, "", world().run_ns(), trace_.count() };
+}
+
+// What a workload's program says of its progress, on lines of the kernel's own console.
+void Run::told(std::string_view text)
+{
+    auto const number_behind = [&](std::string_view word, u64& value) {
+        if (text.starts_with(word))
+            std::from_chars(text.data() + word.size(), text.data() + text.size(), value);
+    };
+    number_behind("@step ", step_);
+    number_behind("@durable ", durable_);
+}
+
+std::string Run::verify_line() const
+{
+    if (setup_.script.verify.empty())
+        return "";
+    return setup_.script.verify + " " + std::to_string(durable_) + " " + std::to_string(step_)
+        + " || echo FAIL " + setup_.script.verify + " did not work\n";
+}
+
 void Run::type(std::string text)
 {
-    world_.at(
-        world_.now_ns() + typing_delay_ns, [this, text = std::move(text)] { uart_.type(text); });
+    world().at(world().now_ns() + typing_delay_ns,
+        [this, text = std::move(text)] { boot_->uart.type(text); });
 }
 
 // A console that was killed takes along what was typed and not yet read: its user types again.
@@ -146,16 +233,17 @@ bool Run::type_again()
 void Run::enter(Phase phase)
 {
     phase_ = phase;
-    world_.phase(static_cast<u32>(phase));
+    world().phase(static_cast<u32>(phase));
     oracle_.faults(phase == Phase::safety);
     strategy_.on(phase == Phase::safety);
+    medium_.power(phase == Phase::safety ? SimDisk::Power::may_fail : SimDisk::Power::stays);
     switch (phase) {
     case Phase::boot:
         return;
     case Phase::safety:
         return type(setup_.script.safety + std::string { type_safety_over });
     case Phase::liveness:
-        return type(setup_.script.liveness + std::string { type_alive });
+        return type(verify_line() + setup_.script.liveness + std::string { type_alive });
     case Phase::shutdown:
         return type(std::string { end_of_input });
     }
@@ -164,7 +252,7 @@ void Run::enter(Phase phase)
 // What the system writes; whole lines move the run on.
 void Run::take(char byte)
 {
-    world_.console(byte);
+    world().console(byte);
     console_ += byte;
     if (byte != '\n')
         return;
@@ -173,26 +261,26 @@ void Run::take(char byte)
     auto const begins
         = [line](std::string_view word) { return line.find(word) != std::string_view::npos; };
     if (phase_ == Phase::boot && begins(boot_over))
-        enter(Phase::safety);
+        enter(cuts_ == 0 ? Phase::safety : Phase::liveness);
     else if (phase_ == Phase::safety && line.starts_with(safety_over))
         enter(Phase::liveness);
     else if (phase_ == Phase::liveness && line.starts_with(alive))
         enter(Phase::shutdown);
     if (line.starts_with("FAIL "))
-        world_.fail("workload", std::string { line.substr(5, line.find_last_not_of("\r\n") - 4) });
+        world().fail("workload", std::string { line.substr(5, line.find_last_not_of("\r\n") - 4) });
 }
 
 Hash Run::memory_hash()
 {
     auto hash = trace_.hash();
-    auto& kernel = system_.kernel();
-    auto const pages = kernel.pages();
+    auto& system = boot_->system;
+    auto const pages = system.kernel().pages();
     for (u32 i = 0; i < pages.size(); ++i) {
         if (pages[i].use == PageUse::free)
             continue;
         u64 words[page_bytes / 8];
         std::memcpy(words,
-            system_.machine().at_physical(arch::Machine::first_physical + i * page_bytes),
+            system.machine().at_physical(arch::Machine::first_physical + i * page_bytes),
             sizeof words);
         hash.add(i);
         for (auto const word : words)
@@ -206,7 +294,7 @@ void Run::judge(Outcome& outcome)
     auto const set = [&](char const* check, std::string what) {
         if (!outcome.failure)
             outcome.failure
-                = Failure { check, std::move(what), "", world_.now_ns(), trace_.count() };
+                = Failure { check, std::move(what), "", world().run_ns(), trace_.count() };
     };
     if (phase_ != Phase::shutdown) {
         constexpr char const* names[] = { "boot", "safety", "liveness", "shutdown" };
@@ -215,7 +303,7 @@ void Run::judge(Outcome& outcome)
     if (outcome.status != 0)
         set("shutdown", "the machine ended with status " + std::to_string(outcome.status));
     std::string wrong;
-    for (auto const& line : Inspector { system_.kernel() }.audit())
+    for (auto const& line : Inspector { boot_->system.kernel() }.audit())
         wrong += (wrong.empty() ? "" : "\n    ") + line;
     if (!wrong.empty())
         set("audit", wrong);
@@ -223,16 +311,20 @@ void Run::judge(Outcome& outcome)
 
 void Run::fill(Outcome& outcome)
 {
-    if (auto const* failure = world_.failure())
+    if (auto const* failure = world().failure())
         outcome.failure = *failure;
-    outcome.time_ns = world_.now_ns();
+    else
+        outcome.failure = disk_failure_;
+    outcome.time_ns = world().run_ns();
     outcome.l1 = trace_.hash();
     outcome.events = trace_.count();
     outcome.strategy = strategy_.kind();
     outcome.decisions = oracle_.decisions();
     outcome.digests = trace_.digests();
-    outcome.reached = world_.reached_counts();
+    outcome.reached = world().reached_counts();
     outcome.console = console_;
+    outcome.power_cuts = cuts_;
+    outcome.crash_states = crash_states_;
 }
 
 Outcome Run::run()
@@ -240,9 +332,20 @@ Outcome Run::run()
     Outcome outcome;
     if (setup_.closing)
         setup_.closing();
-    outcome.status = system_.run();
+    outcome.status = boot_->system.run();
+    while (cut_ && !disk_failure_) {
+        recover();
+        if (disk_failure_)
+            break;
+        switch_on();
+        outcome.status = boot_->system.run();
+    }
+    if (setup_.check_disk && !world().failure() && !disk_failure_)
+        check_disk("at the end: ");
     fill(outcome);
     judge(outcome);
+    if (disk_failure_ && setup_.failing)
+        setup_.failing(outcome);
     outcome.l2 = memory_hash();
     outcome.log = trace_.events();
     return outcome;

@@ -14,6 +14,10 @@ namespace gemel::sim {
 struct Script {
     std::string safety; // while faults happen
     std::string liveness; // afterwards: has to work
+    // Typed before `liveness`, with two numbers behind it: the last step that the workload's
+    // program said is durable, and the last that it began (debug lines "@durable N" and "@step N";
+    // 0: none).
+    std::string verify;
 };
 
 struct Setup {
@@ -36,6 +40,10 @@ struct Setup {
     // Called once the machine is made and before it starts: from here on nothing may come from
     // outside (the jail is closed).
     std::function<void()> closing;
+    // Says what is wrong with a disk, "" when nothing is. Asked at each power cut about what is
+    // left and about `crash_states` further subsets of what was not flushed, and at the end.
+    std::function<std::string(std::span<u8 const>)> check_disk;
+    u32 crash_states = 0;
     // Called right when something failed, with what is known then: the process may be about to end.
     std::function<void(struct Outcome const&)> failing;
 };
@@ -47,7 +55,8 @@ struct Outcome {
     Hash l1;
     Hash l2; // L1 and the machine's memory
     u64 events = 0;
-    u64 idle_jumps = 0;
+    u32 power_cuts = 0;
+    u32 crash_states = 0; // that check_disk has seen
     StrategyKind strategy = StrategyKind::run_to_block;
     std::vector<Decision> decisions;
     std::vector<Hash> digests;

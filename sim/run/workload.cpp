@@ -9,13 +9,16 @@ constexpr u32 bit(Kind kind)
     return 1u << static_cast<u32>(kind);
 }
 
-constexpr u32 everything = all_kinds & ~bit(Kind::entropy) & ~bit(Kind::power_loss);
+constexpr u32 power = bit(Kind::power_loss) | bit(Kind::power_cut) | bit(Kind::recovery_cut);
+constexpr u32 everything = lawful_kinds & ~bit(Kind::entropy) & ~power;
 constexpr u32 gentle = everything & ~bit(Kind::task_kill);
+constexpr u32 crash_states = 16;
 
 constexpr Workload known[] = {
-    { "boot", "boot, one command, shut down", 0 },
-    { "posix-mix", "files in /tmp, pipes and processes, through the shell", gentle },
-    { "server-kill", "posix-mix while servers are killed", everything },
+    { "boot", "boot, one command, shut down", 0, 0 },
+    { "posix-mix", "files in /tmp, pipes and processes, through the shell", gentle, 0 },
+    { "server-kill", "posix-mix while servers are killed", everything, 0 },
+    { "fs-crash", "files on the disk while its power is cut", power, crash_states },
 };
 
 constexpr u64 domain_script = 2048;
@@ -102,11 +105,14 @@ Workload const* find_workload(std::string_view name)
 Script script_of(std::string_view workload, u64 seed)
 {
     if (workload == "boot")
-        return { "", "ls /\n" };
+        return { "", "ls /\n", "" };
     if (workload == "posix-mix" || workload == "server-kill")
-        return { mix_lines(seed), std::string { probe } };
+        return { mix_lines(seed), std::string { probe }, "" };
+    if (workload == "fs-crash")
+        return { "fs-crash run " + number(seed) + "\n", std::string { probe },
+            "fs-crash check " + number(seed) };
     auto const name = std::string { workload };
-    return { name + "\n", name + " || echo FAIL " + name + " does not work without faults\n" };
+    return { name + "\n", name + " || echo FAIL " + name + " does not work without faults\n", "" };
 }
 
 } // namespace gemel::sim

@@ -17,6 +17,7 @@ enum class EventKind : u8 {
     decision = 5, // a: kind, b: value
     console = 6, // a: the byte
     phase = 7, // a: its number
+    power_cut = 8, // a: how many there were before
 };
 
 struct Event {

@@ -11,6 +11,7 @@ namespace {
 constexpr u32 kills_per_task_max = 2; // what supervision promises to survive within its budget
 constexpr u32 late_us_max = 5000;
 constexpr u32 jump_ms_max = 200;
+constexpr u8 status_failed = 250; // the machine's, where its own word does not count
 constexpr u64 exit_assertion = 134; // servers/rt/start.hpp
 constexpr u32 spurious_lines[] = { 4, 8 }; // the serial line's and the first disk's
 
@@ -42,7 +43,7 @@ ClosedWorld::ClosedWorld(hosted::System& system, Oracle& oracle, Trace& trace, S
 void ClosedWorld::note(EventKind kind, Thread const* thread, u16 call, u64 a, u64 b)
 {
     Event event;
-    event.time_ns = time_ns_;
+    event.time_ns = run_ns();
     event.kind = kind;
     event.thread = thread ? thread->id : 0;
     event.task = thread ? thread->task->index : 0;
@@ -62,6 +63,11 @@ void ClosedWorld::note_decision(Kind kind, u64 value)
 void ClosedWorld::phase(u32 number)
 {
     note(EventKind::phase, nullptr, 0, number, 0);
+}
+
+void ClosedWorld::power_cut(u32 number)
+{
+    note(EventKind::power_cut, nullptr, 0, number, 0);
 }
 
 void ClosedWorld::console(char byte)
@@ -270,7 +276,7 @@ bool ClosedWorld::reached(hosted::Site const& site)
 
 void ClosedWorld::set_failure(std::string check, std::string what, std::string task)
 {
-    failure_ = { std::move(check), std::move(what), std::move(task), time_ns_, trace_.count() };
+    failure_ = { std::move(check), std::move(what), std::move(task), run_ns(), trace_.count() };
     failed_ = true;
     if (failure_hook_)
         failure_hook_();
@@ -280,7 +286,13 @@ void ClosedWorld::fail(std::string check, std::string what, std::string task)
 {
     if (!failed_)
         set_failure(std::move(check), std::move(what), std::move(task));
-    system_.machine().power_off(250);
+    system_.machine().power_off(status_failed);
+    __builtin_unreachable();
+}
+
+void ClosedWorld::cut_power()
+{
+    system_.machine().power_off(status_failed);
     __builtin_unreachable();
 }
 

@@ -34,18 +34,25 @@ public:
 
     // Fails ("liveness") when the run has not ended by then.
     void end_by(u64 time_ns) { end_ns_ = time_ns; }
+    // The times of events and failures count on from there: the machine was switched on again.
+    void begin_at(u64 time_ns) { begun_ns_ = time_ns; }
+    // Of the whole run, however often the machine was switched on.
+    u64 run_ns() const { return begun_ns_ + time_ns_; }
     // `then` runs at that time, in the order of the calls among equals.
     void at(u64 time_ns, std::function<void()> then);
     // Called after every event; for replay's stops.
     void on_event(std::function<void()> hook) { event_hook_ = std::move(hook); }
     // Ends the run. Does not return.
     [[noreturn]] void fail(std::string check, std::string what, std::string task = {});
+    // The machine stops where it is, without a failure. Does not return.
+    [[noreturn]] void cut_power();
     Failure const* failure() const { return failed_ ? &failure_ : nullptr; }
     // Asked when nothing can happen any more: true when it made something happen.
     void on_stuck(std::function<bool()> hook) { stuck_hook_ = std::move(hook); }
     void on_failure(std::function<void()> hook) { failure_hook_ = std::move(hook); }
 
     void phase(u32 number);
+    void power_cut(u32 number);
     void console(char byte);
     // Which sites were reached, by index in hosted::sites().
     std::vector<u64> const& reached_counts() const { return reached_; }
@@ -76,7 +83,8 @@ private:
     Oracle& oracle_;
     Trace& trace_;
     Strategy& strategy_;
-    u64 time_ns_ = 0;
+    u64 begun_ns_ = 0;
+    u64 time_ns_ = 0; // since the machine was switched on
     u64 end_ns_ = ~0ull;
     u64 sequence_ = 0;
     u64 entries_ = 0;

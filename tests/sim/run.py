@@ -13,7 +13,7 @@ import sys
 import tempfile
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SMOKE = [("boot", "1..3"), ("posix-mix", "1..6"), ("server-kill", "1..4")]
+SMOKE = [("boot", "1..3"), ("posix-mix", "1..6"), ("server-kill", "1..4"), ("fs-crash", "1..4")]
 SECONDS_MAX = 900
 
 
@@ -160,6 +160,31 @@ def test_debugger():
         expect("gemel_replay_reached" in text and "gemel::arch::system_call" in text, text[-3000:])
 
 
+def test_power_cuts():
+    """Goal: cut off anywhere, the system comes up again with what was durable; e2fsck agrees on a sample."""
+    status, text = gemel("sim", "--workload", "fs-crash", "--seeds", "1..40")
+    expect(status == 0, text)
+    counts = re.search(r"(\d+) power cuts, (\d+) crash states checked, \d+ a second; (\d+) disks judged", text)
+    expect(counts and int(counts[1]) >= 30 and int(counts[2]) >= 500 and int(counts[3]) == 4, text)
+
+
+def test_lying_disk():
+    """Goal: a disk that answers flushes without doing them is caught, and the lie is what is left after shrinking."""
+    with tempfile.TemporaryDirectory(prefix="gemel-sim-") as folder:
+        status, text = gemel("sim", "--workload", "fs-crash", "--seeds", "1..60", "--journals", folder,
+                             "--faults", "power-cut,recovery-cut,disk-lie")
+        expect(status == 2, f"sixty seeds of lies are believed: {text}")
+        kinds = {line.split()[1] for line in text.splitlines() if line.startswith("FAIL ")}
+        expect(kinds <= {"volume", "workload"} and "workload" in kinds, text)
+        told = next(line for line in text.splitlines() if line.startswith("FAIL workload"))
+        journal = f"{folder}/fail-{re.search(r'L1 ([0-9a-f]{8})', told)[1]}.gemel"
+        status, again = gemel("replay", journal)
+        expect(status == 2 and again.splitlines()[0] == told, again)
+        status, text = gemel("shrink", journal)
+        left = re.search(r"shrunk \d+ decisions -> (\d+) in", text)
+        expect(status == 0 and left and int(left[1]) <= 5 and "disk-lie" in text and "power-cut" in text, text)
+
+
 def test_usage():
     """Goal: wrong words end with status 1 and say what is right."""
     for words, said in (
@@ -231,7 +256,7 @@ def compare_builds(preset):
 
 TESTS = [
     test_twice, test_no_alarm, test_environment, test_diverge, test_replay, test_journal_damage, test_debugger,
-    test_usage, test_unknown_workload, test_scan,
+    test_power_cuts, test_lying_disk, test_usage, test_unknown_workload, test_scan,
 ]
 LONG = [test_pairs, test_compilers]
 

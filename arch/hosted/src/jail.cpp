@@ -100,6 +100,10 @@ __attribute__((no_sanitize_address)) void on_stray_call(int, siginfo_t* info, vo
 // What memory and the end of a process need. Anything else could tell something.
 constexpr int allowed[] = {
     SYS_sigaltstack,
+    SYS_memfd_create, // a machine that is switched on again
+    SYS_ftruncate,
+    SYS_epoll_create1,
+    SYS_timer_create,
     SYS_timer_delete,
     SYS_close,
     SYS_mmap,

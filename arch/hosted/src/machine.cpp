@@ -53,7 +53,6 @@ Machine::Machine(u64 memory_bytes)
     poll_descriptor_ = epoll_create1(EPOLL_CLOEXEC);
     if (poll_descriptor_ < 0)
         refuse("epoll_create1");
-    started_ns_ = raw_now();
     struct sigevent event = {};
     event.sigev_notify = SIGEV_SIGNAL;
     event.sigev_signo = SIGALRM;
@@ -79,6 +78,13 @@ u64 Machine::raw_now() const
     timespec now {};
     clock_gettime(CLOCK_MONOTONIC, &now);
     return static_cast<u64>(now.tv_sec) * 1'000'000'000 + static_cast<u64>(now.tv_nsec);
+}
+
+// A machine in a world has no clock to start, and may be made where none can be read.
+void Machine::start_clock()
+{
+    if (!world_ && !virtual_time_)
+        started_ns_ = raw_now();
 }
 
 u64 Machine::now_ns() noexcept

@@ -568,6 +568,7 @@ int System::run()
     arch::enter();
     arch::install_handlers();
     int status = 125;
+    machine_.start_clock();
     kernel_.enter();
     if (kernel_.boot(info)) {
         arch::switch_to(arch::host.fiber, *kernel_.cpu().current);

@@ -105,6 +105,7 @@ public:
     // Time is what `nanoseconds` says, and nothing ticks by itself: for tests and the simulator.
     void use_virtual_time(u64 const& nanoseconds) { virtual_time_ = &nanoseconds; }
 
+    void start_clock(); // time is counted from here
     // Asks `world` in place of Linux from now on. It outlives the machine's run.
     void live_in(hosted::World& world) { world_ = &world; }
     hosted::World* world() const { return world_; }
