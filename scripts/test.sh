@@ -159,6 +159,9 @@ many_processors() {
 random_calls() {
     local face=$1
     in_shell build hosted native_fuzz || return
+    counted "attacks on $face" python3 tests/native/run.py attack --face "$face"
+    counted "attacks on two processors of $face" python3 tests/native/run.py attack --face "$face" --cpus 2 \
+        --thread single
     counted "random calls on $face" python3 tests/native/run.py fuzz --face "$face" --variables "rounds=60 seed=1"
     counted "random calls on two processors of $face" python3 tests/native/run.py fuzz --face "$face" \
         --variables "rounds=20 seed=2" --cpus 2 --thread single

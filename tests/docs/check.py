@@ -149,6 +149,36 @@ def check_decisions():
             yield f"docs/decisions/README.md: no line for {name}"
 
 
+def security_rows():
+    """(line, what its last cell says) of each table line of docs/security.md that names a promise or an attack."""
+    for number, line in enumerate(read("docs/security.md").splitlines(), 1):
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("|") and len(cells) == 3 and cells[0] not in ("promise", "tests", "---") \
+                and not cells[0].startswith("`tests/"):
+            yield number, cells[2]
+
+
+def check_security():
+    """Every promise names tests, and each of them stands in the file that it is said to stand in."""
+    names = 0
+    for number, cell in security_rows():
+        parts = re.findall(r"`([\w./]+/[\w./]+)`((?: (?:`\w+\.\w+`|\"[^\"]+\"))*)", cell)
+        if not parts or any(not said for _, said in parts):
+            yield f"docs/security.md:{number}: names no test"
+        for file, said in parts:
+            text = re.sub(r'"\s+"', "", read(file)) if os.path.exists(f"{TOP}/{file}") else ""
+            for suite, test in re.findall(r"`(\w+)\.(\w+)`", said):
+                names += 1
+                if f"TEST({suite}, {test})" not in text:
+                    yield f"docs/security.md:{number}: {file} has no test {suite}.{test}"
+            for words in re.findall(r'"([^"]+)"', said):
+                names += 1
+                if words not in text:
+                    yield f"docs/security.md:{number}: {file} does not say {words!r}"
+    if names < 50:
+        yield f"docs/security.md: only {names} tests are named"
+
+
 CHECKS = {
     "links": check_links,
     "paths": check_paths,
@@ -158,6 +188,7 @@ CHECKS = {
     "errors": check_errors,
     "README.md": check_readme,
     "decisions": check_decisions,
+    "tests of security": check_security,
 }
 
 

@@ -316,4 +316,37 @@ TEST(Lives, AFilledPageHasTwoHolders)
     EXPECT_EQ(scene.kernel.free_pages(), taken + 4);
 }
 
+// A device that never stops asking is heard once for each acknowledgement, and nobody else waits.
+TEST(Lives, AnInterruptStormIsOneNotification)
+{
+    constexpr u32 line = 3;
+    constexpr u64 bits = 4;
+    Scene scene;
+    auto const port = scene.allocate_port();
+    ASSERT_EQ(scene.broker("broker-irq", Operation::irq_bind, { line, port, bits }), status_ok);
+    auto const poll = [&] {
+        scene.trap({}, number_of(Call::port_receive, flag_poll), port);
+        return scene.status() == status_ok ? scene.word(2) : 0;
+    };
+    for (unsigned acknowledged = 0; acknowledged < 3; ++acknowledged) {
+        for (unsigned raised = 0; raised < 1000; ++raised) {
+            scene.machine.raise(line);
+            EXPECT_EQ(scene.call(Call::time, {}), status_ok);
+        }
+        EXPECT_EQ(poll(), bits);
+        scene.machine.raise(line);
+        EXPECT_EQ(poll(), 0u);
+        EXPECT_EQ(scene.broker("broker-irq", Operation::irq_acknowledge, { line }), status_ok);
+        EXPECT_EQ(poll(), bits); // it asked meanwhile
+        EXPECT_EQ(poll(), 0u);
+        EXPECT_EQ(scene.broker("broker-irq", Operation::irq_acknowledge, { line }), status_ok);
+        EXPECT_EQ(poll(), 0u);
+    }
+    // Who is bound to a line and ends is not told any more, and the line stays masked.
+    EXPECT_EQ(scene.cap(CapOperation::destroy, port), status_ok);
+    scene.machine.raise(line);
+    EXPECT_EQ(scene.call(Call::time, {}), status_ok);
+    EXPECT_EQ(scene.audit(), "");
+}
+
 } // namespace gemel

@@ -1,0 +1,312 @@
+// What a hostile task may try with system calls, by threads that do as they are told: task 0 has a
+// server and an honest client, task 1 the attackers. docs/security.md says which promise each
+// holds. Stands in for init; its last line counts. The same text on every face.
+#include "tests/native/line.hpp"
+#include "tests/native/puppets.hpp"
+
+#include "core/object/port.hpp"
+
+namespace gemel {
+
+using namespace raw;
+
+namespace {
+
+constexpr u64 blocked = ~u64 { 0 }; // the call has not ended yet
+constexpr u64 flag_call = static_cast<u64>(ReceiveFlag::call);
+constexpr u64 flag_poll = static_cast<u64>(ReceiveFlag::poll);
+
+struct Words {
+    u64 w[8] = {};
+};
+
+class Attack {
+public:
+    explicit Attack(Startup const& startup)
+        : startup_(startup)
+        , puppets_(startup)
+    {
+    }
+
+    void run();
+    u64 passed() const { return passed_; }
+    u64 failed() const { return failed_; }
+
+private:
+    // What a puppet's call answers; `blocked` when it waits.
+    Registers ask(u64 puppet, Call call, Words words = {}, u64 port = 0, u64 flags = 0);
+    // The same for one that was blocked: its results, should it have come back.
+    Registers result(u64 puppet);
+    u64 make_port(u64 puppet) { return ask(puppet, Call::port_allocate).words[2]; }
+    u64 derive(u64 puppet, u64 handle, u64 rights, u64 to = 0);
+    void expect(bool held, std::string_view what);
+
+    void guessed_handles();
+    void foreign_and_stale_handles();
+    void reply_tokens();
+    void badges();
+    void handles_sent_twice();
+    void flood();
+    void exhaustion();
+    void revoked_receiver();
+
+    static constexpr u64 server = 0;
+    static constexpr u64 client = 1;
+    static constexpr u64 attacker = 2;
+    static constexpr u64 accomplice = 3;
+
+    Startup const& startup_;
+    Puppets puppets_;
+    u64 to_attacker_ = 0; // the server's capability to the attackers' task
+    u64 port_ = 0; // the server's, as the server holds it
+    u64 attackers_port_ = 0; // what the attackers hold of it: they may call
+    u64 passed_ = 0;
+    u64 failed_ = 0;
+};
+
+void Attack::expect(bool held, std::string_view what)
+{
+    ++(held ? passed_ : failed_);
+    print(held ? "ok      " : "FAILED  ");
+    print(what);
+    print("\n");
+}
+
+Registers Attack::result(u64 number)
+{
+    constexpr u64 wait_us = 20'000;
+    auto& puppet = puppets_.puppet(number);
+    while (puppet.token == 0 && puppets_.collect(now_ns() / 1000 + wait_us)) { }
+    auto result = *puppet.box;
+    if (puppet.token == 0)
+        result.number = blocked;
+    return result;
+}
+
+Registers Attack::ask(u64 number, Call call, Words words, u64 port, u64 flags)
+{
+    auto& puppet = puppets_.puppet(number);
+    auto& box = *puppet.box;
+    for (unsigned i = 0; i < 8; ++i)
+        box.words[i] = words.w[i];
+    box.port = port;
+    box.number = static_cast<u64>(call) | flags << 8;
+    puppets_.tell(puppet);
+    return result(number);
+}
+
+u64 Attack::derive(u64 puppet, u64 handle, u64 rights, u64 to)
+{
+    auto const made = ask(puppet, Call::cap_move, { { handle, to, rights } });
+    return made.number == status_ok ? made.words[2] : 0;
+}
+
+// Every row of the table, with generations that are likely, and with none of them.
+void Attack::guessed_handles()
+{
+    constexpr u64 rows = 600;
+    u64 worked = 0;
+    u64 known = 0;
+    for (u64 row = 0; row < rows; ++row)
+        for (u64 const generation : { 0, 1, 2, 3, 0x7FFF'FFFF }) {
+            auto const guess = ask(attacker, Call::signal, { { generation << 32 | row, 1 } });
+            worked += guess.number == status_ok;
+            known += guess.number == status_of(Error::cap_invalid)
+                || guess.number == status_of(Error::not_owner)
+                || guess.number == status_of(Error::port_invalid)
+                || guess.number == status_of(Error::no_rights);
+        }
+    expect(worked == 0 && known == rows * 5, "no guessed handle works");
+}
+
+void Attack::foreign_and_stale_handles()
+{
+    auto const foreign = ask(attacker, Call::signal, { { port_, 1 } });
+    expect(foreign.number == status_of(Error::not_owner), "another task's handle does not work");
+    auto const own = make_port(attacker);
+    ask(attacker, Call::cap_move, { { own, 0, static_cast<u64>(CapOperation::close) << 16 } });
+    auto const stale = ask(attacker, Call::signal, { { own, 1 } });
+    expect(stale.number == status_of(Error::cap_invalid), "a handle that was closed does not work");
+    auto const lent = derive(server, port_, Right::send | Right::derive, to_attacker_);
+    auto const before = ask(attacker, Call::signal, { { lent, 1 } });
+    ask(server, Call::cap_move, { { port_, 0, static_cast<u64>(CapOperation::revoke) << 16 } });
+    auto const after = ask(attacker, Call::signal, { { lent, 1 } });
+    expect(before.number == status_ok && after.number == status_of(Error::revoked),
+        "a handle that was revoked does not work");
+    ask(server, Call::port_receive, {}, port_, flag_poll); // the signal from before
+    attackers_port_ = derive(server, port_, Right::call | Right::derive, to_attacker_);
+}
+
+void Attack::reply_tokens()
+{
+    auto const to = derive(server, port_, rights_of(Right::call));
+    ask(client, Call::port_receive, { { to, 1, 7 } }, 0, flag_call);
+    auto const call = ask(server, Call::port_receive, {}, port_);
+    auto const token = call.port;
+    expect(call.words[2] == 7 && (token & reply_token_bit) != 0, "the server receives a call");
+    auto const stolen = ask(attacker, Call::port_send, { { token, 0, 666 } });
+    expect(stolen.number == status_of(Error::not_owner), "another task cannot answer with a token");
+    u64 guessed = 0;
+    for (u64 generation = 0; generation < 64; ++generation)
+        guessed += ask(attacker, Call::port_send,
+                       { { reply_token_bit | generation << 32 | (token & 0xFFFF'FFFF), 0, 666 } })
+                       .number
+            == status_ok;
+    expect(guessed == 0, "nor with a guessed one");
+    auto const answered = ask(server, Call::port_send, { { token, 0, 8 } });
+    auto const heard = result(client);
+    auto const again = ask(server, Call::port_send, { { token, 0, 9 } });
+    expect(answered.number == status_ok && heard.words[2] == 8, "the answer arrives");
+    expect(again.number == status_of(Error::cap_invalid), "a token answers once");
+    ask(client, Call::port_receive, { { to, 1, 10 } }, 0, flag_call);
+    auto const replayed = ask(server, Call::port_send, { { token, 0, 9 } });
+    expect(replayed.number == status_of(Error::cap_invalid), "nor does it answer a later call");
+    auto const second = ask(server, Call::port_receive, {}, port_);
+    ask(server, Call::port_send, { { second.port, 0, 11 } });
+    expect(result(client).words[2] == 11, "which waits for its own");
+}
+
+// Who speaks is what the server put into the capability, not what the caller says.
+void Attack::badges()
+{
+    auto const badge = static_cast<u64>(CapOperation::badge) << 16;
+    auto const made = ask(server, Call::cap_move,
+        { { port_, to_attacker_, Right::call | Right::derive | badge, 42 } });
+    auto const badged = made.words[2];
+    ask(attacker, Call::port_receive, { { badged, 1, 7, 7, 7, 7, 7, 7 } }, 0, flag_call);
+    auto const call = ask(server, Call::port_receive, {}, port_);
+    expect(call.words[0] == 42, "a caller is known by the badge it was given");
+    ask(server, Call::port_send, { { call.port } });
+    result(attacker);
+    auto const other
+        = ask(attacker, Call::cap_move, { { badged, 0, rights_of(Right::call) | badge, 1 } });
+    expect(other.number == status_of(Error::no_rights), "and cannot choose another");
+    auto const derived = derive(attacker, badged, rights_of(Right::call));
+    auto const again
+        = ask(attacker, Call::cap_move, { { derived, 0, rights_of(Right::call) | badge, 1 } });
+    expect(derived != 0 && again.number != status_ok, "not by deriving either");
+    auto const more
+        = ask(attacker, Call::cap_move, { { badged, 0, u64 { rights_of(Right::receive) } } });
+    expect(more.number == status_of(Error::no_rights), "nor gain a right");
+}
+
+void Attack::handles_sent_twice()
+{
+    auto const gift = make_port(attacker);
+    auto const own = make_port(attacker);
+    auto const twice
+        = ask(attacker, Call::port_send, { { own, tag_of(1, 2), 0, 0, 0, 0, gift, gift } });
+    expect(twice.number == status_of(Error::invalid), "a handle is not sent twice in a message");
+    auto const kept = ask(attacker, Call::signal, { { gift, 1 } });
+    expect(kept.number == status_ok, "and stays with the sender then");
+    ask(attacker, Call::port_receive, { { attackers_port_, tag_of(1, 1), 0, 0, 0, 0, 0, gift } }, 0,
+        flag_call);
+    auto const call = ask(server, Call::port_receive, {}, port_);
+    auto const theirs = ask(server, Call::signal, { { call.words[7], 1 } });
+    auto const mine = ask(accomplice, Call::signal, { { gift, 1 } });
+    expect(theirs.number == status_ok && mine.number != status_ok,
+        "what was sent belongs to the receiver alone");
+    ask(server, Call::port_send, { { call.port } });
+    result(attacker);
+    for (auto const handle : { own })
+        ask(attacker, Call::cap_move,
+            { { handle, 0, static_cast<u64>(CapOperation::close) << 16 } });
+}
+
+void Attack::flood()
+{
+    auto const sent = ask(attacker, Call::port_send, { { attackers_port_, 1 } });
+    auto const signalled = ask(attacker, Call::signal, { { attackers_port_, 1 } });
+    expect(sent.number == status_of(Error::no_rights)
+            && signalled.number == status_of(Error::no_rights),
+        "who may only call cannot fill a ring");
+    auto const trusted = derive(server, port_, rights_of(Right::send), to_attacker_);
+    u64 taken = 0;
+    while (ask(attacker, Call::port_send, { { trusted, 1, taken } }).number == status_ok)
+        ++taken;
+    auto const full = ask(attacker, Call::port_send, { { trusted, 1 } });
+    expect(taken == port_ring_messages && full.number == status_of(Error::port_full),
+        "who may send fills the ring, and hears so");
+    auto const to = derive(server, port_, rights_of(Right::call));
+    ask(client, Call::port_receive, { { to, 2, 77 } }, 0, flag_call);
+    Registers message {};
+    for (u64 turn = 0; turn <= taken && (message.port & reply_token_bit) == 0; ++turn)
+        message = ask(server, Call::port_receive, {}, port_);
+    ask(server, Call::port_send, { { message.port, 0, 78 } });
+    expect(message.words[2] == 77 && result(client).words[2] == 78,
+        "a call through a full port is answered");
+}
+
+void Attack::exhaustion()
+{
+    u64 ports = 0;
+    Registers last {};
+    while ((last = ask(attacker, Call::port_allocate)).number == status_ok)
+        ++ports;
+    expect(ports != 0 && last.number == status_of(Error::quota),
+        "ports and rows end with the attacker's own quota");
+    auto const refused = ask(attacker, Call::vm_allocate, { { 0, region_bytes_max, 3 } });
+    expect(refused.number == status_of(Error::quota), "so does memory");
+    auto const theirs = ask(client, Call::port_allocate);
+    auto const memory = ask(client, Call::vm_allocate, { { 0, page_bytes, 3 } });
+    expect(theirs.number == status_ok && memory.number == status_ok,
+        "others go on and get what they ask for");
+    auto const to = derive(server, port_, rights_of(Right::call));
+    ask(client, Call::port_receive, { { to, 2, 5 } }, 0, flag_call);
+    auto const call = ask(server, Call::port_receive, {}, port_);
+    ask(server, Call::port_send, { { call.port, 0, 6 } });
+    expect(result(client).words[2] == 6, "and are served");
+}
+
+// A capability in a message goes to who may receive now.
+void Attack::revoked_receiver()
+{
+    auto const port = make_port(server);
+    auto const lent = derive(server, port, Right::receive | Right::derive, to_attacker_);
+    ask(server, Call::cap_move, { { port, 0, static_cast<u64>(CapOperation::revoke) << 16 } });
+    auto const late = ask(attacker, Call::port_receive, {}, lent, flag_poll);
+    auto const gift = make_port(client);
+    ask(client, Call::port_send, { { port, tag_of(1, 1), 0, 0, 0, 0, 0, gift } });
+    auto const message = ask(server, Call::port_receive, {}, port, flag_poll);
+    auto const mine = ask(server, Call::signal, { { message.words[7], 1 } });
+    expect(late.number == status_of(Error::revoked) && mine.number == status_ok,
+        "a revoked receiver gets no capabilities");
+}
+
+void Attack::run()
+{
+    if (!puppets_.begin()) {
+        expect(false, "two tasks are there");
+        return;
+    }
+    to_attacker_ = puppets_.give(0, puppets_.task(1).handle, rights_of(Right::grant));
+    port_ = make_port(server);
+    guessed_handles();
+    foreign_and_stale_handles();
+    reply_tokens();
+    badges();
+    handles_sent_twice();
+    flood();
+    revoked_receiver();
+    exhaustion();
+    expect(puppets_.end(), "both tasks end");
+    static_cast<void>(startup_);
+}
+
+} // namespace
+
+} // namespace gemel
+
+void gemel_program_start(gemel::Startup const* startup)
+{
+    using namespace gemel;
+    Attack attack(*startup);
+    attack.run();
+    Line()
+        .number(attack.passed())
+        .text(" passed, ")
+        .number(attack.failed())
+        .text(" failed, 0 skipped")
+        .print();
+    power_off(*startup, attack.failed() == 0 ? 0 : 2);
+}
