@@ -9,7 +9,7 @@ cd "$root" || exit 2
 
 parts=(packages layout docs hosted mutants tidy system-hosted sim explore fuse terminal gdb asan system-asan
     x86_64 native-x86_64 system-x86_64 iso arm64 native-arm64 system-arm64 size headers)
-long_parts=(tsan processors campaign explore-slurm sim-asan sim-long bare)
+long_parts=(tsan processors campaign explore-slurm sim-asan sim-long coverage bare)
 
 usage() {
     cat <<TEXT
@@ -256,6 +256,11 @@ part_campaign() { # more seeds of what is random
 part_mutants() {
     check "build of the mutants" in_shell build hosted mutant_test
     counted "mutants of the kernel" python3 tests/mutants/run.py
+}
+
+part_coverage() {
+    check "build of the kernel that counts branches" in_shell build hosted coverage
+    counted "branches of the kernel" python3 tests/coverage/run.py
 }
 
 part_bare() { counted "the first start on a bare Debian" tests/bare/run.sh; }

@@ -104,12 +104,10 @@ void Kernel::data_release(u64 physical)
         page_free(page);
 }
 
-// Every mapping loses the memory before any of it can be used again. The leaf itself stays, empty,
-// while tables still point at it.
+// Of a leaf that no table points at any more.
 void Kernel::region_destroy(u64* leaf)
 {
-    auto& info = info_of(leaf);
-    auto const physical = info.physical != 0;
+    auto const physical = info_of(leaf).physical != 0;
     machine_.leaf_emptied(leaf);
     for (u32 i = region_pages_max; i-- > 0;) {
         auto const entry = leaf[i];
@@ -117,11 +115,7 @@ void Kernel::region_destroy(u64* leaf)
         if (entry != 0 && !physical)
             data_release(machine_.entry_target(entry));
     }
-    if (info.links == 0)
-        return page_free(leaf);
-    ++info.generation;
-    info.type = ObjectType::none;
-    leaf_retire(info);
+    page_free(leaf);
 }
 
 // An empty leaf that tables still point at. Nobody pays for it any more.
@@ -129,8 +123,7 @@ void Kernel::leaf_retire(PageInfo& info)
 {
     info.use = PageUse::zombie_leaf;
     ++zombie_leaves_;
-    if (auto* payer = tasks_[info.owner])
-        ++payer->pages;
+    ++tasks_[info.owner]->pages;
     info.owner = 0;
 }
 

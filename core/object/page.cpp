@@ -31,8 +31,7 @@ void Kernel::page_free(void* page)
 {
     auto const number = number_of(page);
     auto& info = pages_[number];
-    if (auto* payer = tasks_[info.owner])
-        ++payer->pages;
+    ++tasks_[info.owner]->pages;
     ++info.generation;
     info.use = PageUse::free;
     info.type = ObjectType::none;

@@ -56,7 +56,7 @@ void Kernel::notified(Thread& receiver, Port& port)
     receiver.frame.status() = status_ok;
 }
 
-// A one-way message: to a waiting receiver, who is answered, or into the ring.
+// A one-way message: to a waiting receiver, who is answered, or into the ring, where there is room.
 Thread* Kernel::deliver(Port& port, u64 const* words, u64 badge, u64 tag)
 {
     if (auto* receiver = receiver_of(port)) {
@@ -64,8 +64,6 @@ Thread* Kernel::deliver(Port& port, u64 const* words, u64 badge, u64 tag)
         hand_message(*receiver, words, badge, tag, nullptr);
         return receiver;
     }
-    if (port.ring_count == port_ring_messages)
-        return fail(Error::port_full);
     auto* slot = port.ring[(port.ring_head + port.ring_count) % port_ring_messages];
     ++port.ring_count;
     for (unsigned i = 2; i < 8; ++i)

@@ -135,8 +135,7 @@ void Kernel::row_close(Row& row)
     } else if (pages_[row.object].generation == row.object_generation) {
         object_abandoned(row);
     }
-    if (auto* owner = tasks_[row.owner])
-        ++owner->rows;
+    ++tasks_[row.owner]->rows;
     row.generation = (row.generation + 1) & handle_generation_mask;
     if (row.generation == 0)
         row.generation = 1;

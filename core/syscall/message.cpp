@@ -75,7 +75,7 @@ Thread* Kernel::send(u64* words)
     if ((row->rights & (Right::send | Right::send_once)) == 0)
         return fail(Error::no_rights);
     auto& port = *object_of<Port>(*row);
-    if (port.ring_count == port_ring_messages && !receiver_of(port))
+    if (port.ring_count == port_ring_messages) // so nobody waits
         return fail(Error::port_full);
     if (!capabilities_move(words, &port))
         return nullptr;

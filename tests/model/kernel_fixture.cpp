@@ -5,7 +5,7 @@
 
 namespace gemel {
 
-KernelFixture::KernelFixture(u64 memory_bytes)
+KernelFixture::KernelFixture(u64 memory_bytes, u32 cpus)
     : machine(memory_bytes)
     , kernel(machine)
 {
@@ -14,8 +14,15 @@ KernelFixture::KernelFixture(u64 memory_bytes)
     BootInfo info;
     info.memory = memory;
     info.init_entry = 1;
+    info.cpus = cpus;
     if (kernel.boot(info))
         startup = reinterpret_cast<Startup const*>(current().frame.argument());
+}
+
+void KernelFixture::on_processor(u32 number)
+{
+    machine.turn_to(number);
+    kernel.cpu_ = &kernel.cpus_[number];
 }
 
 void KernelFixture::load(u64 const* words, u64 number, u64 port)
@@ -205,7 +212,12 @@ std::string KernelFixture::audit_threads()
         if (receivers && (thread->waits_on->ring_count != 0 || thread->waits_on->notification != 0))
             return "a receiver sleeps beside a message";
     }
-    return running == 1 ? std::string {} : "not exactly one thread runs";
+    u32 busy = 0;
+    for (u32 number = 0; number < kernel.cpu_count(); ++number) {
+        auto const* current = kernel.cpu(number).current;
+        busy += current && current->state == ThreadState::running;
+    }
+    return running == busy ? std::string {} : "not every thread that runs has a processor";
 }
 
 } // namespace gemel

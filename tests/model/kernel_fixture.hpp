@@ -23,7 +23,11 @@ using Facts = std::vector<Fact>;
 std::string difference(Facts const& before, Facts const& after);
 
 struct KernelFixture {
-    explicit KernelFixture(u64 memory_bytes = 16u << 20);
+    explicit KernelFixture(u64 memory_bytes = 16u << 20, u32 cpus = 1);
+
+    // The entries that follow are this processor's.
+    void on_processor(u32 number);
+    bool idles() { return kernel.cpu().current == nullptr; }
 
     // Enters the kernel as the current thread.
     void trap(std::initializer_list<u64> words, u64 number, u64 port = 0);

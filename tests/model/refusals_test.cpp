@@ -510,6 +510,27 @@ TEST(Refusals, OfWhatTheQuotaDoesNotHold)
     scene.refuse(Error::quota, {}, number_of(Call::port_allocate));
 }
 
+// Operations whose result is a handle, by a task that has no row for it.
+TEST(Refusals, OfResultsWithoutARow)
+{
+    Scene scene;
+    auto const task = scene.new_task(16, 4, 3);
+    auto const call_right = Right::call | Right::derive;
+    auto const tasks = scene.derived(scene.capability("broker-task"), call_right, task);
+    auto const physical = scene.derived(scene.capability("broker-phys"), call_right, task);
+    auto const self = scene.derived(task, rights_all, task);
+    scene.derived(scene.self, rights_all, task);
+    scene.run(scene.new_thread(task));
+    scene.yield();
+    ASSERT_EQ(scene.current().task->index, 2);
+    scene.refuse(Error::quota, tasks, Operation::thread_new, { self, 1, 0, 0, 1, 0 });
+    scene.refuse(Error::quota, tasks, Operation::task_new, { 3, 0, 0 });
+    scene.refuse(Error::quota, physical, Operation::region_physical, { 100, 1, 1 });
+    scene.refuse(Error::quota, {}, number_of(Call::port_allocate));
+    scene.refuse(Error::quota, { 1, 0, 0 }, number_of(Call::sched_spawn));
+    scene.refuse(Error::quota, { 0, page_bytes, vm_read }, number_of(Call::vm_allocate));
+}
+
 TEST(Refusals, OfNewTasksAndThreads)
 {
     Scene scene;

@@ -25,8 +25,9 @@ using Words = std::initializer_list<u64>;
 
 struct Scene : KernelFixture {
     // Init takes turns with the threads it makes: all are of its priority.
-    Scene()
-        : self(capability("task-self"))
+    explicit Scene(u32 cpus = 1)
+        : KernelFixture(16u << 20, cpus)
+        , self(capability("task-self"))
     {
     }
 
