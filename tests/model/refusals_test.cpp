@@ -531,6 +531,24 @@ TEST(Refusals, OfResultsWithoutARow)
     scene.refuse(Error::quota, { 0, page_bytes, vm_read }, number_of(Call::vm_allocate));
 }
 
+// Objects are pages: a task without one left gets no thread, no region and no port.
+TEST(Refusals, OfObjectsWithoutAPage)
+{
+    Scene scene;
+    auto const task = scene.new_task(3, 8, 4);
+    auto const physical
+        = scene.derived(scene.capability("broker-phys"), rights_of(Right::call), task);
+    scene.run(scene.new_thread(task));
+    scene.yield();
+    ASSERT_EQ(scene.current().task->index, 2);
+    scene.allocate_port();
+    ASSERT_EQ(scene.kernel.task(2)->pages, 0u);
+    scene.refuse(Error::quota, {}, number_of(Call::port_allocate));
+    scene.refuse(Error::quota, { 1, 0, 0 }, number_of(Call::sched_spawn));
+    scene.refuse(Error::quota, { 0, page_bytes, vm_read }, number_of(Call::vm_allocate));
+    scene.refuse(Error::quota, physical, Operation::region_physical, { 100, 1, 1 });
+}
+
 TEST(Refusals, OfNewTasksAndThreads)
 {
     Scene scene;
