@@ -221,9 +221,9 @@ Result<void> Files::list_with(std::string_view path, Entry entry)
     }
 }
 
-Result<std::vector<ListedEntry>> Files::list(std::string_view path)
+Result<std::deque<ListedEntry>> Files::list(std::string_view path)
 {
-    std::vector<ListedEntry> entries;
+    std::deque<ListedEntry> entries;
     auto const take = [&](DirectoryEntry const& entry, std::string_view name) {
         entries.push_back({ std::string(name), entry.inode, entry.kind });
         return entry.cookie;
@@ -234,9 +234,9 @@ Result<std::vector<ListedEntry>> Files::list(std::string_view path)
     return entries;
 }
 
-Result<std::vector<Files::ListedStatus>> Files::list_status(std::string_view path)
+Result<std::deque<Files::ListedStatus>> Files::list_status(std::string_view path)
 {
-    std::vector<ListedStatus> entries;
+    std::deque<ListedStatus> entries;
     auto const take = [&](DirectoryEntryStatus const& record, std::string_view name) {
         entries.push_back({ std::string(name), record.status });
         return record.entry.cookie;

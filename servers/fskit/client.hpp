@@ -9,11 +9,11 @@
 #include "servers/rt/ref.hpp"
 #include "servers/rt/region.hpp"
 
+#include <deque>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace gemel::fskit {
 
@@ -103,8 +103,8 @@ public:
     Result<OpenFile> attach(Client<protocol::File> const& file);
 
     Result<FileStatus> status(std::string_view path, LastLink last = LastLink::follow);
-    // Sorted by name, byte by byte.
-    Result<std::vector<ListedEntry>> list(std::string_view path);
+    // Sorted by name, byte by byte. A deque: it grows without a second copy of a long listing.
+    Result<std::deque<ListedEntry>> list(std::string_view path);
     Result<void> make_directory(std::string_view path, u16 mode = 0755);
     Result<void> remove(std::string_view path, RemoveKind kind = RemoveKind::file);
     Result<void> rename(
@@ -119,7 +119,7 @@ public:
         FileStatus status;
     };
     // Sorted by name, byte by byte.
-    Result<std::vector<ListedStatus>> list_status(std::string_view path);
+    Result<std::deque<ListedStatus>> list_status(std::string_view path);
     // What was done before is durable when this returns.
     Result<void> sync(std::string_view path, SyncScope scope = SyncScope::volume);
     Result<std::string> link_text(std::string_view path);

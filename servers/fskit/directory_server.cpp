@@ -384,7 +384,10 @@ Result<protocol::Directory::ReaddirStatus::Reply> DirectoryObject::on(
         DirectoryEntry entry;
         std::string_view name;
         while (reader.next(entry, name)) {
-            auto const status = TRY(server_.tree.status(entry.inode));
+            // One that is gone since it was listed costs nobody else's entry.
+            auto const status
+                = server_.tree.status(entry.inode)
+                      .value_or(FileStatus { .inode = entry.inode, .kind = entry.kind });
             if (entries.add(name, status, entry.cookie) == EntryWriter::Added::full)
                 break;
         }

@@ -116,7 +116,9 @@ struct Vfs {
         struct Reply { };
     };
 
-    // Mount points that the file system below does not have are not in this listing.
+    // As Directory::ReaddirStatus, with the mount points that Readdir lists. A directory of the
+    // file system below that something is mounted on has its own status here, not that of the
+    // mount.
     struct ReaddirStatus {
         Span path;
         u64 cookie = 0;

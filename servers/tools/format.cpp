@@ -105,20 +105,29 @@ std::string hexdump_row(u64 offset, std::string_view bytes)
     return result + '|';
 }
 
+void Layout::measure(std::vector<std::string> const& row)
+{
+    for (usize i = 0; i < row.size(); ++i)
+        widths_[i] = std::max(widths_[i], width_of(row[i]));
+}
+
+std::string Layout::line(std::vector<std::string> const& row) const
+{
+    auto line = std::string {};
+    for (usize i = 0; i < row.size(); ++i)
+        line += (i == 0 ? "" : "  ") + padded(row[i], widths_[i], columns_[i]);
+    line.erase(line.find_last_not_of(' ') + 1);
+    return line;
+}
+
 std::string Table::text() const
 {
-    auto widths = std::vector<usize>(columns_.size());
+    auto layout = Layout(columns_);
     for (auto const& row : rows_)
-        for (usize i = 0; i < row.size(); ++i)
-            widths[i] = std::max(widths[i], width_of(row[i]));
+        layout.measure(row);
     auto result = std::string {};
-    for (auto const& row : rows_) {
-        auto line = std::string {};
-        for (usize i = 0; i < row.size(); ++i)
-            line += (i == 0 ? "" : "  ") + padded(row[i], widths[i], columns_[i]);
-        line.erase(line.find_last_not_of(' ') + 1);
-        result += line + "\n";
-    }
+    for (auto const& row : rows_)
+        result += layout.line(row) + "\n";
     return result;
 }
 

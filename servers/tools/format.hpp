@@ -24,6 +24,24 @@ std::string hexadecimal(u64 value, usize digits = 1);
 // One row of `hexdump -C`, without its newline: at most 16 bytes.
 std::string hexdump_row(u64 offset, std::string_view bytes);
 
+// How wide columns are, for rows that are not kept: every row is measured before a line is made.
+class Layout {
+public:
+    explicit Layout(std::vector<Align> columns)
+        : columns_(std::move(columns))
+        , widths_(columns_.size())
+    {
+    }
+    // At most as many cells as columns.
+    void measure(std::vector<std::string> const& row);
+    // Two blanks apart, without blanks at its end and without its newline.
+    std::string line(std::vector<std::string> const& row) const;
+
+private:
+    std::vector<Align> columns_;
+    std::vector<usize> widths_;
+};
+
 // Rows of cells to lines: columns as wide as their widest cell, two blanks apart.
 class Table {
 public:

@@ -3,17 +3,17 @@
 #include "servers/tools/format.hpp"
 
 #include <algorithm>
+#include <deque>
 
 namespace gemel::tools {
 namespace {
 
 constexpr u32 depth_max = 64; // of ls -R
 
-struct Entry {
-    std::string name;
-    std::string path; // absolute
-    FileKind kind = FileKind::regular;
-};
+// What a directory of many thousands costs is this for each, and nothing beside it. Without -l only
+// the kind is known.
+using Entry = fskit::Files::ListedStatus;
+using Entries = std::deque<Entry>;
 
 struct Listing {
     Context& context;
@@ -39,60 +39,92 @@ std::optional<u64> terminal_columns(Context& context)
     return context.number(*columns);
 }
 
-std::vector<std::string> long_row(Listing& listing, Entry const& entry, FileStatus const& status)
+// `directory` is where the entry lies; none: it was named on the command line.
+std::string path_of(Listing& listing, std::optional<std::string_view> directory, Entry const& entry)
 {
-    auto name = entry.name;
-    if (status.kind == FileKind::symlink)
-        if (auto const target = listing.context.files().link_text(entry.path))
-            name += " -> " + *target;
+    return directory ? join(std::string(*directory), entry.name)
+                     : listing.context.absolute(entry.name);
+}
+
+std::vector<std::string> long_row(Listing& listing, Entry const& entry)
+{
+    auto const& status = entry.status;
     auto const size
         = listing.options.has('h') ? human_size(status.size) : std::to_string(status.size);
     return { mode_text(status.kind, status.mode), std::to_string(status.links),
-        std::to_string(status.uid), std::to_string(status.gid), size, time_text(status.modified_ns),
-        name };
+        std::to_string(status.uid), std::to_string(status.gid), size,
+        time_text(status.modified_ns) };
 }
 
-void show_long(Listing& listing, std::vector<Entry> const& entries)
+// Rows are made twice, to measure and to write them: a table of them all would be as large as the
+// directory many times over.
+void show_long(Listing& listing, std::optional<std::string_view> directory, Entries const& entries)
 {
-    auto table = Table({ Align::left, Align::right, Align::left, Align::left, Align::right,
-        Align::left, Align::left });
+    auto layout = Layout(
+        { Align::left, Align::right, Align::left, Align::left, Align::right, Align::left });
+    for (auto const& entry : entries)
+        layout.measure(long_row(listing, entry));
     for (auto const& entry : entries) {
-        auto const status = listing.context.files().status(entry.path, LastLink::keep);
-        if (status)
-            table.add(long_row(listing, entry, *status));
-        else
-            listing.status = listing.context.fail(entry.name, status.error());
+        auto line = layout.line(long_row(listing, entry)) + "  " + entry.name;
+        if (entry.status.kind == FileKind::symlink) {
+            auto const path = path_of(listing, directory, entry);
+            if (auto const target = listing.context.files().link_text(path))
+                line += " -> " + *target;
+        }
+        listing.context.out().line(line);
     }
-    listing.context.out().write(table.text());
 }
 
-void show(Listing& listing, std::vector<Entry> const& entries)
+void show(Listing& listing, std::optional<std::string_view> directory, Entries const& entries)
 {
     if (listing.options.has('l')) {
-        show_long(listing, entries);
+        show_long(listing, directory, entries);
         return;
     }
-    auto names = std::vector<std::string> {};
-    for (auto const& entry : entries)
-        names.push_back(entry.name);
     if (listing.columns && !listing.options.has('1')) {
+        auto names = std::vector<std::string> {};
+        for (auto const& entry : entries)
+            names.push_back(entry.name);
         listing.context.out().write(in_columns(names, *listing.columns));
         return;
     }
-    for (auto const& name : names)
-        listing.context.out().line(name);
+    for (auto const& entry : entries)
+        listing.context.out().line(entry.name);
 }
 
-Result<std::vector<Entry>> entries_of(Listing& listing, std::string const& path)
+// A directory may be a mount point, of which the file system below knows nothing: the vfs is asked.
+Result<Entries> entries_with_status(Listing& listing, std::string const& path)
 {
-    auto result = std::vector<Entry> {};
-    if (listing.options.has('a'))
-        for (auto const* name : { ".", ".." })
-            result.push_back({ name, join(path, name), FileKind::directory });
-    for (auto const& entry : TRY(listing.context.files().list(path)))
-        if (listing.options.has('a') || !entry.name.starts_with('.'))
-            result.push_back({ entry.name, join(path, entry.name), entry.kind });
-    return result;
+    auto& files = listing.context.files();
+    auto entries = TRY(files.list_status(path));
+    for (auto& entry : entries) {
+        if (entry.status.kind != FileKind::directory)
+            continue;
+        if (auto const known = files.status(join(path, entry.name), LastLink::keep))
+            entry.status = *known;
+    }
+    return entries;
+}
+
+Result<Entries> entries_with_kind(Listing& listing, std::string const& path)
+{
+    auto entries = Entries {};
+    for (auto& listed : TRY(listing.context.files().list(path)))
+        entries.push_back({ std::move(listed.name), { .kind = listed.kind } });
+    return entries;
+}
+
+Result<Entries> entries_of(Listing& listing, std::string const& path)
+{
+    auto const all = listing.options.has('l') ? entries_with_status : entries_with_kind;
+    auto entries = TRY(all(listing, path));
+    if (!listing.options.has('a')) {
+        std::erase_if(entries, [](Entry const& entry) { return entry.name.starts_with('.'); });
+        return entries;
+    }
+    for (auto const* name : { "..", "." })
+        entries.push_front({ name, TRY(listing.context.files().status(join(path, name))) });
+    return entries;
 }
 
 // `shown` is the path as the user wrote it.
@@ -100,7 +132,7 @@ void list_directory(
     Listing& listing, std::string const& shown, std::string const& path, u32 depth, bool titled)
 {
     auto& context = listing.context;
-    auto const entries = entries_of(listing, path);
+    auto entries = entries_of(listing, path);
     if (!entries) {
         listing.status = context.fail(shown, entries.error());
         return;
@@ -108,17 +140,20 @@ void list_directory(
     if (titled)
         context.out().line((listing.first ? "" : "\n") + shown + ":");
     listing.first = false;
-    show(listing, *entries);
+    show(listing, path, *entries);
     if (!listing.options.has('R'))
         return;
     if (depth >= depth_max) {
         listing.status = context.fail(shown, Error::too_big);
         return;
     }
+    std::erase_if(*entries, [](Entry const& entry) {
+        return entry.status.kind != FileKind::directory || entry.name == "." || entry.name == "..";
+    });
     for (auto const& entry : *entries)
-        if (entry.kind == FileKind::directory && entry.name != "." && entry.name != ".."
-            && !context.out().error())
-            list_directory(listing, join(shown, entry.name), entry.path, depth + 1, true);
+        if (!context.out().error())
+            list_directory(
+                listing, join(shown, entry.name), join(path, entry.name), depth + 1, true);
 }
 
 void stat_lines(Context& context, std::string const& path, FileStatus const& status)
@@ -148,23 +183,25 @@ int run_ls(Context& context)
     auto paths = options->operands;
     if (paths.empty())
         paths.emplace_back(".");
-    auto files = std::vector<Entry> {};
+    auto files = Entries {};
     auto directories = std::vector<std::string> {};
     for (auto const& path : paths) {
         auto const absolute = context.absolute(path);
         auto status = context.files().status(absolute);
-        // A link that leads nowhere is still something to show.
-        if (!status)
+        // With -l a link to a file is shown itself; one that leads nowhere is still something to
+        // show.
+        if (!status
+            || (options->has('l') && (options->has('d') || status->kind != FileKind::directory)))
             status = context.files().status(absolute, LastLink::keep);
         if (!status)
             listing.status = context.fail(path, status.error());
         else if (status->kind == FileKind::directory && !options->has('d'))
             directories.push_back(path);
         else
-            files.push_back({ path, absolute, status->kind });
+            files.push_back({ path, *status });
     }
     if (!files.empty()) {
-        show(listing, files);
+        show(listing, std::nullopt, files);
         listing.first = false;
     }
     auto const titled = paths.size() > 1 || options->has('R');

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <deque>
 
 namespace gemel::tools {
 namespace {
@@ -68,7 +69,10 @@ Result<void> grep_file(Context& context, Context::Options const& options, Patter
     return {};
 }
 
-void order(std::vector<std::string>& lines, Context::Options const& options)
+// A deque: it grows without a second copy of all lines.
+using Lines = std::deque<std::string>;
+
+void order(Lines& lines, Context::Options const& options)
 {
     auto const less = [&](std::string const& a, std::string const& b) {
         if (options.has('n') && leading_number(a) != leading_number(b))
@@ -156,7 +160,7 @@ int run_sort(Context& context)
     auto const options = context.options("nru");
     if (!options)
         return status_usage;
-    auto lines = std::vector<std::string> {};
+    auto lines = Lines {};
     usize bytes = 0;
     auto const status = context.for_each_input(
         options->operands, [&](fskit::OpenFile& file, std::string const&) -> Result<void> {

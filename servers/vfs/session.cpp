@@ -195,7 +195,8 @@ Result<Vfs::MakeNode::Reply> Session::on(Vfs::MakeNode const& request)
     return Vfs::MakeNode::Reply {};
 }
 
-Result<Vfs::Readdir::Reply> Session::on(Vfs::Readdir const& request)
+template <typename Request, typename ListBelow>
+Result<u32> Session::list_at(Request const& request, Listing listing, ListBelow list_below)
 {
     auto walk = TRY(walk_at(request.path, LastLink::follow));
     auto const region = TRY(this->region());
@@ -203,14 +204,22 @@ Result<Vfs::Readdir::Reply> Session::on(Vfs::Readdir const& request)
     auto const mounts = names_.mounts();
     auto const ask = [&](At const& at) -> Result<Found<u32>> {
         if ((request.cookie & mount_cookie_bit) == 0) {
-            auto found = TRY(at.mount->readdir(at.relative(), request.cookie, into));
+            auto found = TRY(list_below(at, into));
             auto const* const bytes = std::get_if<u32>(&found);
             if (!bytes || *bytes != 0)
                 return found;
         }
-        return Found<u32>(TRY(list_mount_points(*mounts, at, request.cookie, into)));
+        return Found<u32>(TRY(list_mount_points(*mounts, at, request.cookie, listing, into)));
     };
-    return Vfs::Readdir::Reply { TRY(resolve<u32>(*mounts, walk, ask)) };
+    return resolve<u32>(*mounts, walk, ask);
+}
+
+Result<Vfs::Readdir::Reply> Session::on(Vfs::Readdir const& request)
+{
+    auto const below = [&](At const& at, std::span<std::byte> into) {
+        return at.mount->readdir(at.relative(), request.cookie, into);
+    };
+    return Vfs::Readdir::Reply { TRY(list_at(request, Listing::kinds, below)) };
 }
 
 Result<Vfs::Stat::Reply> Session::on(Vfs::Stat const& request)
@@ -297,12 +306,10 @@ Result<Vfs::SetAttributes::Reply> Session::on(Vfs::SetAttributes const& request)
 
 Result<Vfs::ReaddirStatus::Reply> Session::on(Vfs::ReaddirStatus const& request)
 {
-    auto walk = TRY(walk_at(request.path, LastLink::follow));
-    auto const region = TRY(this->region());
-    auto const into = TRY(region->at(request.answer));
-    return Vfs::ReaddirStatus::Reply { TRY(ask_at<u32>(walk, [&](At const& at) {
+    auto const below = [&](At const& at, std::span<std::byte> into) {
         return at.mount->readdir_status(at.relative(), request.cookie, into);
-    })) };
+    };
+    return Vfs::ReaddirStatus::Reply { TRY(list_at(request, Listing::status, below)) };
 }
 
 Result<Vfs::Sync::Reply> Session::on(Vfs::Sync const& request)

@@ -13,6 +13,9 @@ namespace gemel::vfs {
 // among them. A program that they start has neither.
 enum class Authority : u8 { none, sessions, mounts };
 
+// What a listing holds of each entry: DirectoryEntry, or DirectoryEntryStatus.
+enum class Listing : u8 { kinds, status };
+
 class Session {
 public:
     using Vfs = protocol::Vfs;
@@ -80,6 +83,8 @@ private:
     // An extended attribute's path and name: ask(mount, name) -> Result<Found<T>>.
     template <typename T, typename Request, typename Ask>
     Result<T> at_extended(Request const& request, Ask ask);
+    template <typename Request, typename ListBelow>
+    Result<u32> list_at(Request const& request, Listing listing, ListBelow list_below);
     Result<Opened> open_at(PathWalk& walk, Vfs::Open const& request, Handle const& region);
     // The file system that holds what is at the path.
     Result<Ref<Mount>> volume_at(Span path);
@@ -97,7 +102,7 @@ static_assert(Serves<Session, protocol::Vfs>);
 // Adds to `entries` the mount points in `directory` that its file system does not list itself; a
 // cookie with bit 63 set is a mount's. See listing.cpp.
 inline constexpr u64 mount_cookie_bit = u64 { 1 } << 63;
-Result<u32> list_mount_points(
-    Mounts const& mounts, Located<Mount> const& directory, u64 cookie, std::span<std::byte> into);
+Result<u32> list_mount_points(Mounts const& mounts, Located<Mount> const& directory, u64 cookie,
+    Listing listing, std::span<std::byte> into);
 
 } // namespace gemel::vfs

@@ -84,7 +84,7 @@ T& lasting()
 
 constexpr auto create = OpenFlag::read | OpenFlag::write | OpenFlag::create;
 
-std::string names_of(std::vector<fskit::ListedEntry> const& entries)
+std::string names_of(auto const& entries)
 {
     std::string names;
     for (auto const& entry : entries)
@@ -158,6 +158,10 @@ TEST(Vfs, WritesAndReads)
         EXPECT_EQ(files.status("/tmp/way")->kind, FileKind::directory);
         EXPECT_EQ(names_of(*files.list("/")), "d tmp ");
         EXPECT_EQ(names_of(*files.list("/tmp/way/")), "f ");
+        auto const listed = files.list_status("/");
+        EXPECT_EQ(names_of(*listed), "d tmp ");
+        EXPECT_EQ(listed->at(1).status.inode, files.status("/tmp")->inode);
+        EXPECT_EQ(listed->at(1).status.mode, files.status("/tmp")->mode);
         auto file = files.open("/d/f", static_cast<OpenFlags>(OpenFlag::read));
         fskit::LineReader lines { *file };
         EXPECT_EQ(**lines.next(), "hello");

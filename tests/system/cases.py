@@ -200,10 +200,11 @@ def write_entry(path, kind, value):
         os.makedirs(path, exist_ok=True)
     elif kind == "link":
         os.symlink(value, path)
-    elif kind == "many":  # a directory of that many files, file-N with the line N
+    elif kind == "many":  # a directory of that many files, PREFIX-N with the line N
         os.makedirs(path)
-        for number in range(int(value)):
-            write_entry(f"{path}/file-{number}", "file", f"{number}\n".encode())
+        count, _, prefix = value.partition(" ")
+        for number in range(int(count)):
+            write_entry(f"{path}/{prefix or 'file'}-{number}", "file", f"{number}\n".encode())
     elif kind == "hole":  # SIZE bytes that are not there
         with open(path, "wb") as file:
             file.truncate(int(value))
