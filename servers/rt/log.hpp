@@ -10,6 +10,8 @@ namespace gemel {
 
 class Log {
 public:
+    // `client` may be the log's root or any writer's capability: lines go through one of our own,
+    // opened with the first line, and again when the log was started again.
     // Without a client lines go to the debug output, after `name`, which must outlive this.
     void connect(Client<protocol::Log> client, std::string_view name);
 
@@ -38,7 +40,13 @@ public:
     void write(protocol::LogLevel level, std::string_view line);
 
 private:
-    Guarded<Client<protocol::Log>> client_;
+    struct Ends {
+        Client<protocol::Log> given;
+        Client<protocol::Log> own;
+    };
+    Result<void> write_through(Ends& ends, protocol::LogLevel level, std::string_view line);
+
+    Guarded<Ends> ends_;
     std::string_view name_;
 };
 

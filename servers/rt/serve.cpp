@@ -11,15 +11,63 @@ struct Pool {
     std::atomic<unsigned> workers { 0 };
 };
 
-void handle(Service& service, system::Received const& received, Outgoing& reply, u64& reply_to)
+// Runs `work`; false when memory ended on the way. What it held is back by then.
+template <typename Work>
+bool enough_memory_for(Work work)
+{
+    try {
+        work();
+        return true;
+    } catch (std::bad_alloc const&) {
+        return false;
+    } catch (std::length_error const&) {
+        return false;
+    }
+}
+
+// What nobody would ask for again: it is done once there is memory. A server that ended instead
+// would take everybody who uses it along.
+struct Postponed {
+    static constexpr u64 pause_ms = 5;
+
+    u64 bits = 0; // of notifications
+    bool deadline = false; // one that passed
+    Deadline retry = Deadline::none();
+
+    explicit operator bool() const { return bits != 0 || deadline; }
+    Deadline until(Service& service) const
+    {
+        // A deadline that passed would be asked for at once, over and over.
+        return deadline ? retry : service.next_deadline().earlier(retry);
+    }
+};
+
+bool has_passed(Deadline deadline)
+{
+    return !deadline.is_none() && deadline.us() <= system::time_ns() / 1000;
+}
+
+void take_up(Service& service, Postponed& postponed)
+{
+    if (postponed.bits && enough_memory_for([&] { service.notified(postponed.bits); }))
+        postponed.bits = 0;
+    if (postponed.deadline && enough_memory_for([&] { service.deadline_passed(); }))
+        postponed.deadline = false;
+    postponed.retry = postponed ? Deadline::after_ms(Postponed::pause_ms) : Deadline::none();
+}
+
+void handle(Service& service, system::Received const& received, Outgoing& reply, u64& reply_to,
+    Postponed& postponed)
 {
     Incoming in { received.message };
     if (in.operation() == static_cast<u16>(KernelTag::notification)) {
-        service.notified(in.words()[0]);
+        postponed.bits |= in.words()[0];
+        take_up(service, postponed);
         return;
     }
     ReplyToken token { received.token };
-    auto outcome = service.dispatch(received.badge, in, token);
+    Disposition outcome = Outgoing::failed(Error::no_memory);
+    enough_memory_for([&] { outcome = service.dispatch(received.badge, in, token); });
     if (!outcome)
         return;
     reply = std::move(*outcome);
@@ -31,8 +79,9 @@ Error loop(Pool& pool)
 {
     Outgoing reply;
     u64 reply_to = 0;
+    Postponed postponed;
     for (;;) {
-        auto const deadline = pool.service.next_deadline();
+        auto const deadline = postponed.until(pool.service);
         auto const received = reply_to
             ? system::port_reply_receive(reply_to, reply.message(), pool.port, deadline)
             : system::port_receive(pool.port, deadline);
@@ -48,10 +97,12 @@ Error loop(Pool& pool)
         if (!reply_to)
             reply = Outgoing();
         reply_to = 0;
-        if (timed_out)
-            pool.service.deadline_passed();
-        else if (received)
-            handle(pool.service, *received, reply, reply_to);
+        if (timed_out) {
+            postponed.deadline |= !postponed || has_passed(pool.service.next_deadline());
+            take_up(pool.service, postponed);
+        } else if (received) {
+            handle(pool.service, *received, reply, reply_to, postponed);
+        }
     }
 }
 

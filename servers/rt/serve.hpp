@@ -17,6 +17,8 @@ struct ServeOptions {
 class Service {
 public:
     virtual ~Service() = default;
+    // What the standard library throws at the end of memory ends none of these three: the caller
+    // is answered no_memory, and the others are called again with the same, a little later.
     virtual Disposition dispatch(u64 badge, Incoming& in, ReplyToken& token) = 0;
     // The port was signalled.
     virtual void notified(u64 bits) = 0;

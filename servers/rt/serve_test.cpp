@@ -98,6 +98,66 @@ TEST(Serve, RoundTrips)
         0);
 }
 
+namespace {
+
+// Has no memory whenever it is told to.
+class Starving final : public Service {
+public:
+    Disposition dispatch(u64, Incoming&, ReplyToken&) override
+    {
+        if (std::exchange(starve_dispatch, false))
+            throw std::bad_alloc();
+        return Outgoing();
+    }
+    void notified(u64 bits) override
+    {
+        if (notified_throws-- > 0)
+            throw std::bad_alloc();
+        seen |= bits;
+    }
+    Deadline next_deadline() override { return due ? Deadline::at_ns(1) : Deadline::none(); }
+    void deadline_passed() override
+    {
+        if (deadline_throws-- > 0)
+            throw std::length_error("no room");
+        due = false;
+    }
+    bool starve_dispatch = true;
+    std::atomic<int> notified_throws { 3 };
+    std::atomic<int> deadline_throws { 3 };
+    std::atomic<bool> due { false };
+    std::atomic<u64> seen { 0 };
+};
+
+} // namespace
+
+// Goal: the end of memory ends no server, and loses no notification and no deadline.
+// Method: a service that throws as the library does, a few times each; then all has happened once.
+TEST(Serve, TheEndOfMemoryEndsNoServer)
+{
+    EXPECT_EQ(in_program([](Env&) {
+        Starving service;
+        Handle const port { *system::port_allocate() };
+        std::function<void()> run = [&] { (void)serve_with(port, service); };
+        in_thread(run);
+        Client<Garden> const client { std::move(*port.derive(Right::call | Right::derive)) };
+        EXPECT_EQ(client.call(Garden::Empty {}).error(), Error::no_memory);
+        EXPECT_TRUE(client.call(Garden::Empty {}));
+        EXPECT_TRUE(system::signal(port.value(), 5));
+        EXPECT_TRUE(system::signal(port.value(), 2));
+        for (int i = 0; i < 1000 && service.seen != 7; ++i)
+            sleep_until(Deadline::after_ms(1));
+        EXPECT_EQ(service.seen, 7u);
+        service.due = true;
+        EXPECT_TRUE(client.call(Garden::Empty {})); // it looks at its deadline again
+        for (int i = 0; i < 1000 && service.due; ++i)
+            sleep_until(Deadline::after_ms(1));
+        EXPECT_FALSE(service.due);
+        EXPECT_TRUE(client.call(Garden::Empty {}));
+    }),
+        0);
+}
+
 // Goal: capabilities travel both ways and still mean the same object; none is lost or doubled.
 TEST(Serve, CapabilitiesTravelBothWays)
 {

@@ -79,7 +79,13 @@ void assertion_failed_in_task(char const* expression, char const* file, int line
 
 void* heap_allocate(usize bytes, usize align)
 {
-    return self()->task->heap.allocate(bytes, align);
+    auto& task = *self()->task;
+    auto* block = task.heap.allocate(bytes, align);
+    for (auto tries = task.patience.load(); !block && tries != 0; --tries) {
+        sleep_until(Deadline::after_ms(1));
+        block = task.heap.allocate(bytes, align);
+    }
+    return block;
 }
 
 void heap_free(void* block)

@@ -78,6 +78,9 @@ struct TaskState {
     ThreadArea thread_area;
     KernelRegions regions;
     Heap heap;
+    // How often an allocation waits a tick for memory before it fails. For who must go on when
+    // others have taken the last page, and can wait until they give it back: init.
+    std::atomic<unsigned> patience { 0 };
     DebugTrace debug_trace;
     std::atomic<TraceSink*> trace { nullptr };
 };
