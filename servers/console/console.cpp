@@ -40,6 +40,14 @@ void Console::receive()
     }
 }
 
+void Console::drop_broken_line()
+{
+    while (auto const byte = uart_->receive()) {
+        if (*byte == '\n' || *byte == '\r')
+            break;
+    }
+}
+
 void Console::read(Ref<SharedRegion> region, Span span, Read deferred)
 {
     if (!region->at(span)) {

@@ -75,6 +75,8 @@ Result<void> server_main(Env& env)
                 "the interrupt cannot be acknowledged: " + std::string(name_of(done.error())));
     });
     // What came in before the interrupt was bound.
+    if (env.variable("GEMEL_RESTARTS"))
+        console.drop_broken_line();
     console.device_interrupt();
     return server.run();
 }

@@ -73,6 +73,15 @@ Result<void> fail_after_a_while(Env&)
     return Error::io;
 }
 
+// Answers one request with the number after the one it was sent, then fails.
+Result<void> answer_once(Env& env)
+{
+    auto const request = TRY(system::port_receive(env.port().value(), Deadline::none()));
+    TRY(system::port_send(
+        request.token, system::Message { .tag = 0, .words = { request.message.words[0] + 1 } }));
+    return Error::io;
+}
+
 template <ServerMain Main>
 void enter(u64 startup)
 {
@@ -92,6 +101,7 @@ constexpr Program programs[] = {
     { "fault", enter<fault> },
     { "sleep", enter<sleep_for_ever> },
     { "mortal", enter<fail_after_a_while> },
+    { "once", enter<answer_once> },
 };
 
 std::string bundle_with(std::string_view services)
@@ -119,6 +129,9 @@ name = "process"
 capabilities = ["call", "derive"]
 [[services.ports]]
 name = "broker-audit"
+capabilities = ["call", "derive"]
+[[services.ports]]
+name = "once"
 capabilities = ["call", "derive"]
 )";
 
@@ -309,6 +322,63 @@ restart = { policy = "on-failure", budget = 1, window_s = 60 }
             (void)wait_for(init, "mortal", protocol::ServiceState::failed);
             auto const user = wait_for(init, "user", protocol::ServiceState::running);
             expect(user.restarts == 1, "the dependent was not restarted once");
+        });
+    EXPECT_EQ(result.status, 0) << result.console;
+}
+
+// Goal: a service whose dependency dies while it is being started is started after it, and the
+// system stays. Method: three kills, each as soon as the dependency runs, with its dependent on the
+// way; the shell's place is taken by a service that would end the machine.
+TEST(Init, StartsAfterADependencyThatDiedMeanwhile)
+{
+    auto const result = run(R"(
+[[services]]
+name = "base"
+binary = "/gemel/servers/sleep"
+[[services]]
+name = "user"
+binary = "/gemel/servers/sleep"
+dependencies = ["base"]
+ends_machine = true
+)",
+        [](Env& env) {
+            auto const init = *env.take<protocol::Init>("init");
+            (void)wait_for(init, "user", protocol::ServiceState::running);
+            for (unsigned kills = 0; kills < 3;)
+                kills += init.call(protocol::Init::KillService { "base" }).has_value();
+            (void)wait_for(init, "user", protocol::ServiceState::running);
+            auto const base = wait_for(init, "base", protocol::ServiceState::running);
+            expect(base.restarts == 3, "it was not restarted three times");
+        });
+    EXPECT_EQ(result.status, 0) << result.console;
+}
+
+// Goal: a capability to a lasting service leads to whichever instance runs, and says dead once it
+// is given up. Method: a server that ends after each answer; its budget is two restarts.
+TEST(Init, ALastingServiceKeepsItsUsers)
+{
+    auto const result = run(R"(
+[[services]]
+name = "once"
+binary = "/gemel/servers/once"
+lasting = true
+restart = { policy = "always", budget = 2, window_s = 60 }
+)",
+        [](Env& env) {
+            auto const init = *env.take<protocol::Init>("init");
+            auto const once = env.take_handle("once");
+            expect(once.has_value(), "it is not given");
+            for (unsigned calls = 0; calls < 3; ++calls) {
+                auto const answer = system::port_call(
+                    once->value(), system::Message { .tag = 1, .words = { calls } });
+                expect(answer.has_value(), "a call is not answered");
+                expect(answer->words[0] == calls + 1, "the answer is another's");
+            }
+            auto const failed = wait_for(init, "once", protocol::ServiceState::failed);
+            expect(failed.restarts == 2, "not each call had an instance of its own");
+            auto const late
+                = system::port_call(once->value(), system::Message { .tag = 1, .words = {} });
+            expect(late.error() == Error::dead, "a capability to nobody does not say dead");
         });
     EXPECT_EQ(result.status, 0) << result.console;
 }

@@ -3,6 +3,7 @@
 #include "servers/init/process_service.hpp"
 #include "servers/init/supervisor.hpp"
 #include "servers/rt/rt.hpp"
+#include "servers/rt/thread.hpp"
 
 namespace gemel::init {
 
@@ -45,9 +46,10 @@ std::span<std::byte const> bundle_bytes(Startup const& startup)
 // Exits and faults beside the objects' own messages.
 class InitService final : public gemel::Service {
 public:
-    InitService(ProcessTable& table, ObjectServer& objects)
+    InitService(ProcessTable& table, ObjectServer& objects, Supervisor& supervisor)
         : table_(table)
         , objects_(objects)
+        , supervisor_(supervisor)
     {
     }
     Disposition dispatch(u64 badge, Incoming& in, ReplyToken& token) override
@@ -58,10 +60,13 @@ public:
         return std::nullopt;
     }
     void notified(u64 bits) override { objects_.notified(bits); }
+    Deadline next_deadline() override { return supervisor_.next_try(); }
+    void deadline_passed() override { supervisor_.try_again(); }
 
 private:
     ProcessTable& table_;
     ObjectServer& objects_;
+    Supervisor& supervisor_;
 };
 
 ServicesFile bundle_services(Bundle const& bundle, std::string_view path)
@@ -76,6 +81,8 @@ ServicesFile bundle_services(Bundle const& bundle, std::string_view path)
 
 Result<void> server_main(Env& env)
 {
+    constexpr unsigned patience_ticks = 20;
+    self()->task->patience = patience_ticks;
     auto const brokers = TRY(take_brokers(env));
     auto const tasks = TRY(broker_of<TaskBroker>(brokers, "broker-task"));
     auto const memory = TRY(broker_of<MemoryBroker>(brokers, "broker-mm"));
@@ -106,7 +113,7 @@ Result<void> server_main(Env& env)
     auto file = bundle_services(bundle, path);
     supervisor->report_problems(path, file);
     supervisor->boot(std::move(file.services));
-    InitService service(table, objects);
+    InitService service(table, objects, *supervisor);
     return serve_with(port, service);
 }
 

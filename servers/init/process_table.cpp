@@ -90,7 +90,7 @@ bool ProcessTable::on_message(u64 badge, u64 tag, system::Words const& words)
         report_fault(found->second, tag, words);
     end(number,
         fault ? ProcessEnd { EndReason::faulted, fault_status }
-              : ProcessEnd { EndReason::exited, static_cast<u8>(words[0]) });
+              : ProcessEnd { EndReason::exited, static_cast<u8>(words[0]), words[1] != 0 });
     return true;
 }
 

@@ -16,6 +16,7 @@ enum class EndReason : u8 { exited, faulted, killed };
 struct ProcessEnd {
     EndReason reason = EndReason::exited;
     u8 status = 0; // a fault is 128 + 11
+    bool by_error = false; // exited: it did not choose to, its main failed
 };
 
 using EndHandler = std::move_only_function<void(ProcessEnd const&)>;

@@ -265,6 +265,7 @@ void read_service(Entry& entry, std::vector<FileProblem>& problems, Service& ser
     entry.text("binary", service.binary);
     entry.flag("auto_start", service.auto_start);
     entry.flag("after_mounts", service.after_mounts);
+    entry.flag("lasting", service.lasting);
     entry.flag("ends_machine", service.ends_machine);
     entry.texts("arguments", service.arguments);
     entry.texts("dependencies", service.dependencies);

@@ -47,6 +47,7 @@ struct Service {
     ServiceMount mount;
     bool auto_start = true;
     bool after_mounts = false; // waits until the file systems are mounted
+    bool lasting = false; // its port outlives it, so capabilities lead to whichever instance runs
     bool ends_machine = false; // its exit status becomes the machine's
     u8 priority = 4;
     u32 pages = 512; // quotas

@@ -16,6 +16,9 @@ using State = protocol::ServiceState;
 constexpr u8 machine_failed = 125; // without the last line that says a status
 constexpr u64 second_ns = 1'000'000'000;
 constexpr u64 unmount_deadline_ms = 20'000;
+constexpr u64 try_again_ms = 20;
+constexpr u32 start_tries_max = 10;
+constexpr u32 mount_tries_max = 50;
 constexpr usize services_file_bytes_max = 64 * 1024;
 constexpr std::string_view services_path = "/etc/services.toml";
 constexpr std::string_view command_variable = "GEMEL_COMMAND";
@@ -181,25 +184,18 @@ void Supervisor::gather(Instance& instance)
         auto const* const other = wanted && runs(name) ? find(name) : nullptr;
         return other ? other->client.derive(client_rights).value_or(Handle()) : Handle();
     };
-    Client<protocol::Log> log(client_of("log", service.name != "log"));
     Client<protocol::Vfs> vfs(client_of("vfs", takes(service, "vfs")));
-    world_.worker.post(
-        [this, name = service.name, log = std::move(log), vfs = std::move(vfs)]() mutable {
-            Gathered gathered_now;
-            if (log) {
-                auto opened = log.call(protocol::Log::Open { std::string_view(name) }, soon());
-                if (opened)
-                    gathered_now.log = std::move(opened->log);
-            }
-            if (vfs) {
-                auto session = vfs.call(protocol::Vfs::Session {}, soon());
-                if (session)
-                    gathered_now.vfs = std::move(session->vfs);
-            }
-            world_.worker.hand_back([this, name, got = std::move(gathered_now)]() mutable {
-                gathered(name, std::move(got));
-            });
+    world_.worker.post([this, name = service.name, vfs = std::move(vfs)]() mutable {
+        Gathered gathered_now;
+        if (vfs) {
+            auto session = vfs.call(protocol::Vfs::Session {}, soon());
+            if (session)
+                gathered_now.vfs = std::move(session->vfs);
+        }
+        world_.worker.hand_back([this, name, got = std::move(gathered_now)]() mutable {
+            gathered(name, std::move(got));
         });
+    });
 }
 
 void Supervisor::gathered(std::string const& name, Gathered got)
@@ -209,13 +205,76 @@ void Supervisor::gathered(std::string const& name, Gathered got)
     auto* const instance = find(name);
     if (instance && instance->state == State::starting && !shutting_down_) {
         auto const outcome = start(*instance, std::move(got));
-        if (!outcome) {
-            instance->state = State::failed;
-            say(LogLevel::error, concatenate("service ", name, " cannot start: ", outcome.error()));
-            if (instance->service.ends_machine)
-                world_.worker.post([this] { (void)world_.machine.power_off(machine_failed); });
-        }
-        answer_waiters(*instance, outcome);
+        if (outcome)
+            instance->failed_starts = 0;
+        else if (!will_start_later(*instance, outcome.error()))
+            cannot_start(*instance, outcome.error());
+        if (instance->state != State::starting)
+            answer_waiters(*instance, outcome);
+    }
+    start_next();
+}
+
+// A start fails for a while when what it needs is just being started again, or when memory is short
+// while programs end. A bundle's file that is wrong stays wrong.
+bool Supervisor::will_start_later(Instance& instance, Error error)
+{
+    auto const& needed = instance.service.dependencies;
+    bool const missing
+        = std::any_of(needed.begin(), needed.end(), [&](auto const& name) { return !runs(name); });
+    bool const coming = std::all_of(needed.begin(), needed.end(),
+        [&](auto const& name) { return runs(name) || is_coming(name); });
+    if (missing && coming) {
+        instance.start_again = std::any_of(needed.begin(), needed.end(),
+            [&](auto const& name) { return find(name)->start_again; });
+        if (!instance.start_again)
+            queue(instance); // behind what it needs
+        return true;
+    }
+    bool const may_pass = error == Error::no_memory || error == Error::quota || error == Error::dead
+        || error == Error::revoked || (error == Error::unavailable && !missing);
+    if (!may_pass || instance.failed_starts++ == start_tries_max)
+        return false;
+    instance.start_again = true;
+    soon_again();
+    return true;
+}
+
+void Supervisor::cannot_start(Instance& instance, Error error)
+{
+    instance.state = State::failed;
+    instance.failed_starts = 0;
+    instance.port = Handle();
+    instance.client = Handle();
+    say(LogLevel::error, concatenate("service ", instance.service.name, " cannot start: ", error));
+    if (instance.service.ends_machine)
+        world_.worker.post([this] { (void)world_.machine.power_off(machine_failed); });
+}
+
+// It waits for its turn, or for its next try.
+bool Supervisor::is_coming(std::string_view name)
+{
+    auto const* const instance = find(name);
+    return instance
+        && (instance->start_again
+            || std::find(waiting_.begin(), waiting_.end(), name) != waiting_.end());
+}
+
+void Supervisor::soon_again()
+{
+    if (next_try_.is_none())
+        next_try_ = Deadline::after_ms(try_again_ms);
+}
+
+void Supervisor::try_again()
+{
+    next_try_ = Deadline::none();
+    for (auto const& instance : instances_) {
+        if (std::exchange(instance->start_again, false) && instance->state == State::starting)
+            queue(*instance);
+        if (std::exchange(instance->mount_again, false) && instance->state == State::running
+            && runs("vfs"))
+            mount_service(*instance);
     }
     start_next();
 }
@@ -239,13 +298,15 @@ Result<void> Supervisor::start(Instance& instance, Gathered got)
             return Error::unavailable;
         }
     }
-    Handle port(TRY(system::port_allocate()));
-    auto client = TRY(port.derive(client_rights));
+    auto port = TRY(port_of(instance));
+    auto client = Handle {};
+    if (!instance.port || !instance.client)
+        client = TRY((instance.port ? instance.port : port).derive(client_rights));
     Launch launch { .name = service.name,
         .path = service.binary,
         .file = TRY(world_.bundle.file(service.binary)),
         .arguments = arguments_of(service),
-        .variables = variables_of(service),
+        .variables = variables_of(instance),
         .quota = { service.pages, service.rows, service.threads },
         .stack_pages = service.stack_pages,
         .priority = service.priority,
@@ -254,7 +315,8 @@ Result<void> Supervisor::start(Instance& instance, Gathered got)
     TRY(give_ports(instance, launch, got));
     instance.number = TRY(world_.table.launch(std::move(launch),
         [this, name = service.name](ProcessEnd const& how) { ended(name, how); }));
-    instance.client = std::move(client);
+    if (client)
+        instance.client = std::move(client);
     instance.state = State::running;
     instance.started_ns = system::time_ns();
     running_.push_back(service.name);
@@ -262,10 +324,23 @@ Result<void> Supervisor::start(Instance& instance, Gathered got)
     return {};
 }
 
+// An instance of a lasting service gets a capability to its port, whose root stays here.
+Result<Handle> Supervisor::port_of(Instance& instance)
+{
+    if (!instance.service.lasting)
+        instance.port = Handle();
+    else if (!instance.port)
+        instance.port = Handle(TRY(system::port_allocate()));
+    if (instance.port)
+        return instance.port.derive(TRY(instance.port.inspect()).rights);
+    return Handle(TRY(system::port_allocate()));
+}
+
 Result<void> Supervisor::give_ports(Instance const& instance, Launch& launch, Gathered& got)
 {
-    if (got.log)
-        launch.capabilities.push_back({ "log", std::move(got.log) });
+    if (auto log = port_for({ "log", "log", Right::call | Right::derive }, got);
+        log && instance.service.name != "log")
+        launch.capabilities.push_back({ "log", std::move(*log) });
     for (auto const& port : instance.service.ports) {
         if (port.from == "bundle")
             continue; // mapped, not given
@@ -294,7 +369,7 @@ Result<Handle> Supervisor::port_for(ServicePort const& port, Gathered& got)
     if (broker != world_.brokers.end())
         return broker->second.derive(port.rights);
     auto const* const instance = find(port.from);
-    if (!instance || instance->state != State::running)
+    if (!instance || !instance->client)
         return Error::unavailable;
     return instance->client.derive(port.rights);
 }
@@ -307,13 +382,16 @@ std::vector<std::string> Supervisor::arguments_of(Service const& service)
 }
 
 // The machine's own words are everybody's; the script is the shell's alone.
-std::vector<std::string> Supervisor::variables_of(Service const& service) const
+std::vector<std::string> Supervisor::variables_of(Instance const& instance) const
 {
+    auto const& service = instance.service;
     std::vector<std::string> all;
     for (auto const variable : world_.env.variables()) {
         if (service.ends_machine || !variable.starts_with(command_variable))
             all.emplace_back(variable);
     }
+    if (instance.restarts != 0)
+        all.push_back(concatenate("GEMEL_RESTARTS=", instance.restarts));
     return all;
 }
 
@@ -322,7 +400,9 @@ std::vector<std::string> Supervisor::variables_of(Service const& service) const
 void Supervisor::ended(std::string const& name, ProcessEnd const& how)
 {
     auto& instance = *find(name);
-    instance.client = Handle();
+    // Unless it is started again, everybody hears that it is dead when these go.
+    auto port = std::exchange(instance.port, Handle());
+    auto client = std::exchange(instance.client, Handle());
     std::erase(running_, name);
     auto const stopping = instance.state == State::stopping || shutting_down_;
     instance.state = State::stopped;
@@ -333,13 +413,20 @@ void Supervisor::ended(std::string const& name, ProcessEnd const& how)
     say(failed && !service.ends_machine ? LogLevel::warn : LogLevel::info,
         concatenate("service ", name, ' ', reason_name(how.reason), how.status));
     bool const has_command = world_.env.variable(command_variable).has_value();
-    if (service.ends_machine && (how.reason == EndReason::exited || has_command))
+    // A shell whose terminal went away, or that found no memory, has not been told to leave.
+    auto const left = how.reason == EndReason::exited && !how.by_error;
+    if (service.ends_machine && (left || has_command))
         return shut_down(how.status);
     auto const policy = service.restart.policy;
     if (policy == RestartPolicy::never || (policy == RestartPolicy::on_failure && !failed))
         return;
-    if (within_budget(instance))
+    if (within_budget(instance)) {
+        if (port) {
+            instance.port = std::move(port);
+            instance.client = std::move(client);
+        }
         return restart(instance);
+    }
     instance.state = State::failed;
     say(LogLevel::error,
         concatenate("service ", name, " is given up: more than ", service.restart.budget,
@@ -416,11 +503,33 @@ void Supervisor::mount_service(Instance& instance)
 {
     auto const& declared = instance.service.mount;
     mount(instance, declared,
-        [this, name = instance.service.name, path = declared.path](Result<void> outcome) {
-            if (!outcome)
-                say(LogLevel::error,
-                    concatenate(name, " cannot be mounted on ", path, ": ", outcome.error()));
-        });
+        [this, name = instance.service.name, number = instance.number](
+            Result<void> outcome) { mounted(*find(name), number, outcome); });
+}
+
+// What cannot be mounted now may be soon: a server that died meanwhile is started again, and memory
+// comes back. The instance that was to be mounted is the one of `number`.
+void Supervisor::mounted(
+    Instance& instance, ProcessTable::Number number, Result<void> const& outcome)
+{
+    if (instance.state != State::running || instance.number != number)
+        return; // it is mounted when it runs again
+    if (outcome) {
+        instance.failed_mounts = 0;
+        return;
+    }
+    auto const& service = instance.service;
+    auto const level = instance.failed_mounts == mount_tries_max ? LogLevel::error : LogLevel::warn;
+    if (instance.failed_mounts == 0 || level == LogLevel::error)
+        say(level,
+            concatenate(
+                service.name, " cannot be mounted on ", service.mount.path, ": ", outcome.error()));
+    if (instance.failed_mounts++ == mount_tries_max) {
+        instance.failed_mounts = 0;
+        return;
+    }
+    instance.mount_again = true;
+    soon_again();
 }
 
 void Supervisor::mount(Instance& instance, ServiceMount const& where, MountDone done)

@@ -3,6 +3,8 @@
 // Each instance of a service has its own port, made here and given to it. Clients' capabilities are
 // derived from that port, so they say `dead` when the instance ends, and a service that depends on
 // it is restarted with it, with capabilities to the new one. Mounted file systems are mounted anew.
+// A lasting service keeps its port as long as it is restarted: who holds a capability to it waits
+// for the next instance instead.
 #pragma once
 
 #include "servers/init/bundle.hpp"
@@ -51,6 +53,9 @@ public:
 
     // To the log, which shows errors on the console; to the console while there is no log.
     void say(protocol::LogLevel level, std::string line);
+    // When try_again wants to be called.
+    Deadline next_try() const { return next_try_; }
+    void try_again();
     void report_problems(std::string_view path, ServicesFile const& file);
 
 private:
@@ -67,12 +72,16 @@ private:
         u64 started_ns = 0;
         u32 restarts = 0;
         std::vector<u64> restart_times_ns; // within the budget's window
+        Handle port; // of a lasting service, while it runs or is being started again
         Handle client; // what clients' capabilities are derived from; empty when it does not run
         std::vector<StartWaiter> waiters;
+        u32 failed_starts = 0; // in a row
+        u32 failed_mounts = 0;
+        bool start_again = false; // at next_try
+        bool mount_again = false;
     };
     // Capabilities that other servers make, gathered by the worker.
     struct Gathered {
-        Handle log;
         Handle vfs;
     };
 
@@ -85,10 +94,15 @@ private:
     void gather(Instance& instance);
     void gathered(std::string const& name, Gathered gathered);
     Result<void> start(Instance& instance, Gathered gathered);
+    Result<Handle> port_of(Instance& instance);
     Result<void> give_ports(Instance const& instance, Launch& launch, Gathered& gathered);
     Result<Handle> port_for(ServicePort const& port, Gathered& gathered);
     static std::vector<std::string> arguments_of(Service const& service);
-    std::vector<std::string> variables_of(Service const& service) const;
+    std::vector<std::string> variables_of(Instance const& instance) const;
+    bool will_start_later(Instance& instance, Error error);
+    void cannot_start(Instance& instance, Error error);
+    bool is_coming(std::string_view name);
+    void soon_again();
     void answer_waiters(Instance& instance, Result<void> const& outcome);
 
     void ended(std::string const& name, ProcessEnd const& how);
@@ -99,6 +113,7 @@ private:
 
     void after_start(Instance& instance);
     void mount_service(Instance& instance);
+    void mounted(Instance& instance, ProcessTable::Number number, Result<void> const& outcome);
     void mount(Instance& instance, ServiceMount const& where, MountDone done);
     void all_started();
     void read_disk_services();
@@ -114,6 +129,7 @@ private:
     unsigned mounting_ = 0; // mounts under way
     Stage stage_ = Stage::base;
     bool shutting_down_ = false;
+    Deadline next_try_ = Deadline::none();
     Client<protocol::Log> own_log_; // the worker's alone
 };
 

@@ -21,6 +21,10 @@ Result<protocol::Init::StopService::Reply> Supervisor::on(Init::StopService cons
     if (!instance)
         return Error::not_found;
     std::erase(waiting_, instance->service.name);
+    instance->start_again = false;
+    instance->mount_again = false;
+    instance->port = Handle();
+    instance->client = Handle();
     if (instance->state == State::running)
         stop(*instance);
     instance->state = State::stopped;

@@ -13,10 +13,11 @@ namespace gemel::sim {
 
 namespace {
 
-// The shell joins the words, so that an echo of what is typed is no marker.
-constexpr std::string_view type_safety_over = "echo @safety\"-over\"\n";
+// The backslash goes, so that an echo of what is typed is no marker; and what a killed console left
+// of the line opens no quotation.
+constexpr std::string_view type_safety_over = "echo @safety\\-over\n";
 constexpr std::string_view safety_over = "@safety-over";
-constexpr std::string_view type_alive = "echo @ali\"ve\"\n";
+constexpr std::string_view type_alive = "echo @ali\\ve\n";
 constexpr std::string_view alive = "@alive";
 constexpr std::string_view boot_over = "gemel: up in";
 constexpr std::string_view end_of_input = "\x04";
