@@ -45,6 +45,13 @@ bool write_log(Client<protocol::Log> const& log, LogLevel level, std::string_vie
     return false;
 }
 
+// Memory comes back, and a server that died is started again; what is wrong stays wrong.
+bool may_pass(Error error)
+{
+    return error == Error::no_memory || error == Error::quota || error == Error::dead
+        || error == Error::revoked || error == Error::timed_out || error == Error::unavailable;
+}
+
 bool depends(Service const& service, std::string_view name)
 {
     return std::find(service.dependencies.begin(), service.dependencies.end(), name)
@@ -162,7 +169,7 @@ void Supervisor::boot(std::vector<Service> services)
 
 void Supervisor::start_next()
 {
-    while (!starting_ && !shutting_down_ && !waiting_.empty()) {
+    while (!starting_ && !shutting_down_ && bring_startable_forward()) {
         auto* const instance = find(waiting_.front());
         if (instance && instance->state != State::running) {
             starting_ = true;
@@ -174,6 +181,28 @@ void Supervisor::start_next()
     }
     if (waiting_.empty() && !starting_ && !shutting_down_)
         all_started();
+}
+
+bool Supervisor::mounts_pending() const
+{
+    return mounting_ != 0
+        || std::any_of(instances_.begin(), instances_.end(),
+            [](auto const& instance) { return instance->mount_again; });
+}
+
+// What waits for mounts lets the others pass; it is looked at again after each mount. False: nobody
+// can be started now.
+bool Supervisor::bring_startable_forward()
+{
+    bool const pending = mounts_pending();
+    auto const startable = std::find_if(waiting_.begin(), waiting_.end(), [&](auto const& name) {
+        auto const* const instance = find(name);
+        return !pending || !instance || !instance->service.after_mounts;
+    });
+    if (startable == waiting_.end())
+        return false;
+    std::rotate(waiting_.begin(), startable, startable + 1);
+    return true;
 }
 
 // What other servers must be asked for is asked by the worker.
@@ -215,8 +244,8 @@ void Supervisor::gathered(std::string const& name, Gathered got)
     start_next();
 }
 
-// A start fails for a while when what it needs is just being started again, or when memory is short
-// while programs end. A bundle's file that is wrong stays wrong.
+// A start fails for a while when what it needs is just being started again, or when memory is
+// short.
 bool Supervisor::will_start_later(Instance& instance, Error error)
 {
     auto const& needed = instance.service.dependencies;
@@ -231,9 +260,7 @@ bool Supervisor::will_start_later(Instance& instance, Error error)
             queue(instance); // behind what it needs
         return true;
     }
-    bool const may_pass = error == Error::no_memory || error == Error::quota || error == Error::dead
-        || error == Error::revoked || (error == Error::unavailable && !missing);
-    if (!may_pass || instance.failed_starts++ == start_tries_max)
+    if (missing || !may_pass(error) || instance.failed_starts++ == start_tries_max)
         return false;
     instance.start_again = true;
     soon_again();
@@ -518,15 +545,12 @@ void Supervisor::mounted(
         instance.failed_mounts = 0;
         return;
     }
-    auto const& service = instance.service;
-    auto const level = instance.failed_mounts == mount_tries_max ? LogLevel::error : LogLevel::warn;
-    if (instance.failed_mounts == 0 || level == LogLevel::error)
-        say(level,
+    if (!may_pass(outcome.error()) || instance.failed_mounts++ == mount_tries_max) {
+        instance.failed_mounts = 0;
+        auto const& service = instance.service;
+        return say(LogLevel::error,
             concatenate(
                 service.name, " cannot be mounted on ", service.mount.path, ": ", outcome.error()));
-    if (instance.failed_mounts++ == mount_tries_max) {
-        instance.failed_mounts = 0;
-        return;
     }
     instance.mount_again = true;
     soon_again();
@@ -555,7 +579,7 @@ void Supervisor::mount(Instance& instance, ServiceMount const& where, MountDone 
 
 void Supervisor::all_started()
 {
-    if (mounting_ != 0)
+    if (mounts_pending())
         return;
     if (stage_ == Stage::base) {
         stage_ = Stage::disk;

@@ -90,6 +90,8 @@ private:
     void declare(std::vector<Service> services);
     void queue(Instance& instance);
     void queue_with_dependencies(Instance& instance);
+    bool mounts_pending() const;
+    bool bring_startable_forward();
     void start_next();
     void gather(Instance& instance);
     void gathered(std::string const& name, Gathered gathered);
