@@ -13,7 +13,7 @@ using protocol::ProcessText;
 
 // What a program may have; when the machine has less left, less.
 constexpr u32 pages_wanted = 2048;
-constexpr u32 pages_least = 256;
+constexpr u32 pages_least = 128; // a small program has 48 when it runs
 constexpr u32 rows = 128;
 constexpr u32 threads = 8;
 constexpr u32 stack_pages = 64;

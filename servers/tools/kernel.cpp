@@ -1,5 +1,6 @@
 // Tools that show the kernel's own tables, through the audit capability: caps, free, ports, ps,
 // uptime.
+#include "servers/rt/thread.hpp"
 #include "servers/tools/commands.hpp"
 #include "servers/tools/format.hpp"
 
@@ -156,7 +157,44 @@ std::string type_text(ObjectType type)
     return "?";
 }
 
-// `task` nothing: all of them.
+// Rows are read one call at a time, while others make and close theirs.
+struct RowsSeen {
+    std::vector<std::pair<u32, AuditBroker::Row>> rows;
+    u64 counted = 0; // by the kernel itself, after they were read
+};
+
+// Row 0 is nobody's: no handle leads to it.
+u64 rows_of(AuditBroker::Totals const& totals)
+{
+    return totals.rows - 1;
+}
+
+Result<u64> rows_in_use(AuditBroker const& audit)
+{
+    auto const totals = TRY(audit.totals());
+    return rows_of(totals) - totals.rows_free;
+}
+
+// Reads until nothing changed meanwhile, for a while.
+Result<RowsSeen> read_rows(AuditBroker const& audit)
+{
+    constexpr unsigned tries_max = 100;
+    auto seen = RowsSeen {};
+    for (unsigned tries = 0; tries < tries_max; ++tries) {
+        seen.rows.clear();
+        auto const before = TRY(rows_in_use(audit));
+        TRY(for_each_row(audit, [&](u32 index, AuditBroker::Row const& row) {
+            seen.rows.push_back({ index, row });
+        }));
+        seen.counted = TRY(rows_in_use(audit));
+        if (before == seen.counted && seen.rows.size() == seen.counted)
+            break;
+        sleep_until(Deadline::after_ms(1));
+    }
+    return seen;
+}
+
+// `task` nothing: all of them, and how many the kernel counts.
 Result<void> show_rows(Context& context, AuditBroker const& audit, std::optional<u64> task)
 {
     auto const names = TRY(task_names(audit));
@@ -164,19 +202,23 @@ Result<void> show_rows(Context& context, AuditBroker const& audit, std::optional
         Align::left, Align::right, Align::right, Align::right });
     table.add(
         { "ROW", "OWNER", "TYPE", "RIGHTS", "BADGE", "OBJECT", "PARENT", "DEPTH", "CHILDREN" });
-    TRY(for_each_row(audit, [&](u32 index, AuditBroker::Row const& row) {
+    auto const seen = TRY(read_rows(audit));
+    for (auto const& [index, row] : seen.rows) {
         if (task && row.owner != *task)
-            return;
+            continue;
         auto const name = names.find(row.owner);
         table.add({ std::to_string(index),
             std::to_string(row.owner) + " " + (name == names.end() ? "" : name->second),
             type_text(row.type), rights_text(row.rights), hexadecimal(row.badge),
             hexadecimal(row.object), row.depth == 0 ? "" : std::to_string(row.parent),
             std::to_string(row.depth), std::to_string(row.children) });
-    }));
+    }
     context.out().write(table.text());
     context.out().line("rights: s send, r receive, o once, d destroy, v derive, c call, "
                        "R read, W write, X execute, G grant");
+    if (!task)
+        context.out().line(
+            concatenate("rows: ", seen.rows.size(), " listed, ", seen.counted, " counted"));
     return {};
 }
 
@@ -270,8 +312,9 @@ int run_free(Context& context)
     table.add({ options->has('h') ? "" : "KiB", "TOTAL", "USED", "FREE" });
     table.add({ "memory", size(totals->pages), size(totals->pages - totals->pages_free),
         size(totals->pages_free) });
-    table.add({ "rows", std::to_string(totals->rows),
-        std::to_string(totals->rows - totals->rows_free), std::to_string(totals->rows_free) });
+    auto const rows = rows_of(*totals);
+    table.add({ "rows", std::to_string(rows), std::to_string(rows - totals->rows_free),
+        std::to_string(totals->rows_free) });
     context.out().write(table.text());
     return status_ok;
 }

@@ -14,7 +14,9 @@ struct Command {
 
 inline constexpr std::array<Command, 36> commands { {
     Command { "basename", "basename PATH [SUFFIX]: the last name of a path" },
-    Command { "caps", "caps [-a | TASK]: the capabilities of the caller, of a task, or all" },
+    Command { "caps",
+        "caps [-a | TASK]: the capabilities of the caller, of a task, or all and the kernel's "
+        "count" },
     Command { "cat", "cat [FILE...]: the files one after the other; - or none: standard input" },
     Command { "clear", "clear: an empty screen" },
     Command { "cp", "cp FROM... TO: copies files" },

@@ -109,8 +109,9 @@ Result<Entries> entries_with_status(Listing& listing, std::string const& path)
 Result<Entries> entries_with_kind(Listing& listing, std::string const& path)
 {
     auto entries = Entries {};
-    for (auto& listed : TRY(listing.context.files().list(path)))
-        entries.push_back({ std::move(listed.name), { .kind = listed.kind } });
+    // One goes as the other comes: a long listing does not fit twice.
+    for (auto all = TRY(listing.context.files().list(path)); !all.empty(); all.pop_front())
+        entries.push_back({ std::move(all.front().name), { .kind = all.front().kind } });
     return entries;
 }
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 #include <deque>
+#include <memory>
+#include <span>
 
 namespace gemel::tools {
 namespace {
@@ -69,12 +71,34 @@ Result<void> grep_file(Context& context, Context::Options const& options, Patter
     return {};
 }
 
+// The text of many lines, close together: a string for each would take twice as much.
+class LineStore {
+public:
+    std::string_view keep(std::string_view line)
+    {
+        if (line.size() > left_.size()) {
+            auto const bytes = std::max(line.size(), block_bytes);
+            blocks_.push_back(std::make_unique_for_overwrite<char[]>(bytes));
+            left_ = { blocks_.back().get(), bytes };
+        }
+        auto const place = left_.first(line.size());
+        std::ranges::copy(line, place.begin());
+        left_ = left_.subspan(line.size());
+        return { place.data(), place.size() };
+    }
+
+private:
+    static constexpr usize block_bytes = 16 * 1024;
+    std::vector<std::unique_ptr<char[]>> blocks_;
+    std::span<char> left_; // of the last block
+};
+
 // A deque: it grows without a second copy of all lines.
-using Lines = std::deque<std::string>;
+using Lines = std::deque<std::string_view>;
 
 void order(Lines& lines, Context::Options const& options)
 {
-    auto const less = [&](std::string const& a, std::string const& b) {
+    auto const less = [&](std::string_view a, std::string_view b) {
         if (options.has('n') && leading_number(a) != leading_number(b))
             return leading_number(a) < leading_number(b);
         return a < b;
@@ -160,6 +184,7 @@ int run_sort(Context& context)
     auto const options = context.options("nru");
     if (!options)
         return status_usage;
+    auto store = LineStore {};
     auto lines = Lines {};
     usize bytes = 0;
     auto const status = context.for_each_input(
@@ -169,7 +194,7 @@ int run_sort(Context& context)
                 bytes += line->size();
                 if (bytes > sort_bytes_max)
                     return Error::too_big;
-                lines.push_back(std::move(*line));
+                lines.push_back(store.keep(*line));
             }
             return {};
         });
