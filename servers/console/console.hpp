@@ -36,8 +36,8 @@ public:
 
     // The device's interrupt: takes what came in, sends on.
     void device_interrupt();
-    // For a console after one that died: the rest of a line whose beginning that one took along. Half
-    // a command is another command.
+    // For a console after one that died: the rest of a line whose beginning that one took along.
+    // Half a command is another command.
     void drop_broken_line();
     // Bytes taken from `text` (the terminal's line ends are made here).
     void write(Ref<SharedRegion> region, Span span, Write deferred);
