@@ -271,9 +271,8 @@ int run_caps(Context& context)
     auto const options = context.options("a");
     if (!options)
         return status_usage;
-    auto task = std::optional<u64>(context.env().startup().task_id);
-    if (options->has('a'))
-        task.reset();
+    auto const own = context.env().startup().task_id;
+    auto task = options->has('a') ? std::optional<u64>() : std::optional<u64>(own);
     if (!options->operands.empty()) {
         task = context.number(options->operands[0]);
         if (!task)
