@@ -1,5 +1,6 @@
 // `gemel fsck`: the ext4 server's own check and repair, on an image that nobody else uses. No
 // system is started for it: the volume's code runs on the file itself.
+#include "frontends/cli/host_clock.hpp"
 #include "frontends/cli/image_lock.hpp"
 #include "frontends/cli/options.hpp"
 #include "servers/ext4/check/repair.hpp"
@@ -8,7 +9,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <ctime>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -68,13 +68,6 @@ private:
     int const file_;
     u64 const size_;
 };
-
-i64 host_time_ns()
-{
-    timespec now {};
-    ::clock_gettime(CLOCK_REALTIME, &now);
-    return now.tv_sec * i64 { 1'000'000'000 } + now.tv_nsec;
-}
 
 int fail(std::string const& what)
 {

@@ -1,11 +1,13 @@
 // `gemel mount`: the system's block driver and file system in this process, serving a mount of the
 // host through FUSE. By default the process goes to the background once the mount is up.
+#include "frontends/cli/host_clock.hpp"
 #include "frontends/cli/image_lock.hpp"
 #include "frontends/cli/mount_options.hpp"
 #include "frontends/cli/options.hpp"
 #include "frontends/cli/paths.hpp"
 #include "frontends/cli/process.hpp"
 #include "frontends/fuse/gate_device.hpp"
+#include "sim/devices/cmos_clock.hpp"
 #include "sim/devices/map.hpp"
 #include "sim/devices/virtio_block.hpp"
 
@@ -181,6 +183,8 @@ int MountedSystem::run()
                                                 : sim::ImageAccess::read_only);
         system.machine().attach(sim::virtio_port, sim::virtio_ports, *disk);
     }
+    sim::CmosClock clock { host_seconds };
+    system.machine().attach(sim::clock_port, sim::clock_ports, clock);
     system.machine().attach(hostmount::device_port, hostmount::device_ports, gate);
     if (!open_session(gate))
         return exit_usage;

@@ -1,10 +1,12 @@
 // `gemel run`: the hosted machine with its devices, in this terminal.
+#include "frontends/cli/host_clock.hpp"
 #include "frontends/cli/host_console.hpp"
 #include "frontends/cli/image_lock.hpp"
 #include "frontends/cli/options.hpp"
 #include "frontends/cli/paths.hpp"
 #include "frontends/cli/script_word.hpp"
 #include "frontends/cli/terminal.hpp"
+#include "sim/devices/cmos_clock.hpp"
 #include "sim/devices/map.hpp"
 #include "sim/devices/virtio_block.hpp"
 
@@ -70,6 +72,8 @@ int run_machine(RunOptions const& options, int image, Input input)
         static_cast<u64>(::lseek(image, 0, SEEK_END)),
         options.access == Access::read_write ? sim::ImageAccess::read_write
                                              : sim::ImageAccess::read_only };
+    sim::CmosClock clock { host_seconds };
+    system.machine().attach(sim::clock_port, sim::clock_ports, clock);
     system.machine().attach(sim::uart_port, sim::uart_ports, console.uart());
     system.machine().attach(sim::virtio_port, sim::virtio_ports, disk);
 

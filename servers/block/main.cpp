@@ -19,6 +19,8 @@ Result<Own<Transport>> open_transport(
     case protocol::DeviceKind::uart_16550:
     case protocol::DeviceKind::pl011:
     case protocol::DeviceKind::host_mount:
+    case protocol::DeviceKind::cmos_clock:
+    case protocol::DeviceKind::pl031:
         break;
     }
     return Error::unsupported;

@@ -26,6 +26,8 @@ Result<Own<Uart>> open_uart(Client<protocol::Device> const& device, protocol::De
     case protocol::DeviceKind::virtio_mmio:
     case protocol::DeviceKind::virtio_pci:
     case protocol::DeviceKind::host_mount:
+    case protocol::DeviceKind::cmos_clock:
+    case protocol::DeviceKind::pl031:
         break;
     }
     return Error::unsupported;

@@ -9,7 +9,7 @@ namespace {
 
 constexpr u32 shared_line_first = 32; // GIC: SPI 0 is interrupt 32, PPI 0 is 16
 constexpr u32 private_line_first = 16;
-constexpr u32 pl011_bytes = 0x1000;
+constexpr u32 primecell_bytes = 0x1000;
 constexpr int cells_max = 2;
 
 Result<SharedRegion> map_physical(PhysBroker const& phys, u64 address, u64 bytes, u16 flags)
@@ -103,14 +103,18 @@ void add(std::vector<FoundDevice>& found, Tree const& tree, int node, FoundDevic
 
 void find_nodes(PhysBroker const& phys, Tree const& tree, std::vector<FoundDevice>& found)
 {
-    tree.each("arm,pl011", [&](int node) {
-        FoundDevice device;
-        device.device_class = "console";
-        device.kind = protocol::DeviceKind::pl011;
-        device.ranges[0] = { tree.address_of(node), pl011_bytes };
-        if (device.ranges[0].base != 0)
-            add(found, tree, node, device);
-    });
+    auto const primecell = [&](std::string_view device_class, protocol::DeviceKind kind) {
+        return [&, device_class, kind](int node) {
+            FoundDevice device;
+            device.device_class = device_class;
+            device.kind = kind;
+            device.ranges[0] = { tree.address_of(node), primecell_bytes };
+            if (device.ranges[0].base != 0)
+                add(found, tree, node, device);
+        };
+    };
+    tree.each("arm,pl011", primecell("console", protocol::DeviceKind::pl011));
+    tree.each("arm,pl031", primecell("clock", protocol::DeviceKind::pl031));
     tree.each("virtio,mmio", [&](int node) {
         FoundDevice device;
         auto const address = tree.address_of(node);

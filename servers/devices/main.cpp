@@ -19,6 +19,7 @@ std::vector<FoundDevice> find_all(Env& env, Brokers const& brokers)
 {
     std::vector<FoundDevice> found;
     find_serial_port(brokers.pio, found);
+    find_clock(brokers.pio, found);
     find_pci(brokers.pio, found);
     auto const& startup = env.startup();
     auto const tree

@@ -8,6 +8,11 @@ constexpr u32 com1_ports = 8;
 constexpr u32 com1_line = 4;
 constexpr u32 scratch = 7;
 
+constexpr u32 cmos_port = 0x70;
+constexpr u32 cmos_ports = 2;
+constexpr u32 cmos_status_d = 0x0D;
+constexpr u32 cmos_power_good = 0x80;
+
 constexpr u32 virtio_port = 0x1000; // of the first
 constexpr u32 virtio_line = 8;
 constexpr u32 virtio_devices_max = 8;
@@ -39,6 +44,20 @@ void find_serial_port(PioBroker const& pio, std::vector<FoundDevice>& found)
     device.window = protocol::WindowKind::ports;
     device.ranges[0] = { com1_port, com1_ports };
     device.line = com1_line;
+    found.push_back(device);
+}
+
+// The chip says that its time is valid; the other bits of that register are always 0.
+void find_clock(PioBroker const& pio, std::vector<FoundDevice>& found)
+{
+    if (!pio.write(cmos_port, 1, cmos_status_d)
+        || pio.read(cmos_port + 1, 1).value_or(0) != cmos_power_good)
+        return;
+    FoundDevice device;
+    device.device_class = "clock";
+    device.kind = protocol::DeviceKind::cmos_clock;
+    device.window = protocol::WindowKind::ports;
+    device.ranges[0] = { cmos_port, cmos_ports };
     found.push_back(device);
 }
 

@@ -2,7 +2,7 @@
 #include "servers/ext4/device_cache.hpp"
 #include "servers/ext4/root_directory.hpp"
 #include "servers/ext4/volume_super.hpp"
-#include "servers/rt/env.hpp"
+#include "servers/rt/wall_clock.hpp"
 
 namespace gemel::ext4 {
 
@@ -20,9 +20,11 @@ private:
     Log& log_;
 };
 
-// There is no clock that knows the date yet: time goes on from when the volume was last written.
-WriteOptions options_for(DeviceCache& device)
+// Without a clock that knows the date, time goes on from when the volume was last written.
+WriteOptions options_for(DeviceCache& device, WallClock const& clock)
 {
+    if (clock.now_ns())
+        return { .now_ns = [clock] { return clock.now_or_uptime_ns(); } };
     constexpr i64 ns_per_second = 1'000'000'000;
     MountReport ignored;
     auto const super = load_superblock(device, ignored);
@@ -32,11 +34,12 @@ WriteOptions options_for(DeviceCache& device)
         = [start, booted] { return start + static_cast<i64>(system::time_ns()) - booted; } };
 }
 
-Result<Volume> mount(DeviceCache& device, ErrorSink& sink, MountReport& report)
+Result<Volume> mount(
+    DeviceCache& device, ErrorSink& sink, MountReport& report, WallClock const& clock)
 {
     if (!device.writable())
         return Volume::mount(device, sink, report);
-    return Volume::mount_writable(device, sink, report, options_for(device));
+    return Volume::mount_writable(device, sink, report, options_for(device, clock));
 }
 
 Deadline deadline_of(ServedVolume& served)
@@ -57,7 +60,7 @@ Result<void> server_main(Env& env)
     auto device = TRY(DeviceCache::create(TRY(env.take<protocol::Block>("block"))));
     LogSink sink(env.log());
     MountReport report;
-    auto volume = mount(*device, sink, report);
+    auto volume = mount(*device, sink, report, WallClock::create(env));
     if (!volume) {
         env.log().error(report.refusal);
         // What is refused now is refused again: only a device's error is worth another start.

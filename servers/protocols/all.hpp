@@ -2,6 +2,7 @@
 #pragma once
 
 #include "servers/protocols/block.hpp"
+#include "servers/protocols/clock.hpp"
 #include "servers/protocols/console.hpp"
 #include "servers/protocols/devices.hpp"
 #include "servers/protocols/directory.hpp"
@@ -17,7 +18,7 @@
 
 namespace gemel::protocol {
 
-using All = std::tuple<Block, Console, Device, Devices, Directory, File, Init, Log, Pipes, Process,
-    Processes, Scheduler, Vfs>;
+using All = std::tuple<Block, Clock, Console, Device, Devices, Directory, File, Init, Log, Pipes,
+    Process, Processes, Scheduler, Vfs>;
 
 } // namespace gemel::protocol

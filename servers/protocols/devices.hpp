@@ -13,6 +13,8 @@ enum class DeviceKind : u8 {
     uart_16550 = 3,
     pl011 = 4,
     host_mount = 5, // servers/hostmount/ring.hpp
+    cmos_clock = 6, // an index port and a data port
+    pl031 = 7,
 };
 
 // What a window is for. Devices with one register file have only `registers`.
@@ -87,8 +89,8 @@ struct Device {
 struct Devices {
     static constexpr std::string_view name = "devices";
 
-    // Device `index` (0 first) of a class: "block", "net", "console", "entropy", ... not_found: no
-    // such device; exists: another driver has it.
+    // Device `index` (0 first) of a class: "block", "net", "console", "clock", "entropy", ...
+    // not_found: no such device; exists: another driver has it.
     struct Open {
         Text<16> device_class;
         u32 index = 0;

@@ -10,6 +10,7 @@ int run_caps(Context& context);
 int run_cat(Context& context);
 int run_clear(Context& context);
 int run_cp(Context& context);
+int run_date(Context& context);
 int run_df(Context& context);
 int run_dirname(Context& context);
 int run_echo(Context& context);

@@ -12,7 +12,7 @@ struct Command {
     std::string_view summary; // usage, then what it does
 };
 
-inline constexpr std::array<Command, 36> commands { {
+inline constexpr std::array<Command, 37> commands { {
     Command { "basename", "basename PATH [SUFFIX]: the last name of a path" },
     Command { "caps",
         "caps [-a | TASK]: the capabilities of the caller, of a task, or all and the kernel's "
@@ -20,6 +20,7 @@ inline constexpr std::array<Command, 36> commands { {
     Command { "cat", "cat [FILE...]: the files one after the other; - or none: standard input" },
     Command { "clear", "clear: an empty screen" },
     Command { "cp", "cp FROM... TO: copies files" },
+    Command { "date", "date [-s]: the time of day, UTC; -s: in seconds since 1970" },
     Command { "df", "df [-h] [PATH...]: the space of file systems" },
     Command { "dirname", "dirname PATH: what stands before the last name of a path" },
     Command { "echo", "echo [-n] WORD...: the words" },

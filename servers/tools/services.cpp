@@ -1,7 +1,8 @@
-// Tools that ask a service: df, fsck, log, mount, service, sleep.
+// Tools that ask a service: date, df, fsck, log, mount, service, sleep.
 #include "servers/protocols/init.hpp"
 #include "servers/protocols/log.hpp"
 #include "servers/protocols/scheduler.hpp"
+#include "servers/rt/wall_clock.hpp"
 #include "servers/tools/commands.hpp"
 #include "servers/tools/format.hpp"
 
@@ -209,6 +210,24 @@ int run_df(Context& context)
     }
     context.out().write(table.text());
     return status;
+}
+
+int run_date(Context& context)
+{
+    auto const options = context.options("s");
+    if (!options)
+        return status_usage;
+    if (!options->operands.empty())
+        return context.usage("it takes no words: the time cannot be set");
+    auto const now = WallClock::create(context.env()).now_ns();
+    if (!now)
+        return context.fail("this machine has no clock that knows the date");
+    constexpr i64 ns_per_second = 1'000'000'000;
+    auto const seconds = *now / ns_per_second;
+    auto const second = std::to_string(100 + seconds % 60).substr(1);
+    context.out().line(options->has('s') ? std::to_string(seconds)
+                                         : concatenate(time_text(*now), ":", second, " UTC"));
+    return status_ok;
 }
 
 int run_fsck(Context& context)

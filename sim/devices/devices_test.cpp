@@ -1,4 +1,5 @@
 // The models seen through their registers, as a driver sees them.
+#include "sim/devices/cmos_clock.hpp"
 #include "sim/devices/map.hpp"
 #include "sim/devices/uart_16550.hpp"
 #include "sim/devices/virtio_block.hpp"
@@ -179,4 +180,26 @@ TEST_F(VirtioBlockTest, SurvivesABadQueue)
 }
 
 } // namespace
+// Goal: the clock's digits are those of the date, at the ends of years, days and February.
+TEST(CmosClock, Digits)
+{
+    i64 seconds = 0;
+    CmosClock clock { [&] { return seconds; } };
+    auto const reads = [&](u32 index) {
+        clock.write(0, 1, index);
+        return clock.read(1, 1);
+    };
+    auto const date = [&] {
+        return std::vector<u32> { reads(0x32), reads(9), reads(8), reads(7), reads(4), reads(2),
+            reads(0) };
+    };
+    EXPECT_EQ(date(), (std::vector<u32> { 0x19, 0x70, 1, 1, 0, 0, 0 }));
+    seconds = 1'700'000'000;
+    EXPECT_EQ(date(), (std::vector<u32> { 0x20, 0x23, 0x11, 0x14, 0x22, 0x13, 0x20 }));
+    seconds = 951'782'399 + 86'400; // the last second of 29 February 2000
+    EXPECT_EQ(date(), (std::vector<u32> { 0x20, 0x00, 2, 0x29, 0x23, 0x59, 0x59 }));
+    seconds = 4'102'444'799;
+    EXPECT_EQ(date(), (std::vector<u32> { 0x20, 0x99, 0x12, 0x31, 0x23, 0x59, 0x59 }));
+}
+
 } // namespace gemel::sim

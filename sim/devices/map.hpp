@@ -9,6 +9,9 @@ inline constexpr u32 uart_port = 0x3F8;
 inline constexpr u32 uart_ports = 8;
 inline constexpr u32 uart_line = 4;
 
+inline constexpr u32 clock_port = 0x70;
+inline constexpr u32 clock_ports = 2;
+
 inline constexpr u32 virtio_port = 0x1000; // of the first
 inline constexpr u32 virtio_ports = 0x200; // each
 inline constexpr u32 virtio_line = 8; // of the first

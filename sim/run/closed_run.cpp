@@ -1,6 +1,7 @@
 // boot -> safety (faults on) -> heal -> liveness (must finish) -> shutdown -> audit.
 #include "sim/run/closed_run.hpp"
 
+#include "sim/devices/cmos_clock.hpp"
 #include "sim/devices/map.hpp"
 #include "sim/devices/uart_16550.hpp"
 #include "sim/devices/virtio_block.hpp"
@@ -12,6 +13,8 @@
 namespace gemel::sim {
 
 namespace {
+
+constexpr i64 epoch_seconds = 1'700'000'000; // when every simulated world begins
 
 // The backslash goes, so that an echo of what is typed is no marker; and what a killed console left
 // of the line opens no quotation.
@@ -34,11 +37,13 @@ struct Boot {
         : system(options_of(setup))
         , world(system, oracle, trace, strategy)
         , uart(system.machine(), uart_line, std::move(transmitted))
+        , clock([this] { return epoch_seconds + static_cast<i64>(world.now_ns() / 1'000'000'000); })
         , disk(system.machine(), virtio_line, medium, setup.disk.size(), ImageAccess::read_write)
     {
         auto& machine = system.machine();
         machine.live_in(world);
         machine.attach(uart_port, uart_ports, uart);
+        machine.attach(clock_port, clock_ports, clock);
         if (!setup.disk.empty())
             machine.attach(virtio_port, virtio_ports, disk);
         world.end_by(setup.until_ns);
@@ -57,6 +62,7 @@ struct Boot {
     hosted::System system;
     ClosedWorld world;
     Uart16550 uart;
+    CmosClock clock;
     VirtioBlock disk;
 };
 

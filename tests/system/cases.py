@@ -3,6 +3,7 @@
 README.md beside this file describes the format. A case is independent of every other: its random
 names and contents come from the seed and its own title alone.
 """
+import datetime
 import os
 import random
 import re
@@ -10,7 +11,7 @@ import string
 from dataclasses import dataclass, field
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SUBSTITUTION = re.compile(r"\{(name|text|number|line|hex):(\w+)\}")
+SUBSTITUTION = re.compile(r"\{(name|text|number|line|hex|today):(\w+)\}")
 
 
 class FormatError(Exception):
@@ -75,7 +76,16 @@ def parse_line(path, number, line, cases):
         raise FormatError(f"{path}:{number}: unknown word {word!r}")
 
 
+def today():
+    """The date as a regular expression, UTC: a test may run across midnight."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    days = [now + datetime.timedelta(days=offset) for offset in (-1, 0, 1)]
+    return "(?:" + "|".join(day.strftime("%Y-%m-%d") for day in days) + ")"
+
+
 def random_value(kind, chooser):
+    if kind == "today":
+        return today()
     letters = string.ascii_lowercase
     if kind == "name":
         return "".join(chooser.choices(letters, k=chooser.randint(4, 12)))
