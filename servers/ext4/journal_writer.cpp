@@ -278,17 +278,18 @@ Result<void> JournalWriter::record_error()
     return device_->flush();
 }
 
-Result<void> JournalWriter::write_committed()
+Result<void> write_committed(Disk& disk, BlockDevice& device)
 {
-    auto const& committed = journal_.disk().transaction().committed();
+    u64 const block_bytes = disk.super().block_bytes;
+    auto const& committed = disk.transaction().committed();
     for (auto next = committed.begin(); next != committed.end();) {
         auto const first = next->first;
         std::vector<u8> run;
-        for (; next != committed.end() && next->first == first + run.size() / block_bytes_
+        for (; next != committed.end() && next->first == first + run.size() / block_bytes
              && run.size() < run_bytes_max;
              ++next)
             run.insert(run.end(), next->second.bytes->begin(), next->second.bytes->end());
-        TRY(device_->write(first * block_bytes_, run));
+        TRY(device.write(first * block_bytes, run));
     }
     return {};
 }
@@ -299,7 +300,7 @@ Result<void> JournalWriter::checkpoint()
 {
     if (tail_ == 0)
         return {};
-    TRY(write_committed());
+    TRY(write_committed(journal_.disk(), *device_));
     TRY(device_->flush());
     TRY(write_superblock(0));
     TRY(device_->flush());

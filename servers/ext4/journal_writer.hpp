@@ -11,6 +11,9 @@
 
 namespace gemel::ext4 {
 
+// Writes all committed blocks to their own places; durable after a flush.
+Result<void> write_committed(Disk& disk, BlockDevice& device);
+
 class JournalWriter {
 public:
     // The journal of a volume that needs no recovery. Switches on what the kernel would: revoke
@@ -49,7 +52,6 @@ private:
     Result<void> set_features(Superblock const& volume);
     Result<void> write_superblock(u32 start);
     Result<void> put_superblock();
-    Result<void> write_committed();
     void put_head(std::span<u8> block, journal::BlockType type) const;
     void seal_tail(std::span<u8> block) const;
     void append_revokes(Transaction const& transaction, std::vector<u8>& log) const;

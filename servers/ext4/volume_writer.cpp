@@ -34,8 +34,10 @@ Error refuse(MountReport& report, std::string_view why)
 
 Result<void> check_writable(Superblock const& super, u16 state, MountReport& report)
 {
-    if (!super.has(Compatible::has_journal))
-        return refuse(report, "it has no journal");
+    if (!super.has(Compatible::has_journal) && (state & (state_clean | state_errors)) == 0) {
+        return refuse(
+            report, "it was not unmounted cleanly and has no journal; run gemel fsck -y or e2fsck");
+    }
     if (!super.has(Incompatible::extent))
         return refuse(report, "its files are mapped by block pointers (no extents)");
     if (auto const bits = super.incompatible & unwritable_incompatible; bits != 0)
@@ -72,7 +74,9 @@ Result<std::unique_ptr<VolumeWriter>> VolumeWriter::start(
 {
     auto const bytes = TRY(superblock_now(disk));
     TRY(check_writable(disk.super(), load16(bytes, 0x3A), report));
-    auto journal = TRY(JournalWriter::open(disk, device, report));
+    std::optional<JournalWriter> journal;
+    if (disk.super().has(Compatible::has_journal))
+        journal = TRY(JournalWriter::open(disk, device, report));
     auto writer = std::unique_ptr<VolumeWriter>(
         new VolumeWriter(disk, device, std::move(journal), std::move(options)));
     TRY(writer->mark_in_use());
@@ -87,7 +91,12 @@ Result<void> VolumeWriter::mark_in_use()
     auto const seconds = static_cast<u32>(now() / ns_per_second);
     generation_ = seconds ^ static_cast<u32>(now());
     TRY(write_superblock(device_, [&](std::span<u8> bytes) {
-        store32(bytes, 0x60, load32(bytes, 0x60) | static_cast<u32>(Incompatible::needs_recovery));
+        if (journal_) {
+            store32(
+                bytes, 0x60, load32(bytes, 0x60) | static_cast<u32>(Incompatible::needs_recovery));
+        } else {
+            store16(bytes, 0x3A, static_cast<u16>(load16(bytes, 0x3A) & ~state_clean));
+        }
         store32(bytes, 0x2C, seconds);
         store16(bytes, 0x34, static_cast<u16>(load16(bytes, 0x34) + 1));
     }));
@@ -132,8 +141,9 @@ Result<void> VolumeWriter::make_room()
 {
     if (failed_ || stopped_)
         return Error::read_only;
-    auto const blocks_max = std::min<usize>(
-        journal_.blocks_max(), options_.running_bytes_max / disk_.super().block_bytes);
+    usize blocks_max = options_.running_bytes_max / disk_.super().block_bytes;
+    if (journal_)
+        blocks_max = std::min(blocks_max, journal_->blocks_max());
     if (disk_.transaction().blocks() < blocks_max / 2)
         return {};
     return commit();
@@ -141,15 +151,27 @@ Result<void> VolumeWriter::make_room()
 
 Result<void> VolumeWriter::commit()
 {
-    auto done = journal_.commit(now());
+    auto done = journal_ ? journal_->commit(now()) : commit_in_place();
     auto const bytes = disk_.transaction().committed().size() * disk_.super().block_bytes;
-    if (done && bytes > options_.committed_bytes_max)
-        done = journal_.checkpoint();
+    if (journal_ && done && bytes > options_.committed_bytes_max)
+        done = journal_->checkpoint();
     if (!done) {
-        fail("the journal");
+        fail(journal_ ? "the journal" : "the device");
         return done.error();
     }
     due_ns_.reset();
+    return {};
+}
+
+// Without a journal: file contents first, then what refers to them. A power cut among the latter
+// leaves a volume that says it was in use, and that a repair must see.
+Result<void> VolumeWriter::commit_in_place()
+{
+    TRY(device_.flush());
+    disk_.transaction().committed_running();
+    TRY(write_committed(disk_, device_));
+    TRY(device_.flush());
+    disk_.take_committed();
     return {};
 }
 
@@ -167,7 +189,7 @@ Result<void> VolumeWriter::settle()
     if (stopped_)
         return {};
     TRY(sync());
-    return journal_.checkpoint();
+    return journal_ ? journal_->checkpoint() : Result<void> {};
 }
 
 // From now on only reads. What the last commit has is safe; the error state goes where the next
@@ -180,7 +202,8 @@ void VolumeWriter::fail(std::string_view where)
     due_ns_.reset();
     disk_.corrupt("the volume is read-only from now on, because of ", where);
     auto const seconds = static_cast<u32>(now() / ns_per_second);
-    static_cast<void>(journal_.record_error());
+    if (journal_)
+        static_cast<void>(journal_->record_error());
     static_cast<void>(write_superblock(device_, [&](std::span<u8> bytes) {
         store16(bytes, 0x3A, load16(bytes, 0x3A) | state_errors);
         store32(bytes, 0x194, load32(bytes, 0x194) + 1);

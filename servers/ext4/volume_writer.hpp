@@ -95,7 +95,8 @@ public:
     i64 now() const { return options_.now_ns(); }
 
 private:
-    VolumeWriter(Disk& disk, BlockDevice& device, JournalWriter journal, WriteOptions options)
+    VolumeWriter(
+        Disk& disk, BlockDevice& device, std::optional<JournalWriter> journal, WriteOptions options)
         : disk_(disk)
         , device_(device)
         , journal_(std::move(journal))
@@ -107,6 +108,7 @@ private:
     auto operate(Work work) -> decltype(work());
     Result<void> make_room();
     Result<void> commit();
+    Result<void> commit_in_place();
     void fail(std::string_view where);
     Result<void> mark_in_use();
     Result<void> mark_clean();
@@ -156,7 +158,7 @@ private:
 
     Disk& disk_;
     BlockDevice& device_;
-    JournalWriter journal_;
+    std::optional<JournalWriter> journal_; // none: blocks go straight to their places
     WriteOptions options_;
     std::map<u32, u32> open_counts_;
     std::optional<i64> due_ns_;

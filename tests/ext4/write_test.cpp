@@ -1,4 +1,5 @@
 // Volumes that mkfs.ext4 made are written at random beside a naive model; e2fsck judges.
+#include "servers/ext4/check/repair.hpp"
 #include "tests/ext4/comparison.hpp"
 #include "tests/ext4/written_volume.hpp"
 
@@ -197,6 +198,8 @@ TEST_P(WriteTest, DiesWithoutUnmount)
 {
     make_empty_image(image_, GetParam().options, "24M");
     auto written = std::make_unique<WrittenVolume>(image_);
+    if (!written->volume().super().has(Compatible::has_journal))
+        GTEST_SKIP() << "without a journal such a volume is for a repair";
     auto model = std::make_unique<ModelledVolume>(*written, test_seed() + 1);
     for (int life = 0; life < 4; ++life) {
         for (int step = 0; step < 300 && !HasFatalFailure(); ++step)
@@ -220,13 +223,58 @@ TEST_P(WriteTest, DiesWithoutUnmount)
     expect_clean(image_);
 }
 
+// Goal: a volume without a journal that was in use when the power went is not written before it was
+// repaired, and what was synced is there then.
+TEST(NoJournal, IsRepairedAfterAPowerCut)
+{
+    TemporaryFolder folder;
+    auto const image = folder.path() / "image";
+    make_empty_image(image, "-b 1024 -O ^has_journal", "24M");
+    std::vector<u8> const bytes(30'000, 'k');
+    {
+        WrittenVolume written(image);
+        auto const kept
+            = written.writer().create({ root_inode, "kept" }, { .mode = 0100644 }).value();
+        ASSERT_TRUE(written.writer().write(kept, 0, bytes));
+        ASSERT_TRUE(written.writer().create({ root_inode, "gone" }, { .mode = 0100644 }));
+        auto const open = written.number("gone");
+        written.writer().opened(open);
+        ASSERT_TRUE(written.writer().remove({ root_inode, "gone" }, Removal::file));
+        ASSERT_TRUE(written.writer().sync());
+        ASSERT_TRUE(written.writer().create({ root_inode, "unsynced" }, { .mode = 0100644 }));
+    }
+    FileBlockDevice device(image);
+    WriteOptions const options { .now_ns = [] { return i64 { 1'700'000'000'000'000'000 }; } };
+    {
+        CollectedErrors errors;
+        MountReport report;
+        auto const volume = Volume::mount_writable(device, errors, report, options);
+        ASSERT_TRUE(volume);
+        EXPECT_EQ(volume->writer(), nullptr);
+        EXPECT_NE(report.notes.back().find("no journal"), std::string::npos);
+    }
+    MountReport report;
+    auto const done = repair_volume(device, report, options);
+    ASSERT_TRUE(done);
+    EXPECT_TRUE(done->after.findings.empty());
+    EXPECT_EQ(done->orphans, 1u);
+    expect_clean(image);
+    WrittenVolume again(image);
+    EXPECT_EQ(again.contents("kept"), bytes);
+    EXPECT_FALSE(again.volume().lookup(*again.volume().inode(root_inode), "unsynced"));
+    ASSERT_TRUE(again.writer().unmount());
+    expect_clean(image);
+}
+
 INSTANTIATE_TEST_SUITE_P(Shapes, WriteTest,
     testing::Values(Shape { "debian", "" }, Shape { "block4k", "-b 4096" },
         Shape { "block2k", "-b 2048" }, Shape { "inode128", "-I 128" },
         Shape { "no_csum", "-O ^metadata_csum" }, Shape { "uninit", "-O ^metadata_csum,uninit_bg" },
         Shape { "no_64bit", "-O ^64bit" }, Shape { "seed", "-O metadata_csum_seed" },
-        Shape { "meta_bg", "-O meta_bg,^resize_inode" },
-        Shape { "no_flex", "-O ^flex_bg -g 2048" }),
+        Shape { "meta_bg", "-O meta_bg,^resize_inode" }, Shape { "no_flex", "-O ^flex_bg -g 2048" },
+        Shape { "no_journal", "-O ^has_journal" },
+        Shape { "no_journal4k", "-b 4096 -O ^has_journal,^metadata_csum" },
+        Shape { "no_journal128", "-b 2048 -I 128 -O ^has_journal,^64bit" }),
     [](auto const& info) { return std::string(info.param.name); });
 
 } // namespace

@@ -109,8 +109,8 @@ private:
     Result<bool> work_on_volume(Work const& work)
     {
         TRY(edit_superblock([](std::span<u8> bytes) {
-            store16(
-                bytes, state_offset, static_cast<u16>(load16(bytes, state_offset) & ~state_errors));
+            auto const sound = (load16(bytes, state_offset) | state_clean) & ~u32 { state_errors };
+            store16(bytes, state_offset, static_cast<u16>(sound));
         }));
         MountReport mounting;
         auto volume = Volume::mount_writable(device_, sink_, mounting, options_);
