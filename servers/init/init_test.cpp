@@ -82,6 +82,27 @@ Result<void> answer_once(Env& env)
     return Error::io;
 }
 
+// How many times "settling" still fails at its start.
+int failures_left = 0;
+
+Result<void> fail_at_first(Env& env)
+{
+    if (failures_left == 0)
+        return sleep_for_ever(env);
+    --failures_left;
+    return Error::io;
+}
+
+// A log that takes its time and then knows nothing: init waits for it before each start.
+Result<void> answer_late(Env& env)
+{
+    for (;;) {
+        auto const request = TRY(system::port_receive(env.port().value()));
+        sleep_until(Deadline::after_ms(5));
+        (void)system::port_send(request.token, Outgoing::failed(Error::io).message());
+    }
+}
+
 template <ServerMain Main>
 void enter(u64 startup)
 {
@@ -102,6 +123,8 @@ constexpr Program programs[] = {
     { "sleep", enter<sleep_for_ever> },
     { "mortal", enter<fail_after_a_while> },
     { "once", enter<answer_once> },
+    { "settling", enter<fail_at_first> },
+    { "late", enter<answer_late> },
 };
 
 std::string bundle_with(std::string_view services)
@@ -381,6 +404,41 @@ restart = { policy = "always", budget = 2, window_s = 60 }
             expect(late.error() == Error::dead, "a capability to nobody does not say dead");
         });
     EXPECT_EQ(result.status, 0) << result.console;
+}
+
+// Goal: who waits to be started while a service that it needs ends once more is started after it.
+// Method: a service that ends at its first two starts, while init asks the log for those that need
+// it.
+TEST(Init, StartsDependentsBehindASecondEnd)
+{
+    failures_left = 2;
+    auto const result = run(R"(
+[[services]]
+name = "log"
+binary = "/gemel/servers/late"
+[[services]]
+name = "base"
+binary = "/gemel/servers/settling"
+restart = { policy = "always", budget = 3, window_s = 60 }
+[[services]]
+name = "one"
+binary = "/gemel/servers/sleep"
+dependencies = ["base"]
+restart = { policy = "always", budget = 3, window_s = 60 }
+[[services]]
+name = "two"
+binary = "/gemel/servers/sleep"
+dependencies = ["base", "one"]
+)",
+        [](Env& env) {
+            auto const init = *env.take<protocol::Init>("init");
+            while (failures_left != 0)
+                sleep_until(Deadline::after_ms(1));
+            for (auto const name : { "base", "one", "two" })
+                (void)wait_for(init, name, protocol::ServiceState::running);
+        });
+    EXPECT_EQ(result.status, 0) << result.console;
+    EXPECT_EQ(failures_left, 0);
 }
 
 // Goal: services are started and stopped on request, dependencies first.
