@@ -1,5 +1,7 @@
 #include "frontends/cli/event_file.hpp"
 
+#include "sim/trace/perfetto.hpp"
+
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -9,13 +11,14 @@ namespace gemel::cli {
 
 namespace {
 
-constexpr char magic[8] = { 'G', 'E', 'M', 'E', 'V', 'T', '0', '1' };
+constexpr char magic[8] = { 'G', 'E', 'M', 'E', 'V', 'T', '0', '2' };
 constexpr u64 events_max = u64 { 1 } << 32;
 
 struct Header {
     char magic[8];
     u64 events;
-    u64 digests;
+    u32 digests;
+    u32 names;
     sim::Hash hash;
 };
 
@@ -62,12 +65,14 @@ bool write_event_file(int descriptor, sim::Outcome const& outcome)
     Header header {};
     std::memcpy(header.magic, magic, sizeof magic);
     header.events = outcome.log.size();
-    header.digests = outcome.digests.size();
+    header.digests = static_cast<u32>(outcome.digests.size());
+    header.names = static_cast<u32>(outcome.names.size());
     header.hash = outcome.l1;
     return write_all(descriptor, &header, sizeof header)
         && write_all(descriptor, outcome.log.data(), outcome.log.size() * sizeof(sim::Event))
+        && write_all(descriptor, outcome.digests.data(), outcome.digests.size() * sizeof(sim::Hash))
         && write_all(
-            descriptor, outcome.digests.data(), outcome.digests.size() * sizeof(sim::Hash));
+            descriptor, outcome.names.data(), outcome.names.size() * sizeof(sim::TaskName));
 }
 
 std::optional<EventFile> read_event_file(std::string const& path, std::string& error)
@@ -84,7 +89,8 @@ std::optional<EventFile> read_event_file(std::string const& path, std::string& e
     auto const digests = header.events / sim::Trace::digest_events;
     if (header.events > events_max || header.digests != digests
         || bytes
-            != sizeof header + header.events * sizeof(sim::Event) + digests * sizeof(sim::Hash)) {
+            != sizeof header + header.events * sizeof(sim::Event) + digests * sizeof(sim::Hash)
+                + header.names * sizeof(sim::TaskName)) {
         error = path + " is cut off or damaged: make it again";
         return std::nullopt;
     }
@@ -97,7 +103,36 @@ std::optional<EventFile> read_event_file(std::string const& path, std::string& e
         static_cast<std::streamsize>(header.events * sizeof(sim::Event)));
     file.read(reinterpret_cast<char*>(result.digests.data()),
         static_cast<std::streamsize>(digests * sizeof(sim::Hash)));
+    result.names.resize(header.names);
+    file.read(reinterpret_cast<char*>(result.names.data()),
+        static_cast<std::streamsize>(header.names * sizeof(sim::TaskName)));
     return result;
+}
+
+bool write_traces(std::string const& events, std::string const& text, std::string const& perfetto)
+{
+    std::string error;
+    auto const file = read_event_file(events, error);
+    if (!file) {
+        std::fprintf(stderr, "gemel: %s\n", error.c_str());
+        return false;
+    }
+    if (!text.empty()) {
+        std::ofstream out { text };
+        for (usize i = 0; i < file->events.size(); ++i)
+            out << i << ' ' << text_of(file->events[i]) << '\n';
+        if (!out)
+            error = text;
+    }
+    if (!perfetto.empty()) {
+        std::ofstream out { perfetto, std::ios::binary };
+        out << sim::perfetto_trace(file->events, file->names);
+        if (!out)
+            error = perfetto;
+    }
+    if (!error.empty())
+        std::fprintf(stderr, "gemel: %s cannot be written\n", error.c_str());
+    return error.empty();
 }
 
 std::string text_of(sim::Event const& event)

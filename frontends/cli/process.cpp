@@ -10,7 +10,7 @@ extern char** environ;
 
 namespace gemel::cli {
 
-pid_t start_program(std::vector<std::string> const& words, int output)
+pid_t start_program(std::vector<std::string> const& words, int output, int errors)
 {
     std::vector<char*> arguments;
     for (auto const& word : words)
@@ -21,6 +21,8 @@ pid_t start_program(std::vector<std::string> const& words, int output)
     posix_spawn_file_actions_init(&actions);
     if (output != STDOUT_FILENO)
         posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+    if (errors != STDERR_FILENO)
+        posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
     pid_t process = -1;
     auto const error
         = posix_spawnp(&process, arguments[0], &actions, nullptr, arguments.data(), environ);

@@ -1,4 +1,5 @@
 // `gemel replay` and `gemel shrink`: a run from its journal, again, in a debugger, or smaller.
+#include "frontends/cli/event_file.hpp"
 #include "frontends/cli/journal_file.hpp"
 #include "frontends/cli/options.hpp"
 #include "frontends/cli/paths.hpp"
@@ -13,8 +14,6 @@
 namespace gemel::cli {
 
 namespace {
-
-constexpr u32 shrink_runs_max = 2000;
 
 void show_result(SimSpec const& spec, SimResult const& result)
 {
@@ -117,7 +116,8 @@ int replay(ReplayOptions const& options)
     if (!journal)
         return exit_failed;
     SimWay way;
-    way.events = options.events;
+    way.events
+        = options.events.empty() ? events_for(options.trace_text, options.trace) : options.events;
     if (!stop_of(options.to, way))
         return exit_usage;
     if (options.gdb)
@@ -132,6 +132,9 @@ int replay(ReplayOptions const& options)
     if (options.console)
         std::printf("%s", result.console.c_str());
     show_result(spec, result);
+    auto const traced = !options.trace_text.empty() || !options.trace.empty();
+    if (traced && !write_traces(way.events, options.trace_text, options.trace))
+        return exit_failed;
     if (way.stop_event != 0 || way.stop_ns != 0)
         return exit_ok;
     if (!(result.l1 == journal->l1)) {
@@ -145,9 +148,9 @@ int replay(ReplayOptions const& options)
     return result.verdict == Verdict::passed ? exit_ok : exit_failed;
 }
 
-int shrink_journal(std::string const& path, std::string const& to)
+int shrink_journal(ShrinkOptions const& options)
 {
-    auto const journal = load(path);
+    auto const journal = load(options.file);
     auto const host = journal ? SimHost::open() : std::nullopt;
     if (!host)
         return exit_failed;
@@ -169,10 +172,10 @@ int shrink_journal(std::string const& path, std::string const& to)
         std::printf("the failure is not one of its decisions alone: it cannot be shrunk\n");
         return exit_failed;
     }
-    auto const shrunk = sim::shrink(first.decisions, fails, shrink_runs_max);
+    auto const shrunk = sim::shrink(first.decisions, fails, options.runs_max);
     spec.decisions = shrunk.decisions;
     auto const last = host->run(spec);
-    auto const file = to.empty() ? path : to;
+    auto const file = options.to.empty() ? options.file : options.to;
     if (!write_journal(file, spec, last))
         return exit_failed;
     show_result(spec, last);

@@ -14,7 +14,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
-#include <fstream>
 #include <map>
 #include <sys/wait.h>
 #include <system_error>
@@ -181,7 +180,7 @@ void Campaign::judge_disk(SimResult& result)
     auto const quiet = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
     auto const found = find_program("e2fsck");
     auto const process
-        = start_program({ found.empty() ? "/sbin/e2fsck" : found, "-fn", path }, quiet);
+        = start_program({ found.empty() ? "/sbin/e2fsck" : found, "-fn", path }, quiet, quiet);
     auto const status = process < 0 ? status_missing : wait_for(process);
     ::close(quiet);
     ::close(std::exchange(result.disk, -1));
@@ -293,21 +292,19 @@ void run_for(Campaign& campaign, u64 nanoseconds)
     }
 }
 
-int write_text(std::string const& events, std::string const& to)
+bool traces_of(SimOptions const& options)
 {
-    std::string error;
-    auto const file = read_event_file(events, error);
-    if (!file) {
-        std::fprintf(stderr, "gemel: %s\n", error.c_str());
-        return exit_failed;
-    }
-    std::ofstream out { to };
-    for (usize i = 0; i < file->events.size(); ++i)
-        out << i << ' ' << text_of(file->events[i]) << '\n';
-    return out ? exit_ok : exit_failed;
+    return (options.trace_text.empty() && options.trace.empty())
+        || write_traces(options.events, options.trace_text, options.trace);
 }
 
 } // namespace
+
+std::string events_for(std::string const& trace_text, std::string const& trace)
+{
+    auto const& either = trace.empty() ? trace_text : trace;
+    return either.empty() ? "" : either + ".events";
+}
 
 std::optional<u64> nanoseconds_of(std::string const& text)
 {
@@ -353,8 +350,8 @@ std::optional<SimSpec> spec_of(SimOptions const& options)
 int simulate(SimOptions const& given)
 {
     auto options = given;
-    if (!options.trace_text.empty() && options.events.empty())
-        options.events = options.trace_text + ".events";
+    if (options.events.empty())
+        options.events = events_for(options.trace_text, options.trace);
     options.jobs = std::clamp(options.jobs, 1u, jobs_max);
     auto const spec = spec_of(options);
     auto const range
@@ -384,14 +381,16 @@ int simulate(SimOptions const& given)
     if (tally.runs > 1 || !options.seeds.empty())
         std::printf(
             "%llu runs of %s: %llu failed, %llu different, %llu inconclusive; %.1f s, %.1f runs/s, "
-            "%.0f events/s, %.0f times real time\n",
+            "%.0f events/s, %.0f times real time; %llu events, %llu virtual ms\n",
             static_cast<unsigned long long>(tally.runs), spec->workload.c_str(),
             static_cast<unsigned long long>(tally.failed),
             static_cast<unsigned long long>(tally.different),
             static_cast<unsigned long long>(tally.inconclusive), seconds.count(),
             static_cast<double>(tally.runs) / seconds.count(),
             static_cast<double>(tally.events) / seconds.count(),
-            static_cast<double>(tally.virtual_ns) / 1e9 / seconds.count());
+            static_cast<double>(tally.virtual_ns) / 1e9 / seconds.count(),
+            static_cast<unsigned long long>(tally.events),
+            static_cast<unsigned long long>(tally.virtual_ns / 1'000'000));
     if (tally.power_cuts != 0)
         std::printf(
             "%llu power cuts, %llu crash states checked, %.0f a second; %llu disks judged by "
@@ -400,9 +399,8 @@ int simulate(SimOptions const& given)
             static_cast<unsigned long long>(tally.crash_states),
             static_cast<double>(tally.crash_states) / seconds.count(),
             static_cast<unsigned long long>(tally.judged));
-    if (!options.trace_text.empty())
-        if (auto const status = write_text(options.events, options.trace_text); status != exit_ok)
-            return status;
+    if (!traces_of(options))
+        return exit_failed;
     return verdict_of(tally);
 }
 

@@ -19,6 +19,7 @@ struct SimOptions {
     std::string faults = "default"; // default, none, all, or names with commas
     std::string events; // files, "" for none
     std::string trace_text;
+    std::string trace; // for the Perfetto UI
     std::string journal_folder = ".";
     unsigned jobs = 1;
     bool twice = false;
@@ -32,21 +33,30 @@ struct ReplayOptions {
     std::string file;
     std::string to; // "", a virtual time, or event:N
     std::string events;
+    std::string trace_text;
+    std::string trace;
     std::vector<std::string> commands; // for gdb; then it ends
     bool gdb = false;
     bool here = false; // in this process: what gdb runs
     bool console = false;
 };
 
+struct ShrinkOptions {
+    std::string file;
+    std::string to; // gets the shrunk journal; "": the file itself
+    unsigned runs_max = 2000;
+};
+
 int replay(ReplayOptions const& options);
-// `to`: the file that gets the shrunk journal; "": the same.
-int shrink_journal(std::string const& path, std::string const& to);
+int shrink_journal(ShrinkOptions const& options);
 int simulate(SimOptions const& options);
 int diverge(std::string const& left, std::string const& right);
 int show_sites(SimOptions const& options, bool never_hit_only);
 
 // Null after a message.
 std::optional<SimSpec> spec_of(SimOptions const& options);
+// Where the events go that traces are made of; "" when there is no trace.
+std::string events_for(std::string const& trace_text, std::string const& trace);
 std::optional<u64> nanoseconds_of(std::string const& text);
 
 } // namespace gemel::cli

@@ -30,11 +30,16 @@ void SimCommands::add_replay(CLI::App& app)
         ->type_size(1)
         ->allow_extra_args(false);
     replay_->add_option("--events", options.events, "every event into this file");
+    replay_->add_option("--trace-text", options.trace_text, "every event as text");
+    replay_->add_option("--trace", options.trace, "a trace for ui.perfetto.dev");
     replay_->add_flag("--console", options.console, "show the end of the console");
     replay_->add_flag("--here", options.here, "in this very process, without the jail");
     shrink_ = app.add_subcommand("shrink", "fewer decisions that fail in the same way");
-    shrink_->add_option("FILE", options.file, "fail-....gemel")->required();
-    shrink_->add_option("-o,--output", shrunk_, "the shrunk journal (default: FILE itself)");
+    shrink_->add_option("FILE", shrink_options_.file, "fail-....gemel")->required();
+    shrink_->add_option(
+        "-o,--output", shrink_options_.to, "the shrunk journal (default: FILE itself)");
+    shrink_->add_option("--runs", shrink_options_.runs_max, "how many runs it may take")
+        ->capture_default_str();
 }
 
 void SimCommands::add_run_options(CLI::App& command)
@@ -43,7 +48,8 @@ void SimCommands::add_run_options(CLI::App& command)
         ->capture_default_str();
     command
         .add_option("--workload", options_.workload,
-            "boot, posix-mix, server-kill, fs-crash, or a program of the boot bundle")
+            "boot, posix-mix, server-kill, fs-crash, vfs-race, rights-race, steady, or a program "
+            "of the boot bundle")
         ->capture_default_str();
     command
         .add_option("--strategy", options_.strategy,
@@ -74,6 +80,7 @@ void SimCommands::add_sim(CLI::App& app)
         ->capture_default_str();
     sim_->add_option("--events", options_.events, "every event into this file (one seed)");
     sim_->add_option("--trace-text", options_.trace_text, "every event as text (one seed)");
+    sim_->add_option("--trace", options_.trace, "a trace for ui.perfetto.dev (one seed)");
     sim_->add_option("--heap-fill", options_.heap_fill, "what fresh memory holds: 1..255")
         ->check(CLI::Range(0, 255));
     sim_->add_option("--stack-pad", options_.stack_pad, "bytes that the host's stack is moved by")
@@ -97,7 +104,7 @@ std::optional<int> SimCommands::run()
     if (replay_->parsed())
         return replay(replay_options_);
     if (shrink_->parsed())
-        return shrink_journal(replay_options_.file, shrunk_);
+        return shrink_journal(shrink_options_);
     if (diverge_->parsed())
         return diverge(left_, right_);
     if (sites_->parsed())

@@ -28,7 +28,7 @@ private:
     std::string right_;
     bool never_hit_ = false;
     ReplayOptions replay_options_;
-    std::string shrunk_;
+    ShrinkOptions shrink_options_;
     CLI::App* replay_ = nullptr;
     CLI::App* shrink_ = nullptr;
     CLI::App* sim_ = nullptr;

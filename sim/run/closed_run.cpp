@@ -6,6 +6,7 @@
 #include "sim/devices/uart_16550.hpp"
 #include "sim/devices/virtio_block.hpp"
 #include "sim/faults/disk.hpp"
+#include "sim/run/growth.hpp"
 
 #include <charconv>
 #include <cstring>
@@ -24,6 +25,8 @@ constexpr std::string_view type_alive = "echo @ali\\ve\n";
 constexpr std::string_view alive = "@alive";
 constexpr std::string_view boot_over = "gemel: up in";
 constexpr std::string_view end_of_input = "\x04";
+constexpr char const* interrupt = "\x03\n";
+constexpr std::string_view mark = "@mark"; // the workload's: look at what is held
 constexpr u64 typing_delay_ns = 5'000'000;
 constexpr u32 retypes_max = 4;
 constexpr u32 cuts_max = 4; // of the power: then it stays
@@ -55,7 +58,9 @@ struct Boot {
         options.memory_bytes = setup.memory_bytes;
         options.bundle = setup.bundle;
         options.init_entry = setup.init_entry;
-        options.command_line = "GEMEL_INTERACTIVE=0 ";
+        // A script's shell ends at half a line, which is what a killed console may leave.
+        auto const kills = (setup.fault_kinds >> static_cast<u32>(Kind::task_kill) & 1) != 0;
+        options.command_line = kills ? "" : "GEMEL_INTERACTIVE=0 ";
         return options;
     }
 
@@ -77,10 +82,13 @@ private:
     void told(std::string_view text);
     void take(char byte);
     void enter(Phase phase);
+    SimDisk::Power power_in(Phase phase) const;
     void type(std::string text);
     bool type_again();
     std::string verify_line() const;
     void recover();
+    void prepare_boot();
+    bool is_over(Outcome const& outcome);
     void check_disk(char const* when);
     void judge(Outcome& outcome);
     void fill(Outcome& outcome);
@@ -99,12 +107,15 @@ private:
     bool stopped_ = false;
     u32 retyped_ = 0;
     u64 begun_ns_ = 0; // virtual time before this boot
+    u32 boots_ = 0;
     u32 cuts_ = 0;
     bool cut_ = false;
+    bool restarted_ = false;
     u32 crash_states_ = 0;
     u64 step_ = 0; // what the workload's program told
     u64 durable_ = 0;
     std::optional<Failure> disk_failure_;
+    Growth growth_;
 };
 
 Oracle Run::oracle_of() const
@@ -134,6 +145,7 @@ void Run::switch_on()
 {
     boot_.reset(); // before the next: both have the same addresses
     boot_.emplace(setup_, oracle_, trace_, strategy_, medium_, [this](char byte) { take(byte); });
+    ++boots_;
     phase_ = Phase::boot;
     retyped_ = 0;
     world().begin_at(begun_ns_);
@@ -165,7 +177,6 @@ void Run::switch_on()
 void Run::recover()
 {
     world().power_cut(cuts_++);
-    begun_ns_ = world().run_ns();
     if (setup_.check_disk)
         medium_.each_loss(setup_.crash_states, [this](u32) {
             check_disk("a power cut could leave the disk like this: ");
@@ -175,12 +186,35 @@ void Run::recover()
     if (setup_.check_disk)
         check_disk("after a power cut: ");
     cut_ = false;
+    prepare_boot();
+    medium_.power(cuts_ < cuts_max ? SimDisk::Power::may_fail_again : SimDisk::Power::stays);
+}
+
+void Run::prepare_boot()
+{
+    begun_ns_ = world().run_ns();
     console_ += '\n';
     line_begin_ = console_.size();
     oracle_.next_boot();
     oracle_.faults(false);
     strategy_.on(false);
-    medium_.power(cuts_ < cuts_max ? SimDisk::Power::may_fail_again : SimDisk::Power::stays);
+    medium_.power(SimDisk::Power::stays);
+}
+
+// Whether everything that matters is over. A run that changes the disk is looked at once more after
+// a shutdown: then all of it is durable.
+bool Run::is_over(Outcome const& outcome)
+{
+    if (cut_ || disk_failure_ || world().failure())
+        return !cut_ || disk_failure_;
+    if (restarted_ || setup_.script.verify.empty() || phase_ != Phase::shutdown
+        || outcome.status != 0)
+        return true;
+    restarted_ = true;
+    if (cuts_ == 0)
+        durable_ = step_;
+    prepare_boot();
+    return false;
 }
 
 void Run::check_disk(char const* when)
@@ -217,6 +251,7 @@ void Run::type(std::string text)
 }
 
 // A console that was killed takes along what was typed and not yet read: its user types again.
+// What is left of a line may have started a program that reads: the interrupt key ends it.
 bool Run::type_again()
 {
     if (retyped_++ == retypes_max)
@@ -225,10 +260,10 @@ bool Run::type_again()
     case Phase::boot:
         return false;
     case Phase::safety:
-        type("\n" + std::string { type_safety_over });
+        type(interrupt + std::string { type_safety_over });
         return true;
     case Phase::liveness:
-        type("\n" + std::string { type_alive });
+        type(interrupt + std::string { type_alive });
         return true;
     case Phase::shutdown:
         type(std::string { end_of_input });
@@ -243,7 +278,7 @@ void Run::enter(Phase phase)
     world().phase(static_cast<u32>(phase));
     oracle_.faults(phase == Phase::safety);
     strategy_.on(phase == Phase::safety);
-    medium_.power(phase == Phase::safety ? SimDisk::Power::may_fail : SimDisk::Power::stays);
+    medium_.power(power_in(phase));
     switch (phase) {
     case Phase::boot:
         return;
@@ -254,6 +289,17 @@ void Run::enter(Phase phase)
     case Phase::shutdown:
         return type(std::string { end_of_input });
     }
+}
+
+// A shutdown writes as well: what it puts back from the journal can be cut off, too.
+SimDisk::Power Run::power_in(Phase phase) const
+{
+    using Power = SimDisk::Power;
+    if (phase == Phase::safety)
+        return Power::may_fail;
+    if (phase != Phase::shutdown || setup_.script.verify.empty() || cuts_ == cuts_max)
+        return Power::stays;
+    return boots_ == 1 ? Power::may_fail : Power::may_fail_again;
 }
 
 // What the system writes; whole lines move the run on.
@@ -268,11 +314,13 @@ void Run::take(char byte)
     auto const begins
         = [line](std::string_view word) { return line.find(word) != std::string_view::npos; };
     if (phase_ == Phase::boot && begins(boot_over))
-        enter(cuts_ == 0 ? Phase::safety : Phase::liveness);
+        enter(boots_ == 1 ? Phase::safety : Phase::liveness);
     else if (phase_ == Phase::safety && line.starts_with(safety_over))
         enter(Phase::liveness);
     else if (phase_ == Phase::liveness && line.starts_with(alive))
         enter(Phase::shutdown);
+    if (line.starts_with(mark))
+        growth_.look(Inspector { boot_->system.kernel() });
     if (line.starts_with("FAIL "))
         world().fail("workload", std::string { line.substr(5, line.find_last_not_of("\r\n") - 4) });
 }
@@ -314,6 +362,8 @@ void Run::judge(Outcome& outcome)
         wrong += (wrong.empty() ? "" : "\n    ") + line;
     if (!wrong.empty())
         set("audit", wrong);
+    if (auto const growing = growth_.found(); !growing.empty())
+        set("leak", growing);
 }
 
 void Run::fill(Outcome& outcome)
@@ -340,8 +390,9 @@ Outcome Run::run()
     if (setup_.closing)
         setup_.closing();
     outcome.status = boot_->system.run();
-    while (cut_ && !disk_failure_) {
-        recover();
+    while (!is_over(outcome)) {
+        if (cut_)
+            recover();
         if (disk_failure_)
             break;
         switch_on();
@@ -355,6 +406,7 @@ Outcome Run::run()
         setup_.failing(outcome);
     outcome.l2 = memory_hash();
     outcome.log = trace_.events();
+    outcome.names = trace_.names();
     return outcome;
 }
 

@@ -61,6 +61,7 @@ struct Outcome {
     std::vector<Decision> decisions;
     std::vector<Hash> digests;
     std::vector<Event> log; // where events are kept
+    std::vector<TaskName> names;
     std::vector<u64> reached; // by site
     std::string console;
 };

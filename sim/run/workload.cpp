@@ -18,6 +18,9 @@ constexpr Workload known[] = {
     { "boot", "boot, one command, shut down", 0, 0 },
     { "posix-mix", "files in /tmp, pipes and processes, through the shell", gentle, 0 },
     { "server-kill", "posix-mix while servers are killed", everything, 0 },
+    { "vfs-race", "three threads ask the vfs at once", gentle, 0 },
+    { "rights-race", "what is over must be refused", gentle, 0 },
+    { "steady", "the same again and again: nothing may grow", 0, 0 },
     { "fs-crash", "files on the disk while its power is cut", power, crash_states },
 };
 
@@ -41,7 +44,7 @@ std::string line_of(u64 draw)
     auto const file = "/tmp/f" + number(draw >> 8 & 3);
     auto const other = "/tmp/g" + number(draw >> 10 & 3);
     auto const count = number(1 + (draw >> 16 & 31));
-    switch (draw % 16) {
+    switch (draw % 18) {
     case 0:
         return "echo " + number(draw >> 20 & 0xFFFF) + " > " + file;
     case 1:
@@ -74,6 +77,10 @@ std::string line_of(u64 draw)
         return "cat " + other + " " + file + " | tail -n " + count;
     case 15:
         return "cat /docs/none/here";
+    case 16: // more than a pipe holds, for a reader that leaves early
+        return "head -c 200000 /dev/zero | head -c 10 | wc -c";
+    case 17:
+        return "cat /srv/lines.txt | cat - /srv/greeting | wc";
     }
     return "";
 }
@@ -84,6 +91,21 @@ std::string mix_lines(u64 seed)
     auto const count = 4 + mix(seed, domain_script, 0, 0) % 12;
     for (u64 i = 0; i < count; ++i)
         lines += line_of(mix(seed, domain_script, 1, i)) + "\n";
+    return lines;
+}
+
+// The shell opens several files in it.
+constexpr std::string_view steady_line
+    = "cat /srv/greeting | cat > /tmp/round; for i in 1 2 3 4; do echo $i >> /tmp/round; done\n"
+      "echo @ma\"rk\"\n";
+
+// A leak loses something in every round; what is only kept, once.
+std::string steady_rounds(u64 seed)
+{
+    constexpr u32 rounds = 9;
+    std::string lines;
+    for (u32 round = 0; round < rounds; ++round)
+        lines += mix_lines(seed) + std::string { steady_line };
     return lines;
 }
 
@@ -108,6 +130,8 @@ Script script_of(std::string_view workload, u64 seed)
         return { "", "ls /\n", "" };
     if (workload == "posix-mix" || workload == "server-kill")
         return { mix_lines(seed), std::string { probe }, "" };
+    if (workload == "steady")
+        return { "", steady_rounds(seed), "" };
     if (workload == "fs-crash")
         return { "fs-crash run " + number(seed) + "\n", std::string { probe },
             "fs-crash check " + number(seed) };

@@ -16,4 +16,17 @@ void Trace::add(Event const& event)
         events_.push_back(event);
 }
 
+void Trace::name(u32 task, char const* text)
+{
+    if (keep_ != Keep::events)
+        return;
+    auto& known = named_[task];
+    if (known == text)
+        return;
+    known = text;
+    TaskName name { count_, task, {} };
+    known.copy(name.text, sizeof name.text - 1);
+    names_.push_back(name);
+}
+
 } // namespace gemel::sim

@@ -5,6 +5,8 @@
 
 #include "core/base/types.hpp"
 
+#include <map>
+#include <string>
 #include <vector>
 
 namespace gemel::sim {
@@ -33,6 +35,14 @@ struct Event {
 };
 static_assert(sizeof(Event) == 32);
 
+// A task's name from an event on: numbers of tasks are used again.
+struct TaskName {
+    u64 event = 0;
+    u32 task = 0;
+    char text[20] = {};
+};
+static_assert(sizeof(TaskName) == 32);
+
 struct Hash {
     u64 high = 0x6C62'272E'07BB'0142;
     u64 low = 0x62B8'2175'6295'C58D;
@@ -58,7 +68,10 @@ public:
     }
 
     void add(Event const& event);
+    // The task of the event that is about to be added; kept where events are.
+    void name(u32 task, char const* text);
 
+    std::vector<TaskName> const& names() const { return names_; }
     u64 count() const { return count_; }
     Hash const& hash() const { return hash_; }
     std::vector<Hash> const& digests() const { return digests_; }
@@ -73,6 +86,8 @@ private:
     Event recent_[recent_events];
     std::vector<Hash> digests_;
     std::vector<Event> events_;
+    std::map<u32, std::string> named_;
+    std::vector<TaskName> names_;
 };
 
 } // namespace gemel::sim

@@ -50,6 +50,8 @@ void ClosedWorld::note(EventKind kind, Thread const* thread, u16 call, u64 a, u6
     event.call = call;
     event.a = a;
     event.b = b;
+    if (thread)
+        trace_.name(event.task, thread->task->name);
     trace_.add(event);
     if (event_hook_)
         event_hook_();

@@ -160,6 +160,87 @@ def test_debugger():
         expect("gemel_replay_reached" in text and "gemel::arch::system_call" in text, text[-3000:])
 
 
+def fields(data):
+    """Number, wire type and value of each field of a protobuf message."""
+    at = 0
+
+    def number():
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = data[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+    while at < len(data):
+        key = number()
+        if key & 7 == 0:
+            value = number()
+        elif key & 7 == 1:
+            value, at = int.from_bytes(data[at:at + 8], "little"), at + 8
+        else:
+            expect(key & 7 == 2, f"wire type {key & 7} at {at}")
+            size = number()
+            expect(at + size <= len(data), f"a field ends {at + size - len(data)} bytes behind its message")
+            value, at = data[at:at + size], at + size
+        yield key >> 3, key & 7, value
+
+
+def decoded(path):
+    """Tracks (number -> name) and events (a dictionary of fields, with its time) of a Perfetto trace."""
+    with open(path, "rb") as file:
+        data = file.read()
+    tracks, events = {}, []
+    for number, _, packet in fields(data):
+        expect(number == 1, f"field {number} in a trace")
+        parts = {field: value for field, _, value in fields(packet)}
+        expect(parts.get(10) == 1, "a packet without its sequence")
+        if 60 in parts:
+            track = {field: value for field, _, value in fields(parts[60])}
+            tracks[track[1]] = track[2].decode()
+        else:
+            event = {field: (kind, value) for field, kind, value in fields(parts[11])}
+            events.append({"time": parts[8], **event})
+    return tracks, events
+
+
+def test_trace():
+    """Goal: a trace has one TrackEvent for each event of L1, in order of time, with slices that close and arrows that
+    arrive, of a run and of its replay; the text has a line for each. Method: a decoder of its own."""
+    with tempfile.TemporaryDirectory(prefix="gemel-sim-") as folder:
+        status, text = gemel("sim", "--workload", "fs-crash", "--seed", "8", "--trace", f"{folder}/t",
+                             "--trace-text", f"{folder}/text")
+        expect(status == 0, text)
+        count = int(re.search(r"  (\d+) events  ", text)[1])
+        tracks, events = decoded(f"{folder}/t")
+        with open(f"{folder}/text", encoding="utf-8", errors="replace") as file:
+            lines = file.read().count("\n")
+        expect(len(events) == count == lines, f"{len(events)} events and {lines} lines for {count} of L1")
+        expect([e["time"] for e in events] == sorted(e["time"] for e in events), "time goes back")
+        expect({"init", "ext4", "fs-crash", "world"} <= set(tracks.values()), sorted(set(tracks.values())))
+        expect(all(event[11][1] in tracks for event in events), "an event on a track that is not described")
+        depth, left, arrived = {}, set(), 0
+        for event in events:
+            kind, track = event[9][1], event[11][1]
+            if event.get(23, (2, b""))[1] == b"power cut":
+                depth.clear()
+            depth[track] = depth.get(track, 0) + {1: 1, 2: -1, 3: 0}[kind]
+            expect(0 <= depth[track] <= 1, f"slices of track {track} do not close")
+            if 47 in event:
+                expect(event[47][0] == 1, "an arrow of another wire type is dropped by readers")
+                left.add(event[47][1])
+            if 48 in event:
+                expect(event[48][1] in left, "an arrow that never left arrives")
+                arrived += 1
+        expect(arrived > count // 20, f"{arrived} arrows arrive")
+        journal, _ = bank_failure(folder)
+        status, text = gemel("replay", journal, "--trace", f"{folder}/r")
+        _, events = decoded(f"{folder}/r")
+        expect(status == 2 and len(events) > 1000, text)
+
+
 def test_power_cuts():
     """Goal: cut off anywhere, the system comes up again with what was durable; e2fsck agrees on a sample."""
     status, text = gemel("sim", "--workload", "fs-crash", "--seeds", "1..40")
@@ -256,7 +337,7 @@ def compare_builds(preset):
 
 TESTS = [
     test_twice, test_no_alarm, test_environment, test_diverge, test_replay, test_journal_damage, test_debugger,
-    test_power_cuts, test_lying_disk, test_usage, test_unknown_workload, test_scan,
+    test_trace, test_power_cuts, test_lying_disk, test_usage, test_unknown_workload, test_scan,
 ]
 LONG = [test_pairs, test_compilers]
 

@@ -107,6 +107,50 @@ void Inspector::audit_rows(Lines& wrong) const
             say(wrong, "row %u counts %u children and has %u", i, rows[i].children, children[i]);
     if (free != kernel_.free_rows_)
         say(wrong, "%u rows are free, %u are counted", free, kernel_.free_rows_);
+    audit_row_quotas(wrong);
+}
+
+void Inspector::audit_row_quotas(Lines& wrong) const
+{
+    std::vector<u32> owned(tasks_max);
+    for (auto const& row : kernel_.rows())
+        if (row.owner < tasks_max)
+            ++owned[row.owner];
+    for (u32 t = 1; t < tasks_max; ++t) {
+        auto const* task = kernel_.tasks_[t];
+        if (!task)
+            continue;
+        u64 lent = 0;
+        for (u32 c = 1; c < tasks_max; ++c)
+            if (kernel_.tasks_[c] && kernel_.tasks_[c]->creator == t && c != t)
+                lent += kernel_.tasks_[c]->rows_quota;
+        if (task->rows + owned[t] + lent != task->rows_quota)
+            say(wrong, "task %u %s: %u rows left, %u its own, %llu lent, but a quota of %u", t,
+                task->name, task->rows, owned[t], static_cast<unsigned long long>(lent),
+                task->rows_quota);
+    }
+}
+
+// A port's queue has the end that it says, and leads back as it leads on.
+void Inspector::audit_ports(Lines& wrong) const
+{
+    auto const pages = kernel_.pages();
+    for (u32 i = 0; i < pages.size(); ++i) {
+        if (pages[i].use != PageUse::object || pages[i].type != ObjectType::port)
+            continue;
+        auto const& port = *static_cast<Port const*>(kernel_.page_at(i));
+        Thread const* before = nullptr;
+        u32 steps = 0;
+        for (auto const* at = port.first; at && ++steps <= threads_max; at = at->next) {
+            if (at->previous != before)
+                say(wrong, "thread %u in the queue of port %u does not lead back", at->id, i);
+            before = at;
+        }
+        if (port.first && port.last != before)
+            say(wrong, "port %u has lost the end of its queue", i);
+        if (port.ring_count > port_ring_messages)
+            say(wrong, "port %u counts %u messages", i, port.ring_count);
+    }
 }
 
 void Inspector::audit_pages(Lines& wrong) const
@@ -205,7 +249,18 @@ Lines Inspector::audit() const
     audit_pages(wrong);
     audit_threads(wrong);
     audit_queues(wrong);
+    audit_ports(wrong);
     return wrong;
+}
+
+std::vector<Inspector::Holding> Inspector::holdings() const
+{
+    std::vector<Holding> all;
+    for (u32 t = 1; t < tasks_max; ++t)
+        if (auto const* task = kernel_.tasks_[t])
+            all.push_back(
+                { t, task->name, task->rows_quota - task->rows, task->pages_quota - task->pages });
+    return all;
 }
 
 Lines Inspector::waits() const

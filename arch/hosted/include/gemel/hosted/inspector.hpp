@@ -24,6 +24,15 @@ public:
     // runs: what the scheduler server's sched_switch may do at any time.
     void run_instead(Thread& thread);
 
+    // What each task holds of its quota.
+    struct Holding {
+        u32 task = 0;
+        std::string name;
+        u32 rows = 0;
+        u32 pages = 0;
+    };
+    std::vector<Holding> holdings() const;
+
     // One line for each thing that is wrong. At a kernel exit, or idle.
     std::vector<std::string> audit() const;
     // Who waits for what, one line a thread.
@@ -31,6 +40,8 @@ public:
 
 private:
     void audit_rows(std::vector<std::string>& wrong) const;
+    void audit_row_quotas(std::vector<std::string>& wrong) const;
+    void audit_ports(std::vector<std::string>& wrong) const;
     void audit_pages(std::vector<std::string>& wrong) const;
     void audit_threads(std::vector<std::string>& wrong) const;
     void audit_queues(std::vector<std::string>& wrong) const;
