@@ -9,7 +9,7 @@ cd "$root" || exit 2
 
 parts=(packages layout docs hosted mutants tidy system-hosted sim explore fuse terminal gdb asan system-asan
     x86_64 native-x86_64 system-x86_64 iso arm64 native-arm64 system-arm64 size headers)
-long_parts=(tsan processors campaign explore-slurm sim-asan sim-long coverage bare)
+long_parts=(tsan processors campaign explore-slurm sim-asan sim-long coverage planted bare)
 
 usage() {
     cat <<TEXT
@@ -258,9 +258,13 @@ part_mutants() {
     counted "mutants of the kernel" python3 tests/mutants/run.py
 }
 
-part_coverage() {
     check "build of the kernel that counts branches" in_shell build hosted coverage
     counted "branches of the kernel" python3 tests/coverage/run.py
+}
+
+part_planted() {
+    check "build of the planted defects" tests/campaign/planted/build.sh
+    counted "planted defects that the simulator has to find" python3 tests/campaign/planted/run.py
 }
 
 part_bare() { counted "the first start on a bare Debian" tests/bare/run.sh; }

@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
-"""generate.py CORE OUT: a copy of CORE in which every mutant stands behind its number (`gemel::mutant`)."""
+"""generate_mutants.py CORE OUT: a copy of CORE in which every mutant stands behind its number (`gemel::mutant`)."""
 import shutil
 import sys
 
-from mutants import MUTANTS
 
 def split(text):
     """The text as it stands in the source, where its marked part lies, and what the part becomes."""
@@ -18,14 +17,12 @@ def split(text):
     return before + this + after, len(before), this, that
 
 
-def main():
-    core, out = sys.argv[1:3]
-    shutil.rmtree(out, ignore_errors=True)
-    shutil.copytree(core, out)
+def edited(source, mutants):
+    """The files that hold mutants, by their path below the folder `source`, with every mutant in them."""
     edits, wrong = {}, []
-    for number, (file, text, _) in enumerate(MUTANTS, 1):
-        with open(f"{core}/{file}", encoding="utf-8") as source:
-            whole = source.read()
+    for number, (file, text, *_) in enumerate(mutants, 1):
+        with open(f"{source}/{file}", encoding="utf-8") as whole_file:
+            whole = whole_file.read()
         plain, offset, part, that = split(text)
         if whole.count(plain) != 1:
             wrong.append(f"mutant {number}: its text stands {whole.count(plain)} times in {file}:\n{plain}")
@@ -36,12 +33,22 @@ def main():
     if wrong:
         sys.exit("\n".join(wrong))
     for file, list_ in edits.items():
-        with open(f"{core}/{file}", encoding="utf-8") as source:
-            text = source.read()
+        with open(f"{source}/{file}", encoding="utf-8") as whole_file:
+            text = whole_file.read()
         for at, part, new in sorted(list_, reverse=True):
             text = text[:at] + new + text[at + len(part):]
+        yield file, "namespace gemel { extern int mutant; }\n" + text
+
+
+def main():
+    from mutants import MUTANTS
+
+    core, out = sys.argv[1:3]
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(core, out)
+    for file, text in edited(core, MUTANTS):
         with open(f"{out}/{file}", "w", encoding="utf-8") as source:
-            source.write("namespace gemel { extern int mutant; }\n" + text)
+            source.write(text)
 
 
 if __name__ == "__main__":
