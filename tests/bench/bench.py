@@ -5,6 +5,7 @@ import argparse
 import datetime
 import os
 import re
+import resource
 import shutil
 import statistics
 import subprocess
@@ -153,8 +154,41 @@ def part_mutants():
         yield f"in core/{file}", f"{len(verdicts) - verdicts.count('alive')} of {len(verdicts)}", f"noticed by: {killers}"
 
 
+class Simulated:
+    """Runs of `gemel sim`, and the processor time that they took: the host may be busy with something else."""
+
+    def __init__(self, *words):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        self.text = output_of([GEMEL, "sim", *words])
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        self.seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        line = found(r"^(\d+) runs of .*: (\d+) failed.*; (\d+) events, (\d+) virtual ms", self.text, "gemel sim")
+        self.runs, _, self.events, self.virtual_ms = map(int, line.groups())
+
+
+def part_sim():
+    unit = "for each second of one processor"
+    with tempfile.TemporaryDirectory(prefix="gemel-bench-") as folder:
+        boots = Simulated("--workload", "boot", "--seeds", "1..40")
+        yield "boot to shell and down again", f"{boots.seconds * 1000 / boots.runs:.1f} ms of processor time", "goal 20 ms"
+        mix = Simulated("--workload", "posix-mix", "--seeds", "1..100", "--journals", folder)
+        yield f"short seeds (posix-mix, faults) {unit}", f"{mix.runs / mix.seconds:.0f}", "goal 50"
+        yield f"virtual seconds of the mix {unit}", f"{mix.virtual_ms / 1000 / mix.seconds:.1f}", "goal 1,000; the mix never idles: 1 us for each kernel entry"
+        steady = Simulated("--workload", "steady", "--seeds", "1..20")
+        yield f"kernel events, hashed (L1), {unit}", f"{steady.events / steady.seconds / 1e6:.2f} million", "goal 5 million; processes are loaded, files read"
+        idle = Simulated("--workload", "sleep 36000", "--seeds", "1..2", "--until", "100h")
+        yield f"idle virtual seconds {unit}", f"{idle.virtual_ms / 1000 / idle.seconds:.0f}", "goal 1,000,000"
+        crash = Simulated("--workload", "fs-crash", "--seeds", "1..60", "--journals", folder)
+        states = int(found(r"(\d+) crash states checked", crash.text, "gemel sim")[1])
+        yield f"crash states {unit}", f"{states / crash.seconds:.0f}", "goal 1,000; boots, recoveries and e2fsck included"
+        text = output_of([GEMEL, "sim", "--workload", "bank", "--faults", "none", "--seeds", "1..20", "--journals", folder])
+        found("^FAIL workload", text, "the bank")
+        sizes = sorted(os.path.getsize(f"{folder}/{name}") for name in os.listdir(folder))
+        yield "journals of failures of examples/bank", f"{sizes[0]} to {sizes[-1]} bytes", "goal under 10,240"
+
+
 PARTS = {"ipc": part_ipc, "boot": part_boot, "files": part_files, "counts": part_counts, "size": part_size,
-         "mutants": part_mutants}
+         "mutants": part_mutants, "sim": part_sim}
 
 
 def processor():
