@@ -38,6 +38,8 @@ ClosedWorld::ClosedWorld(hosted::System& system, Oracle& oracle, Trace& trace, S
     , strategy_(strategy)
     , reached_(hosted::sites().size())
 {
+    for (auto const& site : hosted::sites())
+        labels_.push_back(hash_of(site.label));
 }
 
 void ClosedWorld::note(EventKind kind, Thread const* thread, u16 call, u64 a, u64 b)
@@ -268,9 +270,9 @@ bool ClosedWorld::reached(hosted::Site const& site)
     auto const* current = system_.kernel().cpu().current;
     if (site.kind == hosted::SiteKind::sometimes || !current || is_spared(*current->task))
         return false;
-    if (oracle_.choose({ Kind::site, hash_of(site.label), ordinal }, 2, 0) == 0)
+    if (oracle_.choose({ Kind::site, labels_[index], ordinal }, 2, 0) == 0)
         return false;
-    note_decision(Kind::site, hash_of(site.label));
+    note_decision(Kind::site, labels_[index]);
     return true;
 }
 

@@ -96,7 +96,8 @@ private:
     u16 serving_ = 0; // the call that is made, and by whom: keys of what is decided at its end
     u16 served_ = 0;
     std::map<std::pair<u64, u64>, std::function<void()>> due_; // by time, then order
-    std::vector<u64> reached_;
+    std::vector<u64> reached_; // by site
+    std::vector<u32> labels_; // hashes of the sites' labels
     std::function<void()> event_hook_;
     std::function<void()> failure_hook_;
     std::function<bool()> stuck_hook_;
