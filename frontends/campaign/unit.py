@@ -18,8 +18,8 @@ FAILURE = re.compile(
     r'^(FAIL|LEAK|INCONCLUSIVE) (\S+)  "(.*)"  t=\+(\S+)s  event (\d+)  task (\S+)  seed 0x([0-9a-f]+)  L1 ([0-9a-f]+)$', re.M
 )
 TOTAL = re.compile(
-    r"^(\d+) runs of \S+: (\d+) failed, (\d+) different, (\d+) inconclusive; ([\d.]+) s, [\d.]+ runs/s, (\d+) events/s,"
-    r" (\d+) times real time$", re.M,
+    r"^(\d+) runs of .+: (\d+) failed, (\d+) different, (\d+) inconclusive; ([\d.]+) s, .*; (\d+) events, (\d+) virtual ms$",
+    re.M,
 )
 
 
@@ -48,9 +48,8 @@ def read_verdict(verdict, done, folder):
     total = TOTAL.search(done.stdout)
     if total:
         runs, failed, different, inconclusive = (int(word) for word in total.groups()[:4])
-        seconds = float(total[5])
-        verdict.update(runs=runs, failed=failed, different=different, inconclusive=inconclusive, seconds=seconds)
-        verdict.update(events=int(int(total[6]) * seconds), virtual_s=int(total[7]) * seconds)
+        verdict.update(runs=runs, failed=failed, different=different, inconclusive=inconclusive, seconds=float(total[5]))
+        verdict.update(events=int(total[6]), virtual_s=int(total[7]) / 1000)
     else:
         verdict["error"] = (done.stderr.strip() or f"gemel sim ended with status {done.returncode}")[-500:]
 
