@@ -191,7 +191,11 @@ Result<void> SystemWorld::give_derived(
 {
     if (!what)
         return {};
-    return give(process, name, TRY(what.derive(Right::call | Right::derive)));
+    auto own = what.derive(Right::call | Right::derive);
+    // A service that was stopped is missed by the programs that need it, not by all.
+    if (!own && (own.error() == Error::dead || own.error() == Error::revoked))
+        return {};
+    return give(process, name, TRY(std::move(own)));
 }
 
 Result<void> SystemWorld::give_all(
