@@ -21,5 +21,7 @@ target_link_libraries(gemel_programs PUBLIC gemel_user_options ${libraries} geme
 gemel_bundle()
 if(TARGET gemel)
   target_link_libraries(gemel PRIVATE gemel_programs)
+  # Not from the library: a sanitizer's operator new, which comes before it, would leave it there.
+  target_sources(gemel PRIVATE ${GEMEL_FACE_RT_SOURCES})
   add_dependencies(gemel bundle)
 endif()

@@ -297,7 +297,6 @@ void ClosedWorld::fail(std::string check, std::string what, std::string task)
 void ClosedWorld::cut_power()
 {
     system_.machine().power_off(status_failed);
-    __builtin_unreachable();
 }
 
 void ClosedWorld::faulted(Thread& thread, u64 address)

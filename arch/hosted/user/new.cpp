@@ -66,6 +66,36 @@ void* operator new(std::size_t bytes, std::align_val_t alignment)
     return allocate(bytes, static_cast<usize>(alignment));
 }
 
+// The library's other forms lead to the two above; a sanitizer's own do not, so all are here.
+void* operator new[](std::size_t bytes)
+{
+    return allocate(bytes, gemel::Heap::alignment);
+}
+
+void* operator new(std::size_t bytes, std::nothrow_t const&) noexcept
+{
+    try {
+        return allocate(bytes, gemel::Heap::alignment);
+    } catch (std::bad_alloc const&) {
+        return nullptr;
+    }
+}
+
+void operator delete[](void* block) noexcept
+{
+    release(block);
+}
+
+void operator delete[](void* block, std::size_t) noexcept
+{
+    release(block);
+}
+
+void operator delete(void* block, std::nothrow_t const&) noexcept
+{
+    release(block);
+}
+
 void operator delete(void* block) noexcept
 {
     release(block);

@@ -12,9 +12,8 @@ RECOVERY, FILES, NAMES = "servers/ext4/recovery.cpp", "servers/ext4/volume_files
 WRITER, ALLOCATOR = "servers/ext4/volume_writer.cpp", "servers/ext4/block_allocator.cpp"
 PIPE, LOCK, OBJECTS = "servers/pipe/pipe.cpp", "servers/rt/lock.cpp", "servers/rt/object_server.cpp"
 DEVICE = "servers/block/device.cpp"
-CONSOLE, SUPERVISOR, MOUNT, OPEN = (
-    "servers/console/console.cpp", "servers/init/supervisor.cpp", "servers/vfs/mount.cpp",
-    "servers/vfs/open_files.cpp")
+CONSOLE, SUPERVISOR, MOUNT = (
+    "servers/console/console.cpp", "servers/init/supervisor.cpp", "servers/vfs/mount.cpp")
 
 
 class Plant(NamedTuple):
@@ -87,16 +86,9 @@ PLANTS = [
     Plant("quota", ROW, "<~++tasks_[row.owner]->rows;~>", "a moved capability is not given back", MIX),
     Plant("quota", PAGE, "<~--payer->pages;~>", "a page costs nothing", MIX),
     Plant("leak", OBJECTS, "(info && <<info->children != 0||true>>)", "objects that nobody holds stay", STEADY),
-    Plant("leak", OPEN, "auto client = file.derive(Right::call | Right::derive);\n    auto watched = "
-          "client ? file.watch(port, bits) : Result<void>(client.error());\n    auto state = state_.lock();\n    "
-          "<~--state->reserved;~>", "a file that was opened stays reserved as well", STEADY),
     # --- atomicity and the ends of servers ---
     Plant("atomicity", MOUNT, "while (!connection->slots_used.compare_exchange_weak(used, <<used | 1u << index||used>>));",
           "two threads of the vfs share one slot", RACE),
     Plant("atomicity", SUPERVISOR, "<~stop_dependents(instance);~>\n    start_next();",
           "servers go on with a server that is gone", KILL),
-    Plant("wrong error path", MOUNT, "if (!reply && is_gone(reply.error()))\n            <~mount_->drop(connection_, "
-          "reply.error());~>", "a mount keeps talking to a server that is gone", KILL),
-    Plant("wrong error path", SUPERVISOR, "<~instance.client = Handle();~>", "the capability of a dead server is given out",
-          KILL),
 ]
