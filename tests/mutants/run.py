@@ -19,7 +19,7 @@ MODEL_STEPS = 200_000
 def run(number):
     """What the tests said of a mutant: "passed", or how it was killed; and their text."""
     environment = dict(os.environ, GEMEL_MUTANT=str(number), GEMEL_MODEL_STEPS=str(MODEL_STEPS))
-    for tests in ("Model.*", "Explore.MessagesAndCalls:Explore.LimitsAndWatches:Explore.CapabilitiesInMessages"):
+    for tests in ("Model.*", "Message.*", "Explore.MessagesAndCalls:Explore.LimitsAndWatches:Explore.CapabilitiesInMessages"):
         try:
             ended = subprocess.run([PROGRAM, f"--gtest_filter={tests}", "--gtest_brief=1"], env=environment, timeout=SECONDS_MAX,
                                    capture_output=True, text=True, errors="replace", check=False)
