@@ -59,7 +59,8 @@ void Kernel::notified(Thread& receiver, Port& port)
     receiver.frame.status() = status_ok;
 }
 
-// A one-way message: to a waiting receiver, who is answered, or into the ring.
+// A one-way message: to a waiting receiver, who is answered, or into the ring, which has room:
+// send() looked before it took the capabilities.
 Thread* Kernel::deliver(Port& port, u64 const* words, u64 badge, u64 tag)
 {
     if (auto* receiver = receiver_of(port)) {
@@ -67,8 +68,6 @@ Thread* Kernel::deliver(Port& port, u64 const* words, u64 badge, u64 tag)
         hand_message(*receiver, words, badge, tag, nullptr);
         return receiver;
     }
-    if (port.ring_count == port_ring_messages)
-        return fail(Error::port_full);
     auto* slot = port.ring[(port.ring_head + port.ring_count) % port_ring_messages];
     ++port.ring_count;
     copy_words(slot, words);

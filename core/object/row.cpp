@@ -30,7 +30,7 @@ bool Kernel::alive(Row& row)
     return true;
 }
 
-// A row that was remembered; null: it is another's by now, or dead.
+// A row that was remembered; null: it is another's by now, or dead. Row 0 is nobody's, ever.
 Row* Kernel::stored(u32 index, u32 generation)
 {
     auto& row = rows_[index];
@@ -99,7 +99,7 @@ Row* Kernel::row_new(Task& owner, u32 object, Rights rights, Row* parent)
     --free_rows_;
     --owner.rows;
     row.badge = 0;
-    row.stamp = 0;
+    row.stamp = validity_epoch_; // its parent was just found alive
     row.object = object;
     row.object_generation = pages_[object].generation;
     row.parent = 0;

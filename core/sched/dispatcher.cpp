@@ -214,7 +214,7 @@ void Kernel::tick()
     if (current->state != ThreadState::running)
         return; // stopped by another processor: on_interrupt finds the next
     current->run_ns += tick_ns;
-    if (scheduler_row_ != 0 && cpu_->ready_levels != 0)
+    if (cpu_->ready_levels != 0)
         signal_row(scheduler_row_, scheduler_generation_, scheduler_bits_);
     if (cpu_->budget != 0 && --cpu_->budget != 0)
         return;
@@ -231,8 +231,7 @@ void Kernel::interrupt_arrived(u32 line)
     if (line >= arch::interrupt_lines_max)
         return;
     auto& binding = interrupts_[line];
-    if (binding.row != 0)
-        signal_row(binding.row, binding.row_generation, binding.bits);
+    signal_row(binding.row, binding.row_generation, binding.bits);
 }
 
 void Kernel::on_interrupt(u32 line)

@@ -53,7 +53,7 @@ constexpr bool wants(u64 number, ReceiveFlag wanted)
 } // namespace
 
 // Moves the handles in the message's last words to the receiver: all of them, or none.
-bool Kernel::capabilities_move(u64* words, Task& to)
+[[gnu::noinline]] bool Kernel::capabilities_move(u64* words, Task& to)
 {
     auto const count = capabilities_of(words[1]);
     if (count == 0) [[likely]]
@@ -99,7 +99,7 @@ Thread* Kernel::send(u64* words)
     auto& port = *object_of<Port>(*row);
     if (port.ring_count == port_ring_messages && !receiver_of(port))
         return fail(Error::port_full);
-    if (!capabilities_move(words, *tasks_[port.owner]))
+    if (capabilities_of(words[1]) != 0 && !capabilities_move(words, *tasks_[port.owner]))
         return nullptr;
     auto const badge = row->badge;
     if (has(row->rights, Right::send_once))
@@ -304,12 +304,10 @@ bool Kernel::take_message(Port& port, Thread& me)
 {
     Thread* next = nullptr;
     thread.state = ThreadState::stopped;
-    if (thread.fault_row != 0) {
-        auto* row = stored(thread.fault_row, thread.fault_generation);
-        if (row && type_of(*row) == ObjectType::port) {
-            thread.pending = pending;
-            next = call_on(*object_of<Port>(*row), thread, row->badge, tag);
-        }
+    auto* row = stored(thread.fault_row, thread.fault_generation);
+    if (row && type_of(*row) == ObjectType::port) {
+        thread.pending = pending;
+        next = call_on(*object_of<Port>(*row), thread, row->badge, tag);
     }
     hand_over(next);
 }
