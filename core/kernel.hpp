@@ -67,10 +67,10 @@ struct BootInfo {
     u32 cpus = 1; // processors that will enter: at most cpus_max
 };
 
-class Kernel {
+class Kernel : private arch::MachineHolder {
 public:
     explicit Kernel(arch::Machine& machine)
-        : machine_(machine)
+        : MachineHolder(machine)
     {
     }
     Kernel(Kernel const&) = delete;
@@ -83,9 +83,18 @@ public:
     // More free memory: natively the boot code's own, once it has run.
     void give_back(MemoryRange range);
 
-    // Around every entry: the one lock. A processor that has no thread to leave into rests.
-    void enter();
-    void leave() { lock_.give(); }
+    // Around every entry: the one lock, if there is anyone to lock out. A processor that has no
+    // thread to leave into rests.
+    [[gnu::always_inline]] void enter()
+    {
+        if (cpu_count_ != 1) [[unlikely]]
+            enter_locked();
+    }
+    void leave()
+    {
+        if (cpu_count_ != 1) [[unlikely]]
+            lock_.give();
+    }
     // The idle processor waits, without the lock, for one interrupt. Before leaving, until there is
     // a thread to run.
     void rest();
@@ -120,9 +129,10 @@ private:
     // Pages are numbered from the lowest one the machine has.
     u32 number_of(void const* page)
     {
-        return static_cast<u32>(machine_.physical_of(page) / page_bytes - page_base_);
+        return static_cast<u32>(
+            static_cast<usize>(static_cast<u8 const*>(page) - memory_) / page_bytes);
     }
-    void* page_at(u32 number) { return machine_.at_physical((number + page_base_) * page_bytes); }
+    void* page_at(u32 number) { return memory_ + u64 { number } * page_bytes; }
     template <typename T>
     T* object_of(Row const& row)
     {
@@ -131,9 +141,26 @@ private:
     ObjectType type_of(Row const& row) { return pages_[row.object].type; }
 
     // object/row.cpp
-    Row* look(u64 handle, Rights needed);
-    Row* look(u64 handle, ObjectType type, Rights needed);
+    // The caller's row, if it was found alive since anything changed; null says nothing: look()
+    // does.
+    [[gnu::always_inline]] Row* known(Thread const& me, u64 handle)
+    {
+        auto const index = static_cast<u32>(handle);
+        if (index >= row_count_)
+            return nullptr;
+        auto& row = rows_[index];
+        return row.generation == handle >> 32 && row.owner == me.task->index
+                && row.stamp == validity_epoch_
+                && pages_[row.object].generation == row.object_generation
+            ? &row
+            : nullptr;
+    }
+    Row* look(u64 handle);
+    Row* look_closely(u64 handle);
+    Row* look(u64 handle, ObjectType type, Rights any_of); // 0: no right is needed
     bool alive(Row& row);
+    Row* stored(u32 index, u32 generation);
+    void signal_row(u32 index, u32 generation, u64 bits);
     Error why_dead(Row const& row);
     Row* row_new(Task& owner, u32 object, Rights rights, Row* parent);
     void row_close(Row& row);
@@ -148,7 +175,12 @@ private:
     void object_destroy(Row& row);
 
     // object/port.cpp
-    Thread* receiver_of(Port& port);
+    [[gnu::always_inline]] static Thread* receiver_of(Port& port)
+    {
+        auto* thread = port.first;
+        return thread && thread->state == ThreadState::receiving ? thread : nullptr;
+    }
+    void queue_pop(Port& port);
     void queue_remove(Thread& thread);
     void queue_add(Port& port, Thread& thread, ThreadState state);
     void hand_message(Thread& receiver, u64 const* words, u64 badge, u64 tag, Thread* caller);
@@ -201,6 +233,7 @@ private:
     u32 processor_for(Thread const& thread) const;
     Thread* stolen();
     bool settled(Thread& thread);
+    void enter_locked();
     void unready(Thread& thread);
     void run(Thread& thread);
     void dispatch();
@@ -214,8 +247,16 @@ private:
     void idle();
 
     // syscall/message.cpp
+    bool call_at_once(Thread& me, u64 number);
+    bool answer_at_once(Thread& me, u64 number);
+    void foreign_call(Thread& me);
     Thread* send(u64* words);
     Thread* reply(u64 token, u64* words);
+    void answer(Thread& caller, u64 const* words);
+    u64 reply_token(Thread const& caller)
+    {
+        return reply_token_bit | u64 { reply_generation_[caller.id] } << 32 | caller.id;
+    }
     Thread* resume_faulted(Thread& thread, u64 const* words);
     void call(Thread& me, u64 number);
     Thread* call_on(Port& port, Thread& caller, u64 badge, u64 tag);
@@ -225,7 +266,10 @@ private:
     void fault_call(Thread& thread, u64 tag, PendingCall pending);
 
     // syscall/call.cpp
+    void any_call(Thread& me, u64 number);
     void system_call(Thread& me, u64 number);
+    void rare_call(Thread& me, u64 number);
+    void port_allocate(Task& task, u64* words);
     void vm_allocate(Task& task, u64* words);
     void vm_deallocate(Task& task, u64 address, u64 bytes);
     void cap_move(Task& task, u64* words);
@@ -261,7 +305,7 @@ private:
     void audit_task(u64* words);
     void audit_port(u64* words);
     void audit_totals(u64* words);
-    bool argument(u16 wanted, u64 const* words, Row*& row);
+    bool argument(u32 packed_argument, u64 const* words, Row*& row);
 
     // A new object's first row, its handle into word 2; null object: nothing (the error is
     // pending).
@@ -283,14 +327,15 @@ private:
     }
     bool failed() const { return error_ != 0; }
 
-    arch::Machine& machine_;
     TicketLock lock_;
     Cpu* cpu_ = cpus_; // whose entry this is
     Cpu cpus_[cpus_max];
-    u32 cpu_count_ = 1;
+    u32 cpu_count_ = cpus_max; // 1: nobody else can be in the kernel. Until boot() knows, the lock
+                               // is taken
     u32 idle_cpus_ = 0; // bit n: number n waits for work
-    bool again_ = false; // the call must be made again: another processor is in its way
-    u8 error_ = 0;
+    u8 error_ = 0; // an Error, or made_again
+    // The call must be made again: another processor is in its way.
+    static constexpr u8 made_again = 0xFF;
     u8 tables_missing_ = 0; // for the address that slot() has not found
     Row* rows_ = nullptr;
     u32 row_count_ = 0;
@@ -299,6 +344,7 @@ private:
     u64 validity_epoch_ = 1;
     PageInfo* pages_ = nullptr;
     u64 page_base_ = 0; // physical page number of pages_[0]
+    u8* memory_ = nullptr; // where that page would be
     u32 page_count_ = 0;
     u32 broker_object_ = 0; // the page that every broker row names
     u32 page_free_ = 0;

@@ -55,7 +55,7 @@ concept FrameLike = requires(F& frame, u64 value, u32 index)
         frame.restart_call()
     }
     noexcept->std::same_as<void>;
-    // A new thread: entry(argument) on `stack`, interrupts on, all else zero.
+    // Of a zeroed frame, a new thread's: entry(argument) on `stack`, interrupts on, all else zero.
     {
         frame.prepare(value, value, value)
     }
@@ -215,7 +215,7 @@ concept MachineLike = MemoryLike<M> && requires(
     {
         machine.prepare_fpu(fpu)
     }
-    noexcept->std::same_as<void>; // the state of a new thread
+    noexcept->std::same_as<void>; // zeroed before: the state of a new thread
     {
         machine.activate(value)
     }

@@ -23,6 +23,12 @@ struct MsiTarget {
 // How a leaf page-table entry is made.
 enum class PageKind : u8 { memory, memory_read_only, device, device_read_only };
 
+constexpr PageKind page_kind(bool device, bool write)
+{
+    return static_cast<PageKind>((device ? 2 : 0) + (write ? 0 : 1));
+}
+static_assert(page_kind(true, false) == PageKind::device_read_only);
+
 // The interrupt line of the tick in every back end's numbering.
 inline constexpr u32 tick_line = 0;
 inline constexpr u32 interrupt_lines_max = 256;

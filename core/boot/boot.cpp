@@ -99,6 +99,7 @@ bool Kernel::take_memory(BootInfo const& info)
     if (highest <= lowest)
         return false;
     page_base_ = lowest / page_bytes - 1; // number 0 means none
+    memory_ = static_cast<u8*>(machine_.at_physical(page_base_ * page_bytes));
     page_count_ = static_cast<u32>(highest / page_bytes - page_base_);
     auto const wanted = page_count_ / 2;
     row_count_ = wanted < rows_min ? rows_min : wanted > rows_max ? rows_max : wanted;

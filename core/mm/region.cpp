@@ -55,11 +55,10 @@ bool access_sane(u16 flags)
 
 } // namespace
 
-// A region of zeroed memory. Null: too_big, quota, no_memory; nothing is kept then.
+// A region of zeroed memory, of 1 to region_pages_max pages. Null: quota, no_memory; nothing is
+// kept then.
 u64* Kernel::region_new(Task& payer, u32 pages)
 {
-    if (pages == 0 || pages > region_pages_max)
-        return fail(pages == 0 ? Error::invalid : Error::too_big);
     auto* leaf = static_cast<u64*>(page_new(&payer, PageUse::object, ObjectType::region));
     if (!leaf)
         return nullptr;
@@ -76,21 +75,19 @@ u64* Kernel::region_new(Task& payer, u32 pages)
 }
 
 // A region over physical memory that is not the kernel's to give away: device windows, boot data.
+// At most region_pages_max pages.
 u64* Kernel::region_physical(Task& payer, u64 first_page, u32 pages, u16 flags)
 {
     constexpr u64 physical_pages = 1ull << 40;
     if (pages == 0 || first_page >= physical_pages || pages > physical_pages - first_page)
         return fail(Error::invalid);
-    if (pages > region_pages_max)
-        return fail(Error::too_big);
     auto* leaf = static_cast<u64*>(page_new(&payer, PageUse::object, ObjectType::region));
     if (!leaf)
         return nullptr;
     info_of(leaf).physical = 1;
     auto const write = (flags & static_cast<u16>(PhysFlag::write)) != 0;
     auto const device = (flags & static_cast<u16>(PhysFlag::uncached)) != 0;
-    auto const kind = device ? (write ? arch::PageKind::device : arch::PageKind::device_read_only)
-                             : (write ? arch::PageKind::memory : arch::PageKind::memory_read_only);
+    auto const kind = arch::page_kind(device, write);
     for (u32 i = 0; i < pages; ++i)
         leaf[i] = machine_.page_entry((first_page + i) * page_bytes, kind);
     return leaf;
@@ -324,10 +321,10 @@ bool Kernel::region_restore(Task& task, u64 address)
         || info_of(page_of(entry)).next == 0)
         return false;
     auto const record = record_of(entry);
-    auto& row = rows_[record & record_index_mask];
-    if (row.generation != record >> 32 || row.owner == 0 || !alive(row))
+    auto* row = stored(record & record_index_mask, static_cast<u32>(record >> 32));
+    if (!row)
         return false;
-    auto* leaf = shared_leaf(object_of<u64>(row));
+    auto* leaf = shared_leaf(object_of<u64>(*row));
     error_ = 0;
     if (!leaf)
         return false;

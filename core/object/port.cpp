@@ -3,12 +3,6 @@
 
 namespace gemel {
 
-Thread* Kernel::receiver_of(Port& port)
-{
-    auto* thread = port.first;
-    return thread && thread->state == ThreadState::receiving ? thread : nullptr;
-}
-
 void Kernel::queue_add(Port& port, Thread& thread, ThreadState state)
 {
     thread.state = state;
@@ -17,6 +11,15 @@ void Kernel::queue_add(Port& port, Thread& thread, ThreadState state)
     thread.previous = port.last;
     (port.last ? port.last->next : port.first) = &thread;
     port.last = &thread;
+}
+
+// Takes the first thread of the queue.
+void Kernel::queue_pop(Port& port)
+{
+    auto& thread = *port.first;
+    port.first = thread.next;
+    (thread.next ? thread.next->previous : port.last) = nullptr;
+    thread.waits_on = nullptr;
 }
 
 void Kernel::queue_remove(Thread& thread)
@@ -28,11 +31,11 @@ void Kernel::queue_remove(Thread& thread)
 }
 
 // Puts a message into a receiver's registers; the caller, if there is one, now waits for the reply.
-void Kernel::hand_message(Thread& receiver, u64 const* words, u64 badge, u64 tag, Thread* caller)
+[[gnu::noinline]] void Kernel::hand_message(
+    Thread& receiver, u64 const* words, u64 badge, u64 tag, Thread* caller)
 {
     auto* to = receiver.frame.words();
-    for (unsigned i = 2; i < 8; ++i)
-        to[i] = words[i];
+    copy_words(to, words);
     to[0] = badge;
     to[1] = tag;
     receiver.frame.status() = status_ok;
@@ -40,7 +43,7 @@ void Kernel::hand_message(Thread& receiver, u64 const* words, u64 badge, u64 tag
     if (caller) {
         caller->state = ThreadState::awaiting_reply;
         caller->reply_owner = receiver.task->index;
-        token = reply_token_bit | u64 { reply_generation_[caller->id] } << 32 | caller->id;
+        token = reply_token(*caller);
     }
     receiver.frame.port() = token;
 }
@@ -56,18 +59,18 @@ void Kernel::notified(Thread& receiver, Port& port)
     receiver.frame.status() = status_ok;
 }
 
-// A one-way message: to a waiting receiver, who is answered, or into the ring, where there is room.
+// A one-way message: to a waiting receiver, who is answered, or into the ring, which has room:
+// send() looked before it took the capabilities.
 Thread* Kernel::deliver(Port& port, u64 const* words, u64 badge, u64 tag)
 {
     if (auto* receiver = receiver_of(port)) {
-        queue_remove(*receiver);
+        queue_pop(port);
         hand_message(*receiver, words, badge, tag, nullptr);
         return receiver;
     }
     auto* slot = port.ring[(port.ring_head + port.ring_count) % port_ring_messages];
     ++port.ring_count;
-    for (unsigned i = 2; i < 8; ++i)
-        slot[i] = words[i];
+    copy_words(slot, words);
     slot[0] = badge;
     slot[1] = tag;
     return nullptr;
@@ -79,7 +82,7 @@ void Kernel::signal_port(Port& port, u64 bits)
     if (port.notification == 0)
         return;
     if (auto* receiver = receiver_of(port)) {
-        queue_remove(*receiver);
+        queue_pop(port);
         notified(*receiver, port);
         make_ready(*receiver);
     }

@@ -6,11 +6,14 @@
 
 namespace gemel {
 
-// Walks up to the first ancestor known to be alive in this validity epoch.
+// Walks up to the first ancestor known to be alive in this validity epoch. The object is looked at
+// each time: its end does not move the epoch.
 bool Kernel::alive(Row& row)
 {
     if (pages_[row.object].generation != row.object_generation)
         return false;
+    if (row.stamp == validity_epoch_)
+        return true;
     for (auto* at = &row;;) {
         if (at->expiry_tick != 0 && tick_now_ >= at->expiry_tick)
             return false;
@@ -27,12 +30,34 @@ bool Kernel::alive(Row& row)
     return true;
 }
 
+// A row that was remembered; null: it is another's by now, or dead. Row 0 is nobody's, ever.
+Row* Kernel::stored(u32 index, u32 generation)
+{
+    auto& row = rows_[index];
+    return row.generation == generation && row.owner != 0 && alive(row) ? &row : nullptr;
+}
+
+// Signals the port of a row that was remembered, if that capability still lives.
+void Kernel::signal_row(u32 index, u32 generation, u64 bits)
+{
+    if (auto* row = stored(index, generation))
+        signal_port(*object_of<Port>(*row), bits);
+}
+
 Error Kernel::why_dead(Row const& row)
 {
     return pages_[row.object].generation != row.object_generation ? Error::dead : Error::revoked;
 }
 
-Row* Kernel::look(u64 handle, Rights needed)
+[[gnu::noinline]] Row* Kernel::look(u64 handle)
+{
+    if (auto* row = known(*cpu_->current, handle)) [[likely]]
+        return row;
+    return look_closely(handle);
+}
+
+// Why the handle is no good; or the row, found alive.
+[[gnu::noinline]] Row* Kernel::look_closely(u64 handle)
 {
     auto const index = static_cast<u32>(handle);
     if (index >= row_count_ || rows_[index].generation != handle >> 32) [[unlikely]]
@@ -40,28 +65,22 @@ Row* Kernel::look(u64 handle, Rights needed)
     auto& row = rows_[index];
     if (row.owner != cpu_->current->task->index) [[unlikely]]
         return fail(row.owner == 0 ? Error::cap_invalid : Error::not_owner);
-    // The object is checked at each use: its end does not move the validity epoch.
-    if (row.stamp != validity_epoch_ || pages_[row.object].generation != row.object_generation)
-        [[unlikely]] {
-        if (!alive(row)) {
-            auto const why = why_dead(row);
-            row_told(row);
-            return fail(why);
-        }
+    if (!alive(row)) [[unlikely]] {
+        auto const why = why_dead(row);
+        row_told(row);
+        return fail(why);
     }
-    if ((needed & ~row.rights) != 0) [[unlikely]]
-        return fail(Error::no_rights);
     return &row;
 }
 
-Row* Kernel::look(u64 handle, ObjectType type, Rights needed)
+Row* Kernel::look(u64 handle, ObjectType type, Rights any_of)
 {
-    auto* row = look(handle, 0);
+    auto* row = look(handle);
     if (!row)
         return nullptr;
     if (type_of(*row) != type)
         return fail(type == ObjectType::port ? Error::port_invalid : Error::cap_invalid);
-    if ((needed & ~row->rights) != 0)
+    if (any_of != 0 && (row->rights & any_of) == 0)
         return fail(Error::no_rights);
     return row;
 }
@@ -80,7 +99,7 @@ Row* Kernel::row_new(Task& owner, u32 object, Rights rights, Row* parent)
     --free_rows_;
     --owner.rows;
     row.badge = 0;
-    row.stamp = 0;
+    row.stamp = validity_epoch_; // its parent was just found alive
     row.object = object;
     row.object_generation = pages_[object].generation;
     row.parent = 0;
@@ -104,11 +123,8 @@ Row* Kernel::row_new(Task& owner, u32 object, Rights rights, Row* parent)
 // Tells the row's watcher, if the watcher's own capability still lives.
 void Kernel::row_told(Row& row)
 {
-    if (row.watch == 0)
-        return;
-    auto& port_row = rows_[row.watch];
-    if (port_row.generation == row.watch_generation && port_row.owner != 0 && alive(port_row))
-        signal_port(*object_of<Port>(port_row), 1ull << row.watch_bit);
+    if (row.watch != 0)
+        signal_row(row.watch, row.watch_generation, 1ull << row.watch_bit);
 }
 
 void Kernel::row_kill_children(Row& row)

@@ -1,8 +1,6 @@
 // Threads: creation, stopping and waking from outside.
 #include "core/kernel.hpp"
 
-#include <new>
-
 namespace gemel {
 
 // The new thread is stopped. Null: quota, no_memory.
@@ -18,7 +16,8 @@ Thread* Kernel::thread_new(Task& task, u64 entry, u64 stack, u64 argument, u8 pr
     auto* page = page_new(&task, PageUse::object, ObjectType::thread);
     if (!page)
         return nullptr;
-    auto* thread = ::new (page) Thread;
+    auto* thread = static_cast<Thread*>(page); // zero is what a new one consists of, but for:
+    thread->cpus = 0xFF;
     thread->id = id;
     thread->task = &task;
     thread->root = task.root;

@@ -6,7 +6,7 @@
 
 namespace gemel {
 
-void Kernel::enter()
+void Kernel::enter_locked()
 {
     lock_.take([this] { machine_.lock_waits(); });
     cpu_ = &cpus_[machine_.cpu_number()];
@@ -75,24 +75,25 @@ bool Kernel::settled(Thread& thread)
     if (&cpu == cpu_ || cpu.current != &thread)
         return true;
     machine_.interrupt_cpu(thread.cpu);
-    again_ = true;
+    error_ = made_again;
     return false;
 }
 
 void Kernel::run(Thread& thread)
 {
+    auto& cpu = *cpu_;
     thread.state = ThreadState::running;
-    thread.cpu = cpu_->number;
-    cpu_->current = &thread;
-    if (thread.root != cpu_->root) {
-        cpu_->root = thread.root;
+    thread.cpu = cpu.number;
+    cpu.current = &thread;
+    if (thread.root != cpu.root) {
+        cpu.root = thread.root;
         machine_.activate(thread.root);
     }
-    if (cpu_->fpu_of != &thread) {
-        if (cpu_->fpu_of)
-            machine_.save_fpu(cpu_->fpu_of->fpu);
+    if (cpu.fpu_of != &thread) {
+        if (cpu.fpu_of)
+            machine_.save_fpu(cpu.fpu_of->fpu);
         machine_.load_fpu(thread.fpu);
-        cpu_->fpu_of = &thread;
+        cpu.fpu_of = &thread;
     }
     machine_.will_run(thread.frame);
 }
@@ -213,11 +214,8 @@ void Kernel::tick()
     if (current->state != ThreadState::running)
         return; // stopped by another processor: on_interrupt finds the next
     current->run_ns += tick_ns;
-    if (scheduler_row_ != 0 && cpu_->ready_levels != 0) {
-        auto& row = rows_[scheduler_row_];
-        if (row.generation == scheduler_generation_ && row.owner != 0 && alive(row))
-            signal_port(*object_of<Port>(row), scheduler_bits_);
-    }
+    if (cpu_->ready_levels != 0)
+        signal_row(scheduler_row_, scheduler_generation_, scheduler_bits_);
     if (cpu_->budget != 0 && --cpu_->budget != 0)
         return;
     if ((cpu_->ready_levels >> current->priority) != 0) {
@@ -233,11 +231,7 @@ void Kernel::interrupt_arrived(u32 line)
     if (line >= arch::interrupt_lines_max)
         return;
     auto& binding = interrupts_[line];
-    if (binding.row == 0)
-        return;
-    auto& row = rows_[binding.row];
-    if (row.generation == binding.row_generation && row.owner != 0 && alive(row))
-        signal_port(*object_of<Port>(row), binding.bits);
+    signal_row(binding.row, binding.row_generation, binding.bits);
 }
 
 void Kernel::on_interrupt(u32 line)

@@ -2,40 +2,58 @@
 // says which words are handles, of which type and with which rights; the badge says what may be
 // done at all.
 #include "core/object/broker.hpp"
+#include "core/base/assert.hpp"
 #include "core/kernel.hpp"
+
+#include <bit>
+#include <iterator>
 
 namespace gemel {
 
 namespace {
 
-constexpr u32 operation_first = static_cast<u32>(Operation::task_new);
-constexpr u32 operation_end = static_cast<u32>(Operation::entropy) + 1;
+constexpr u32 operation_first = 0x10;
+constexpr u32 operation_end = 0x52;
 
-// In 16 bits: word, type from bit 3, rights from bit 6.
-constexpr u16 packed(HandleArgument wanted)
+// A handle argument in eleven bits: its word, its type, counted from 1 the one right that it needs,
+// and whether it needs WRITE as well.
+constexpr unsigned argument_bits = 11;
+constexpr unsigned write_as_well = 10;
+
+consteval u32 packed(HandleArgument const& wanted)
 {
-    return static_cast<u16>(wanted.word | static_cast<u32>(wanted.type) << 3 | wanted.rights << 6);
+    auto const both = std::popcount(wanted.rights) == 2 && has(wanted.rights, Right::write);
+    auto const one = both ? wanted.rights & ~rights_of(Right::write) : wanted.rights;
+    ASSERT(wanted.word <= 7 && static_cast<u8>(wanted.type) <= 7
+        && std::popcount(static_cast<u32>(one)) <= 1);
+    return wanted.word | static_cast<u32>(wanted.type) << 3
+        | static_cast<u32>(std::bit_width(static_cast<u32>(one))) << 6
+        | static_cast<u32>(both) << write_as_well;
 }
-static_assert(rights_mask <= 0xFFFF >> 6 && static_cast<u32>(ObjectType::broker) < 8);
 
-// The table without its names, by operation number.
-struct Policy {
-    u16 first = 0;
-    u16 second = 0;
-    u8 narrowed_word = 0;
-    bool exists = false;
-};
+constexpr HandleArgument unpacked(u32 bits)
+{
+    return { static_cast<u8>(bits & 7), static_cast<ObjectType>(bits >> 3 & 7),
+        static_cast<Rights>(1u << (bits >> 6 & 15) >> 1) };
+}
 
+// The table without its names, by operation number: the first argument, the second, the narrowed
+// word. All ones: there is no such operation.
 struct PolicyTable {
-    Policy at[operation_end - operation_first] = {};
+    u32 at[operation_end - operation_first];
 };
+
+constexpr u32 no_operation = ~0u;
 
 consteval PolicyTable make_policy()
 {
-    PolicyTable table;
+    PolicyTable table {};
+    for (auto& entry : table.at)
+        entry = no_operation;
     for (auto const& info : operations)
-        table.at[static_cast<u8>(info.operation) - operation_first]
-            = { packed(info.first), packed(info.second), info.narrowed_word, true };
+        table.at[static_cast<u8>(info.operation) - operation_first] = packed(info.first)
+            | packed(info.second) << argument_bits
+            | static_cast<u32>(info.narrowed_word) << 2 * argument_bits;
     return table;
 }
 
@@ -56,12 +74,14 @@ bool arguments_allowed(BrokerRange range, Operation operation, u64 const* words,
 } // namespace
 
 // False: the handle is not what the operation wants. No handle wanted: true, row unchanged.
-bool Kernel::argument(u16 wanted, u64 const* words, Row*& row)
+bool Kernel::argument(u32 packed_argument, u64 const* words, Row*& row)
 {
-    if (wanted == 0)
+    auto const wanted = unpacked(packed_argument);
+    if (wanted.word == 0)
         return true;
-    row = look(words[wanted & 7], static_cast<ObjectType>(wanted >> 3 & 7),
-        static_cast<Rights>(wanted >> 6));
+    row = look(words[wanted.word], wanted.type, wanted.rights);
+    if (row && (packed_argument >> write_as_well & 1) != 0 && !has(row->rights, Right::write))
+        row = fail(Error::no_rights);
     return row != nullptr;
 }
 
@@ -69,24 +89,25 @@ void Kernel::broker_call(Row const& broker, u64* words)
 {
     auto const number = static_cast<u32>(words[1] & 0xFFFF);
     auto const range = BrokerRange::of(broker.badge);
-    if (number < operation_first || number >= operation_end
-        || !policy.at[number - operation_first].exists) {
+    auto const index = number - operation_first; // below the first: very large
+    auto const wanted = index < std::size(policy.at) ? policy.at[index] : no_operation;
+    if (wanted == no_operation) {
         fail(Error::bad_call);
         return;
     }
-    auto const& wanted = policy.at[number - operation_first];
+    auto const narrowed_word = static_cast<u8>(wanted >> 2 * argument_bits);
     if (!range.allows(number) || !has(broker.rights, Right::call)) {
         fail(Error::no_rights);
         return;
     }
-    if (wanted.narrowed_word != 0
-        && !arguments_allowed(range, static_cast<Operation>(number), words, wanted.narrowed_word)) {
+    if (narrowed_word != 0
+        && !arguments_allowed(range, static_cast<Operation>(number), words, narrowed_word)) {
         fail(Error::no_rights);
         return;
     }
     Row* first = nullptr;
     Row* second = nullptr;
-    if (argument(wanted.first, words, first) && argument(wanted.second, words, second))
+    if (argument(wanted, words, first) && argument(wanted >> argument_bits, words, second))
         operate(static_cast<Operation>(number), first, second, words);
     cpu_->current->frame.status() = status_ok;
 }
@@ -94,46 +115,50 @@ void Kernel::broker_call(Row const& broker, u64* words)
 // Every operation of the table, so that a new one does not build until it is here.
 void Kernel::operate(Operation operation, Row* first, Row* second, u64* words)
 {
+    auto* const object = first ? page_at(first->object) : nullptr;
+    auto* const other = second ? page_at(second->object) : nullptr;
+    auto* const thread = static_cast<Thread*>(object); // when the table says so
+    auto* const leaf = static_cast<u64*>(object);
     switch (operation) {
     case Operation::task_new:
         return task_create(words);
     case Operation::thread_new:
-        return thread_create(*object_of<Task>(*first), words);
+        return thread_create(*static_cast<Task*>(object), words);
     case Operation::thread_run:
-        return thread_run(*object_of<Thread>(*first));
+        return thread_run(*thread);
     case Operation::thread_stop:
-        return thread_stop(*object_of<Thread>(*first));
+        return thread_stop(*thread);
     case Operation::thread_get:
-        if (auto* value = register_of(*object_of<Thread>(*first), words[3]))
+        if (auto* value = register_of(*thread, words[3]))
             words[2] = *value;
         return;
     case Operation::thread_set:
-        if (auto* value = register_of(*object_of<Thread>(*first), words[3]))
+        if (auto* value = register_of(*thread, words[3]))
             *value = words[4];
         return;
     case Operation::thread_foreign:
         if (words[3] > 1)
             fail(Error::invalid);
         else
-            object_of<Thread>(*first)->foreign = words[3] != 0;
+            thread->foreign = words[3] != 0;
         return;
     case Operation::thread_priority:
-        return thread_priority(*object_of<Thread>(*first), words[3]);
+        return thread_priority(*thread, words[3]);
     case Operation::thread_affinity:
-        return thread_affinity(*object_of<Thread>(*first), words[3]);
+        return thread_affinity(*thread, words[3]);
     case Operation::task_reap:
-        return task_reap_step(*object_of<Task>(*first), words);
+        return task_reap_step(*static_cast<Task*>(object), words);
     case Operation::map:
     case Operation::unmap:
-        return operate_mapping(operation, *object_of<Task>(*first), second, words);
+        return operate_mapping(operation, *static_cast<Task*>(object), second, words);
     case Operation::protect:
-        region_protect(object_of<u64>(*first), words[3], words[4], static_cast<u16>(words[5]));
+        region_protect(leaf, words[3], words[4], static_cast<u16>(words[5]));
         return;
     case Operation::fill:
-        region_fill(object_of<u64>(*first), words[3], *second, words[5]);
+        region_fill(leaf, words[3], *second, words[5]);
         return;
     case Operation::region_address:
-        return region_address(object_of<u64>(*first), words);
+        return region_address(leaf, words);
     case Operation::region_physical:
         return region_physical_new(words);
     case Operation::irq_bind:
@@ -208,13 +233,9 @@ void Kernel::thread_create(Task& task, u64* words)
     }
     Row* fault_port = nullptr;
     if (words[7] != 0) {
-        fault_port = look(words[7], ObjectType::port, 0);
+        fault_port = look(words[7], ObjectType::port, Right::send | Right::call);
         if (!fault_port)
             return;
-        if ((fault_port->rights & (Right::send | Right::call)) == 0) {
-            fail(Error::no_rights);
-            return;
-        }
     }
     auto* thread = thread_new(task, words[3], words[4], words[5], static_cast<u8>(words[6]));
     if (!thread)
@@ -289,7 +310,7 @@ void Kernel::task_reap_step(Task& task, u64* words)
     if (!task.dead || words[3] != task.reap_cursor)
         return void(fail(task.dead ? Error::invalid : Error::not_runnable));
     auto const next = task_reap(task, words[3]);
-    if (again_)
+    if (failed())
         return;
     words[2] = next;
     if (next != 0)
@@ -352,8 +373,7 @@ void Kernel::msi_allocate(Row const& port, u64* words)
     }
     auto const target = machine_.msi_target(static_cast<u32>(words[2]));
     // The broker's range holds for the line that it becomes.
-    if (target.line == 0
-        || !BrokerRange::of(look(words[0], 0)->badge).allows_argument(target.line)) {
+    if (target.line == 0 || !BrokerRange::of(look(words[0])->badge).allows_argument(target.line)) {
         fail(Error::unavailable);
         return;
     }

@@ -18,35 +18,23 @@ constexpr u16 vm_flag(VmFlag flag)
 
 } // namespace
 
-void Kernel::on_system_call()
+// The general way, which every call can take.
+[[gnu::noinline]] void Kernel::any_call(Thread& me, u64 number)
 {
-    auto& me = *cpu_->current;
-    auto const number = me.frame.status();
-    error_ = 0;
-    again_ = false;
-    if (me.state != ThreadState::running) [[unlikely]] { // stopped by another processor
-        me.frame.restart_call();
-        return dispatch();
-    }
-    ++calls_;
-    if (me.foreign) [[unlikely]] {
-        for (u32 i = 0; i < 6; ++i)
-            me.fault_words[2 + i] = me.frame.foreign_argument(i);
-        me.deadline_ns = 0;
-        return fault_call(me,
-            static_cast<u64>(KernelTag::foreign_call) | me.frame.foreign_number() << 32,
-            PendingCall::foreign);
-    }
     if ((number & 0xFF) == static_cast<u8>(Call::port_receive)) [[likely]]
         system_receive(me, number);
     else
         system_call(me, number);
-    if (again_) [[unlikely]] {
-        me.frame.status() = number;
-        me.frame.restart_call();
-    } else if (error_ != 0) [[unlikely]]
-        me.frame.status() = status_of(static_cast<Error>(error_));
-    preempt();
+    if (error_ != 0) [[unlikely]] {
+        if (error_ == made_again) {
+            me.frame.status() = number;
+            me.frame.restart_call();
+        } else {
+            me.frame.status() = status_of(static_cast<Error>(error_));
+        }
+    }
+    if (cpu_->ready_levels != 0) [[unlikely]]
+        preempt();
 }
 
 void Kernel::system_call(Thread& me, u64 number)
@@ -55,26 +43,46 @@ void Kernel::system_call(Thread& me, u64 number)
     auto& task = *me.task;
     me.frame.status() = status_ok;
     switch (static_cast<Call>(number & 0xFF)) {
-    case Call::port_allocate: {
-        auto* port = static_cast<Port*>(page_new(&task, PageUse::object, ObjectType::port));
-        if (!port)
-            return;
-        if (!answer_new(task, port, words))
-            page_free(port);
-        return;
-    }
     case Call::port_send:
         if (auto* receiver = send(words))
             make_ready(*receiver);
         return;
+    case Call::cap_move:
+        return cap_move(task, words);
+    case Call::time:
+        words[2] = machine_.now_ns();
+        return;
+    case Call::signal:
+        if (auto* row = look(words[0], ObjectType::port, rights_of(Right::send)))
+            signal_port(*object_of<Port>(*row), words[1]);
+        return;
     case Call::port_receive:
         return;
+    case Call::port_allocate:
+    case Call::vm_allocate:
+    case Call::vm_deallocate:
+    case Call::sched_spawn:
+    case Call::sched_yield:
+    case Call::sched_switch:
+    case Call::debug_print:
+        break;
+    }
+    rare_call(me, number);
+}
+
+// What takes long anyway; in a function of its own, so that the others need not save the registers
+// that it uses.
+[[gnu::noinline]] void Kernel::rare_call(Thread& me, u64 number)
+{
+    auto* words = me.frame.words();
+    auto& task = *me.task;
+    switch (static_cast<Call>(number & 0xFF)) {
+    case Call::port_allocate:
+        return port_allocate(task, words);
     case Call::vm_allocate:
         return vm_allocate(task, words);
     case Call::vm_deallocate:
         return vm_deallocate(task, words[0], words[1]);
-    case Call::cap_move:
-        return cap_move(task, words);
     case Call::sched_spawn:
         return spawn(me, words);
     case Call::sched_yield:
@@ -84,14 +92,13 @@ void Kernel::system_call(Thread& me, u64 number)
         return dispatch();
     case Call::sched_switch:
         return switch_to(me, words);
-    case Call::time:
-        words[2] = machine_.now_ns();
-        return;
     case Call::debug_print:
         return debug_print(words);
+    case Call::port_send:
+    case Call::port_receive:
+    case Call::cap_move:
+    case Call::time:
     case Call::signal:
-        if (auto* row = look(words[0], ObjectType::port, rights_of(Right::send)))
-            signal_port(*object_of<Port>(*row), words[1]);
         return;
     }
     fail(Error::bad_call);
@@ -105,6 +112,15 @@ bool Kernel::answer_new(Task& owner, void* object, u64* words)
         return false;
     words[2] = handle_of(*row);
     return true;
+}
+
+void Kernel::port_allocate(Task& task, u64* words)
+{
+    auto* port = static_cast<Port*>(page_new(&task, PageUse::object, ObjectType::port));
+    if (!port)
+        return;
+    if (!answer_new(task, port, words))
+        page_free(port);
 }
 
 void Kernel::vm_allocate(Task& task, u64* words)
@@ -164,47 +180,34 @@ void Kernel::vm_deallocate(Task& task, u64 address, u64 bytes)
         region_unmap(task, address + at);
 }
 
-void Kernel::cap_move(Task& task, u64* words)
+[[gnu::noinline]] void Kernel::cap_move(Task& task, u64* words)
 {
     auto const operation = static_cast<CapOperation>(words[2] >> 16 & 0xFF);
-    auto* source = look(words[0], 0);
+    auto* source = look(words[0]);
+    // A dead handle can still be closed: what else would one do with it?
+    if (!source && operation == CapOperation::close
+        && (error_ == static_cast<u8>(Error::revoked) || error_ == static_cast<u8>(Error::dead))) {
+        error_ = 0;
+        source = &rows_[static_cast<u32>(words[0])];
+    }
+    if (!source)
+        return;
     switch (operation) {
     case CapOperation::close:
-        // A dead handle can still be closed: what else would one do with it?
-        if (!source
-            && (error_ == static_cast<u8>(Error::revoked)
-                || error_ == static_cast<u8>(Error::dead))) {
-            error_ = 0;
-            source = &rows_[static_cast<u32>(words[0])];
-        }
-        if (source)
-            row_close(*source);
-        return;
+        return row_close(*source);
     case CapOperation::revoke:
-        if (source)
-            row_kill_children(*source);
-        return;
+        return row_kill_children(*source);
     case CapOperation::destroy:
-        if (source)
-            cap_destroy(*source);
-        return;
+        return cap_destroy(*source);
     case CapOperation::watch:
-        if (source)
-            cap_watch(*source, words);
-        return;
+        return cap_watch(*source, words);
     case CapOperation::inspect:
-        if (source)
-            cap_inspect(*source, words);
-        return;
+        return cap_inspect(*source, words);
     case CapOperation::time_to_live:
-        if (source)
-            cap_limit(*source, words[3]);
-        return;
+        return cap_limit(*source, words[3]);
     case CapOperation::derive:
     case CapOperation::badge:
     case CapOperation::move: {
-        if (!source)
-            return;
         auto* to = &task;
         if (words[1] != 0) {
             auto* row = look(words[1], ObjectType::task, rights_of(Right::grant));
@@ -215,8 +218,7 @@ void Kernel::cap_move(Task& task, u64* words)
         return cap_derive(*source, *to, operation, words);
     }
     }
-    if (source)
-        fail(Error::invalid);
+    fail(Error::invalid);
 }
 
 void Kernel::cap_derive(Row& source, Task& to, CapOperation operation, u64* words)
@@ -278,7 +280,7 @@ void Kernel::cap_destroy(Row& source)
         return task_destroy(task); // its name stays until task_reap is done
     }
     object_destroy(source);
-    if (!failed() && !again_)
+    if (!failed())
         row_close(source);
 }
 

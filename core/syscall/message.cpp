@@ -1,5 +1,5 @@
-// Messages: send, call, reply, receive, and faults, which are calls that the kernel makes for a
-// thread.
+// Messages: the way in, send, call, reply, receive, and faults, which are calls that the kernel
+// makes for a thread.
 #include "core/kernel.hpp"
 
 namespace gemel {
@@ -10,15 +10,39 @@ namespace {
 constexpr u64 tag_kernel_bits = 0x0FFF'0000;
 constexpr u64 tag_operation = 0xFFFF;
 constexpr u64 tag_kernel_first = 0xFF00;
+constexpr u64 tag_capabilities = u64 { 3 } << tag_capabilities_shift;
 
 constexpr unsigned capabilities_of(u64 tag)
 {
     return static_cast<unsigned>(tag >> tag_capabilities_shift & 3);
 }
 
-constexpr bool tag_allowed(u64 tag)
+bool tag_allowed(u64 tag)
 {
-    return (tag & tag_kernel_bits) == 0 && (tag & tag_operation) < tag_kernel_first;
+    return (tag & (tag_kernel_bits | tag_operation)) < tag_kernel_first;
+}
+
+// Allowed, and without capabilities.
+bool tag_plain(u64 tag)
+{
+    return (tag & (tag_capabilities | tag_kernel_bits | tag_operation)) < tag_kernel_first;
+}
+
+constexpr bool fault_reply(u64 tag)
+{
+    return (tag & tag_operation) <= static_cast<u64>(FaultReply::return_value);
+}
+
+// Where a caller's words stand.
+u64 const* message_of(Thread& caller)
+{
+    return caller.pending == PendingCall::message ? caller.frame.words() : caller.fault_words;
+}
+
+// What port_receive is asked to do: the call and its flags, without a deadline.
+constexpr u64 receive_with(ReceiveFlag flag)
+{
+    return static_cast<u64>(Call::port_receive) | u64 { static_cast<u8>(flag) } << 8;
 }
 
 constexpr bool wants(u64 number, ReceiveFlag wanted)
@@ -30,16 +54,20 @@ constexpr bool wants(u64 number, ReceiveFlag wanted)
 
 // Moves the handles in the message's last words to who receives from the port, or else to a task:
 // all of them, or none.
-bool Kernel::capabilities_move(u64* words, Port* port, Task* task)
+[[gnu::noinline]] bool Kernel::capabilities_move(u64* words, Port* port, Task* task)
 {
     auto const count = capabilities_of(words[1]);
     if (count == 0) [[likely]]
         return true;
     Row* rows[message_capabilities_max];
     for (unsigned i = 0; i < count; ++i) {
-        rows[i] = look(words[8 - count + i], rights_of(Right::derive));
+        rows[i] = look(words[8 - count + i]);
         if (!rows[i])
             return false;
+        if (!has(rows[i]->rights, Right::derive)) {
+            fail(Error::no_rights);
+            return false;
+        }
         for (unsigned k = 0; k < i; ++k)
             if (rows[k] == rows[i]) {
                 fail(Error::invalid);
@@ -67,17 +95,13 @@ Thread* Kernel::send(u64* words)
         return reply(words[0], words);
     if (!tag_allowed(words[1]))
         return fail(Error::invalid);
-    auto* row = look(words[0], 0);
+    auto* row = look(words[0], ObjectType::port, Right::send | Right::send_once);
     if (!row)
         return nullptr;
-    if (type_of(*row) != ObjectType::port)
-        return fail(Error::port_invalid);
-    if ((row->rights & (Right::send | Right::send_once)) == 0)
-        return fail(Error::no_rights);
     auto& port = *object_of<Port>(*row);
     if (port.ring_count == port_ring_messages) // so nobody waits
         return fail(Error::port_full);
-    if (!capabilities_move(words, &port))
+    if (capabilities_of(words[1]) != 0 && !capabilities_move(words, &port))
         return nullptr;
     auto const badge = row->badge;
     if (has(row->rights, Right::send_once))
@@ -100,21 +124,28 @@ Thread* Kernel::reply(u64 token, u64* words)
         return resume_faulted(*caller, words);
     if (!capabilities_move(words, nullptr, caller->task))
         return nullptr;
-    reply_generation_[id] = (reply_generation_[id] + 1) & handle_generation_mask;
-    auto* to = caller->frame.words();
-    to[0] = 0;
-    for (unsigned i = 1; i < 8; ++i)
-        to[i] = words[i];
-    caller->frame.status() = status_ok;
+    answer(*caller, words);
     return caller;
+}
+
+// The token is used up, and the answer is in the caller's registers.
+[[gnu::noinline]] void Kernel::answer(Thread& caller, u64 const* words)
+{
+    auto& generation = reply_generation_[caller.id];
+    generation = (generation + 1) & handle_generation_mask;
+    auto* to = caller.frame.words();
+    to[0] = 0;
+    to[1] = words[1];
+    copy_words(to, words);
+    caller.frame.status() = status_ok;
 }
 
 // The answer to a fault or a foreign call (FaultReply).
 Thread* Kernel::resume_faulted(Thread& thread, u64 const* words)
 {
-    auto const answer = words[1] & tag_operation;
-    if (answer > static_cast<u64>(FaultReply::return_value))
+    if (!fault_reply(words[1]))
         return fail(Error::invalid);
+    auto const answer = words[1] & tag_operation;
     if (answer == static_cast<u64>(FaultReply::return_value))
         thread.frame.foreign_result(words[2]);
     halt(thread);
@@ -123,7 +154,7 @@ Thread* Kernel::resume_faulted(Thread& thread, u64 const* words)
 
 // A call needs no queue slot: without a receiver, the blocked caller itself is the queue entry.
 // Answers the receiver that took it.
-Thread* Kernel::call_on(Port& port, Thread& caller, u64 badge, u64 tag)
+[[gnu::noinline]] Thread* Kernel::call_on(Port& port, Thread& caller, u64 badge, u64 tag)
 {
     auto& generation = reply_generation_[caller.id];
     generation = (generation + 1) & handle_generation_mask;
@@ -134,14 +165,12 @@ Thread* Kernel::call_on(Port& port, Thread& caller, u64 badge, u64 tag)
         queue_add(port, caller, ThreadState::calling);
         return nullptr;
     }
-    queue_remove(*receiver);
-    auto const* words
-        = caller.pending == PendingCall::message ? caller.frame.words() : caller.fault_words;
-    hand_message(*receiver, words, badge, tag, &caller);
+    queue_pop(port);
+    hand_message(*receiver, message_of(caller), badge, tag, &caller);
     return receiver;
 }
 
-void Kernel::call(Thread& me, u64 number)
+[[gnu::noinline]] void Kernel::call(Thread& me, u64 number)
 {
     auto* words = me.frame.words();
     if (words[0] == own_fault_port) {
@@ -154,20 +183,14 @@ void Kernel::call(Thread& me, u64 number)
         fail(Error::invalid);
         return;
     }
-    auto* row = look(words[0], 0);
+    auto* row = look(words[0]);
     if (!row)
         return;
-    auto const type = type_of(*row);
-    if (type == ObjectType::broker)
+    if (type_of(*row) == ObjectType::broker)
         return broker_call(*row, words);
-    if (type != ObjectType::port) {
-        fail(Error::port_invalid);
+    row = look(words[0], ObjectType::port, Right::call | Right::send | Rights(Right::send_once));
+    if (!row)
         return;
-    }
-    if ((row->rights & (Right::call | Right::send | Rights(Right::send_once))) == 0) {
-        fail(Error::no_rights);
-        return;
-    }
     auto& port = *object_of<Port>(*row);
     if (!capabilities_move(words, &port))
         return;
@@ -178,6 +201,56 @@ void Kernel::call(Thread& me, u64 number)
     hand_over(call_on(port, me, badge, words[1]));
 }
 
+// The two calls that a server's clients and the server itself make over and over, when the other
+// side waits for them and nothing else is to be done: all checks in one go, and no look back.
+// False: nothing was done, and the general way finds out why not.
+[[gnu::always_inline]] inline bool Kernel::call_at_once(Thread& me, u64 number)
+{
+    constexpr auto once = rights_of(Right::send_once);
+    if (number != receive_with(ReceiveFlag::call))
+        return false;
+    auto* const words = me.frame.words();
+    auto const* const row = known(me, words[0]);
+    if (!row || type_of(*row) != ObjectType::port || !tag_plain(words[1])
+        || (row->rights & (Right::call | Right::send)) == 0 || (row->rights & once) != 0)
+        return false;
+    auto& port = *object_of<Port>(*row);
+    if (!receiver_of(port))
+        return false;
+    me.deadline_ns = 0;
+    hand_over(call_on(port, me, row->badge, words[1]));
+    return true;
+}
+
+[[gnu::always_inline]] inline bool Kernel::answer_at_once(Thread& me, u64 number)
+{
+    auto* const words = me.frame.words();
+    auto const token = words[0];
+    auto const id = static_cast<u32>(token);
+    if (number != receive_with(ReceiveFlag::send_first) || (token & reply_token_bit) == 0
+        || id >= threads_max || !tag_plain(words[1]))
+        return false;
+    auto const* const row = known(me, me.frame.port());
+    if (!row || type_of(*row) != ObjectType::port || !has(row->rights, Right::receive))
+        return false;
+    auto& port = *object_of<Port>(*row);
+    if (port.notification != 0 || port.ring_count != 0 || (port.first && !receiver_of(port)))
+        return false;
+    auto* caller = threads_[id];
+    if (!caller || caller->state != ThreadState::awaiting_reply || reply_token(*caller) != token
+        || caller->reply_owner != me.task->index
+        || (caller->pending != PendingCall::message && !fault_reply(words[1])))
+        return false;
+    me.deadline_ns = 0;
+    queue_add(port, me, ThreadState::receiving);
+    if (caller->pending == PendingCall::message)
+        answer(*caller, words);
+    else
+        caller = resume_faulted(*caller, words);
+    hand_over(caller);
+    return true;
+}
+
 // A notification, a ring message or a queued caller, in this order. False: nothing is there.
 bool Kernel::take_message(Port& port, Thread& me)
 {
@@ -185,24 +258,22 @@ bool Kernel::take_message(Port& port, Thread& me)
         notified(me, port);
         return true;
     }
+    auto* caller = port.first;
     if (port.ring_count != 0) {
         auto const* words = port.ring[port.ring_head];
         port.ring_head = static_cast<u16>((port.ring_head + 1) % port_ring_messages);
         --port.ring_count;
         hand_message(me, words, words[0], words[1], nullptr);
-        return true;
-    }
-    auto* caller = port.first;
-    if (!caller || caller->state != ThreadState::calling)
+    } else if (caller && caller->state == ThreadState::calling) {
+        queue_pop(port);
+        hand_message(me, message_of(*caller), caller->call_badge, caller->call_tag, caller);
+    } else {
         return false;
-    queue_remove(*caller);
-    auto const* words
-        = caller->pending == PendingCall::message ? caller->frame.words() : caller->fault_words;
-    hand_message(me, words, caller->call_badge, caller->call_tag, caller);
+    }
     return true;
 }
 
-void Kernel::system_receive(Thread& me, u64 number)
+[[gnu::noinline]] void Kernel::system_receive(Thread& me, u64 number)
 {
     if (wants(number, ReceiveFlag::call))
         return call(me, number);
@@ -216,38 +287,56 @@ void Kernel::system_receive(Thread& me, u64 number)
         if (failed())
             return;
     }
-    if (take_message(port, me)) {
-        if (woken)
-            make_ready(*woken);
-        return;
-    }
-    auto const deadline_us = number >> 16;
-    if (wants(number, ReceiveFlag::poll)
-        || (deadline_us != 0 && deadline_us * 1000 <= machine_.now_ns())) {
+    if (!take_message(port, me)) {
+        auto const deadline_us = number >> 16;
+        if (!wants(number, ReceiveFlag::poll)
+            && (deadline_us == 0 || deadline_us * 1000 > machine_.now_ns())) {
+            set_deadline(me, deadline_us);
+            queue_add(port, me, ThreadState::receiving);
+            return hand_over(woken);
+        }
         fail(Error::timed_out);
-        if (woken)
-            make_ready(*woken);
-        return;
     }
-    set_deadline(me, deadline_us);
-    queue_add(port, me, ThreadState::receiving);
-    hand_over(woken);
+    if (woken)
+        make_ready(*woken);
 }
 
 // The kernel calls the thread's fault port in its name. Without one the thread stays stopped.
-void Kernel::fault_call(Thread& thread, u64 tag, PendingCall pending)
+[[gnu::noinline]] void Kernel::fault_call(Thread& thread, u64 tag, PendingCall pending)
 {
     Thread* next = nullptr;
     thread.state = ThreadState::stopped;
-    if (thread.fault_row != 0) {
-        auto& row = rows_[thread.fault_row];
-        if (row.generation == thread.fault_generation && row.owner != 0 && alive(row)
-            && type_of(row) == ObjectType::port) {
-            thread.pending = pending;
-            next = call_on(*object_of<Port>(row), thread, row.badge, tag);
-        }
+    auto* row = stored(thread.fault_row, thread.fault_generation);
+    if (row && type_of(*row) == ObjectType::port) {
+        thread.pending = pending;
+        next = call_on(*object_of<Port>(*row), thread, row->badge, tag);
     }
     hand_over(next);
+}
+
+void Kernel::on_system_call()
+{
+    auto& me = *cpu_->current;
+    auto const number = me.frame.status();
+    error_ = 0;
+    if (me.state != ThreadState::running) [[unlikely]] { // stopped by another processor
+        me.frame.restart_call();
+        return dispatch();
+    }
+    ++calls_;
+    if (me.foreign) [[unlikely]]
+        return foreign_call(me);
+    if (!call_at_once(me, number) && !answer_at_once(me, number))
+        any_call(me, number);
+}
+
+[[gnu::noinline]] void Kernel::foreign_call(Thread& me)
+{
+    for (u32 i = 0; i < 6; ++i)
+        me.fault_words[2 + i] = me.frame.foreign_argument(i);
+    me.deadline_ns = 0;
+    fault_call(me, static_cast<u64>(KernelTag::foreign_call) | me.frame.foreign_number() << 32,
+        PendingCall::foreign);
 }
 
 void Kernel::on_fault(arch::FaultReport const& report)

@@ -113,4 +113,92 @@ TEST(Message, ALoopIsPreempted)
         0);
 }
 
+namespace {
+
+// A handle that was looked at: the kernel knows it to be alive.
+u64 known(u64 handle)
+{
+    call(Call::cap_move, { handle, 0, static_cast<u64>(CapOperation::inspect) << 16 });
+    return handle;
+}
+
+u64 derived(u64 port, Rights rights)
+{
+    return known(call(Call::cap_move, { port, 0, rights }).words[2]);
+}
+
+// Calls for ever, with the number of the call.
+void counting_client(u64 port)
+{
+    for (u64 i = 1;; ++i)
+        call(Call::port_receive, { port, 1, i }, 0, flag_call);
+}
+
+} // namespace
+
+// Goal: a call whose receiver waits is checked like any other.
+// Method: a server that waits, and handles that are each wrong in one way.
+TEST(Message, AWaitingReceiverChangesNoCheck)
+{
+    EXPECT_EQ(in_system([](Init const& init) {
+        auto const port = init.port();
+        init.spawn(plus_one_server, port);
+        auto const status_of_call = [](u64 handle, u64 tag) {
+            call(Call::sched_yield, {}); // the server waits
+            return call(Call::port_receive, { handle, tag, 1 }, 0, flag_call).number;
+        };
+        EXPECT_EQ(status_of_call(port, 1), status_ok);
+        EXPECT_EQ(status_of_call(derived(port, rights_of(Right::call)), 1), status_ok);
+        EXPECT_EQ(status_of_call(derived(port, rights_of(Right::receive)), 1),
+            status_of(Error::no_rights));
+        EXPECT_EQ(status_of_call(port, 0xFF00), status_of(Error::invalid));
+        EXPECT_EQ(status_of_call(port + (u64 { 1 } << 32), 1), status_of(Error::cap_invalid));
+        auto const once = derived(port, Right::send | Right::send_once);
+        EXPECT_EQ(status_of_call(once, 1), status_ok);
+        EXPECT_EQ(status_of_call(once, 1), status_of(Error::cap_invalid));
+        auto const parent = derived(port, rights_all);
+        auto const child = derived(parent, rights_all);
+        EXPECT_EQ(status_of_call(child, 1), status_ok);
+        call(Call::cap_move, { parent, 0, static_cast<u64>(CapOperation::revoke) << 16 });
+        EXPECT_EQ(status_of_call(child, 1), status_of(Error::revoked));
+        EXPECT_EQ(
+            status_of_call(known(init.capability("task-self")), 1), status_of(Error::port_invalid));
+        auto const dead = known(init.port());
+        call(Call::cap_move,
+            { derived(dead, rights_all), 0, static_cast<u64>(CapOperation::destroy) << 16 });
+        init.spawn(plus_one_server, init.port()); // where the dead one was
+        EXPECT_EQ(status_of_call(dead, 1), status_of(Error::dead));
+    }),
+        0);
+}
+
+// Goal: an answer before the next receive is checked like any other, and what waits is received.
+TEST(Message, AnAnswerBeforeReceivingChangesNoCheck)
+{
+    EXPECT_EQ(in_system([](Init const& init) {
+        auto const port = init.port();
+        auto const answer = [](u64 token, u64 from) {
+            return call(Call::port_receive, { token, 0 }, from, flag_send_first);
+        };
+        init.spawn(counting_client, port);
+        auto const first = call(Call::port_receive, {}, port);
+        EXPECT_EQ(first.words[2], 1u);
+        auto const second = answer(first.port, port);
+        EXPECT_EQ(second.words[2], 2u);
+        EXPECT_EQ(answer(first.port, port).number, status_of(Error::cap_invalid));
+        EXPECT_EQ(answer(second.port, derived(port, rights_of(Right::send))).number,
+            status_of(Error::no_rights));
+        EXPECT_EQ(call(Call::signal, { port, 8 }).number, status_ok);
+        auto const signalled = answer(second.port, port);
+        EXPECT_EQ(signalled.words[1], static_cast<u64>(KernelTag::notification));
+        EXPECT_EQ(signalled.words[2], 8u);
+        auto const third = call(Call::port_receive, {}, port);
+        EXPECT_EQ(third.words[2], 3u);
+        call(Call::port_send, { port, 5, 77 });
+        EXPECT_EQ(answer(third.port, port).words[2], 77u);
+        EXPECT_EQ(call(Call::port_receive, {}, port).words[2], 4u);
+    }),
+        0);
+}
+
 } // namespace gemel

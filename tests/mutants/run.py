@@ -15,7 +15,7 @@ from mutants import MUTANTS
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROGRAM = f"{TOP}/build/hosted/tests/mutants/mutant_test"
 QUICK = (("refusals", "Lives.*:Refusals.*", 0), ("model", "Model.*", 40_000))
-LONG = (("model", "Model.*", 400_000),
+LONG = (("model", "Model.*", 400_000), ("messages", "Message.*", 0),
         ("explore", "Explore.MessagesAndCalls:Explore.LimitsAndWatches:Explore.CapabilitiesInMessages", 0))
 SECONDS_MAX = 120  # a mutant may make a test wait for ever
 

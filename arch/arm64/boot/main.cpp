@@ -107,3 +107,20 @@ extern "C" [[noreturn]] void boot_main(u64 device_tree, u64 image)
 }
 
 } // namespace gemel::arch
+
+// Boot code's own: the resident kernel asserts when it is compiled, and would not link with this.
+namespace gemel {
+
+void assertion_failed(char const* expression, char const* file, int line)
+{
+    auto& machine = arch::the_machine;
+    machine.print("\ngemel: kernel assertion ");
+    machine.print(expression);
+    machine.print(" in ");
+    machine.print(file);
+    machine.print_hexadecimal(static_cast<u64>(line));
+    machine.power_off(arch::status_kernel_failed);
+    __builtin_unreachable();
+}
+
+} // namespace gemel

@@ -2,7 +2,6 @@
 #include "arch/arm64/src/main.hpp"
 
 #include "arch/arm64/src/registers.hpp"
-#include "core/base/assert.hpp"
 
 #include <new>
 
@@ -11,8 +10,6 @@ namespace gemel::arch {
 namespace {
 
 alignas(Kernel) constinit u8 kernel_storage[sizeof(Kernel)] = {};
-
-constexpr u8 status_kernel_failed = 125;
 
 struct ExceptionClass {
     u8 number; // ESR_EL1.EC
@@ -59,7 +56,7 @@ Kernel& the_kernel()
 extern "C" {
 
 // Every way out: after it, the frame is only ours to leave into.
-static void leave()
+[[gnu::noinline]] static void leave()
 {
     auto& kernel = the_kernel();
     while (!kernel.cpu().current)
@@ -100,12 +97,9 @@ void processor_started()
 
 [[noreturn, gnu::cold]] void kernel_faulted(u64 syndrome, u64 instruction, u64 address)
 {
-    the_machine.print("\ngemel: kernel exception");
-    the_machine.print_hexadecimal(syndrome);
-    the_machine.print(" at");
-    the_machine.print_hexadecimal(instruction);
-    the_machine.print(" address");
-    the_machine.print_hexadecimal(address);
+    the_machine.print("\ngemel: kernel exception: syndrome, instruction, address");
+    for (auto const value : { syndrome, instruction, address })
+        the_machine.print_hexadecimal(value);
     the_machine.power_off(status_kernel_failed);
     __builtin_unreachable();
 }
@@ -124,19 +118,3 @@ void processor_started()
 } // extern "C"
 
 } // namespace gemel::arch
-
-namespace gemel {
-
-void assertion_failed(char const* expression, char const* file, int line)
-{
-    auto& machine = arch::the_machine;
-    machine.print("\ngemel: kernel assertion ");
-    machine.print(expression);
-    machine.print(" in ");
-    machine.print(file);
-    machine.print_hexadecimal(static_cast<u64>(line));
-    machine.power_off(arch::status_kernel_failed);
-    __builtin_unreachable();
-}
-
-} // namespace gemel

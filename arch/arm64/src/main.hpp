@@ -5,7 +5,7 @@
 
 namespace gemel::arch {
 
-extern Machine the_machine asm("the_machine");
+inline constexpr u8 status_kernel_failed = 125;
 
 // Constructed by boot.
 Kernel& the_kernel();

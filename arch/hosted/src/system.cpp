@@ -125,8 +125,8 @@ void save(Frame::Fiber& fiber)
 
 void restore(Frame::Fiber const& fiber)
 {
-    std::memcpy(
-        static_cast<void*>(abi::__cxa_get_globals()), fiber.exceptions, sizeof fiber.exceptions);
+    host.exceptions[0] = fiber.exceptions[0];
+    host.exceptions[1] = fiber.exceptions[1];
     gemel::hosted::current_thread_pointer = fiber.thread_pointer;
     *host.error_number = fiber.error_number;
 }
@@ -205,6 +205,8 @@ u32 ready_cpus()
 void next_turn()
 {
     auto& kernel = host.system->kernel();
+    if (kernel.cpu_count() == 1 && kernel.cpu().current) [[likely]]
+        return; // nobody else has a turn
     for (;;) {
         deliver_calls();
         if (auto const ready = ready_cpus(); ready != 0) {

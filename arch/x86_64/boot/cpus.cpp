@@ -30,6 +30,13 @@ constexpr u64 answer_ns = 100'000'000;
 // The processor that starts now; it answers by clearing `starting`.
 constinit Setup* starter = nullptr;
 constinit u32 starting = 0;
+constexpr u32 given_up = ~u32 { 0 };
+
+[[noreturn]] void park()
+{
+    for (;;)
+        asm volatile("cli; hlt");
+}
 
 bool starts_with(char const* text, char const* start)
 {
@@ -85,15 +92,20 @@ bool Setup::start_cpu(u32 cpu, u32 apic_id)
     }
     auto const end = machine_.now_ns() + answer_ns;
     while (__atomic_load_n(&starting, __ATOMIC_SEQ_CST) != 0) {
-        if (machine_.now_ns() >= end)
+        auto expected = cpu;
+        if (machine_.now_ns() >= end
+            && __atomic_compare_exchange_n(
+                &starting, &expected, given_up, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+            command(apic_id, init); // and so it stays
             return false;
+        }
         asm volatile("pause");
     }
     return true;
 }
 
-// One after the other: they share the stack's and the number's words. One that does not answer is
-// left out, and with it those behind it: it could still come and take their place.
+// One after the other: they share the stack's and the number's words. One that does not answer in
+// time, as under an emulator whose host is busy, is left out, and with it those behind it.
 void Setup::start_cpus(boot::AcpiFacts const& facts, char const* command_line)
 {
     auto const wanted = cpus_wanted(command_line);
@@ -117,9 +129,13 @@ void gemel_boot_cpu()
 {
     using namespace gemel;
     using namespace gemel::arch;
-    auto const cpu = __atomic_load_n(&starting, __ATOMIC_SEQ_CST);
+    auto cpu = __atomic_load_n(&starting, __ATOMIC_SEQ_CST);
+    if (cpu == given_up)
+        park();
     starter->descriptors(cpu);
     starter->features();
     starter->local_interrupts(cpu);
-    __atomic_store_n(&starting, 0, __ATOMIC_SEQ_CST);
+    // Too late, and the kernel does not count with this one: it must not come.
+    if (!__atomic_compare_exchange_n(&starting, &cpu, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        park();
 }

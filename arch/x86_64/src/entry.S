@@ -4,7 +4,6 @@
 
 .set user_data_selector, 0x1B
 .set user_code_selector, 0x23
-.set frame_bytes, 176
 .set flags_user_may_have, 0x240DD5
 .set flags_always, 0x202
 .set by_system_call, -1
@@ -19,10 +18,6 @@
 .set state_user_stack, 104
 .set stack_shift, 14
 
-.macro load_frame_end // of the running thread; changes rcx
-    str %ecx
-    mov gemel_task_states + state_rsp0 - task_state_selector * 8(, %rcx, 8), %rsp
-.endm
 .macro load_kernel_stack // changes rcx
     str %ecx
     shl $(stack_shift - 4), %ecx
@@ -78,9 +73,7 @@ system_call:
     load_kernel_stack
     jmp gemel_system_call
 
-gemel_leave:
-    load_frame_end
-    sub $frame_bytes, %rsp
+gemel_leave: // the stack pointer is at the frame
     pop %rdi
     pop %rsi
     pop %rdx

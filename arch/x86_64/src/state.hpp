@@ -19,7 +19,6 @@ union KernelStorage {
     Kernel kernel;
 };
 
-extern Machine machine;
 extern KernelStorage storage;
 
 } // namespace gemel::arch

@@ -78,7 +78,10 @@ struct Traps {
     while (!storage.kernel.cpu().current)
         [[unlikely]] storage.kernel.rest();
     storage.kernel.leave();
-    asm volatile("jmp gemel_leave");
+    asm volatile("mov %0, %%rsp\n jmp gemel_leave"
+                 :
+                 : "r"(&storage.kernel.cpu().current->frame)
+                 : "memory");
     __builtin_unreachable();
 }
 

@@ -123,4 +123,16 @@ private:
     u64 asid_roots_[cpus_max][asid_count] = {};
 };
 
+extern Machine the_machine asm("the_machine"); // there is one
+
+// What the kernel keeps of its machine. A load is shorter here than the address of what is far
+// away.
+struct MachineHolder {
+    explicit MachineHolder(Machine& machine) noexcept
+        : machine_(machine)
+    {
+    }
+    Machine& machine_;
+};
+
 } // namespace gemel::arch

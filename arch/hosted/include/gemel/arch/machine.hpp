@@ -181,4 +181,13 @@ private:
     std::vector<PortRange> ports_;
 };
 
+// What the kernel keeps of its machine: a process may hold several.
+struct MachineHolder {
+    explicit MachineHolder(Machine& machine) noexcept
+        : machine_(machine)
+    {
+    }
+    Machine& machine_;
+};
+
 } // namespace gemel::arch

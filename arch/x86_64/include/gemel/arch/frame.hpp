@@ -54,7 +54,6 @@ public:
 
     void prepare(u64 entry, u64 stack, u64 argument) noexcept
     {
-        *this = Frame {};
         words_[0] = argument;
         rip_ = entry;
         rsp_ = align_down<u64>(stack, 16) - 8; // as after a call: a function may rely on it

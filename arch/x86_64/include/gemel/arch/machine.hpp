@@ -145,7 +145,7 @@ public:
         asm("str %0" : "=r"(selector));
         return (selector - task_state_selector) / 16;
     }
-    static TaskState& own_state() noexcept
+    [[gnu::always_inline]] static TaskState& own_state() noexcept
     {
         u64 selector;
         asm("str %k0" : "=r"(selector));
@@ -190,7 +190,6 @@ public:
     // All registers empty, all exceptions masked, round to nearest.
     void prepare_fpu(FpuState& state) noexcept
     {
-        state = FpuState {};
         *reinterpret_cast<u16*>(state.area) = 0x37F;
         *reinterpret_cast<u32*>(state.area + 24) = 0x1F80;
     }
@@ -224,6 +223,14 @@ private:
     u32 io_lines_ = 1; // the first line that is not an I/O APIC's
     u32 io_apic_count_ = 0;
     IoApic io_apics_[io_apics_max];
+};
+
+extern Machine machine; // there is one
+
+// What the kernel keeps of its machine: nothing, its address is known.
+struct MachineHolder {
+    explicit MachineHolder(Machine&) noexcept { }
+    static constexpr Machine& machine_ = machine;
 };
 
 } // namespace gemel::arch
