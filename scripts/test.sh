@@ -258,6 +258,7 @@ part_mutants() {
     counted "mutants of the kernel" python3 tests/mutants/run.py
 }
 
+part_coverage() {
     check "build of the kernel that counts branches" in_shell build hosted coverage
     counted "branches of the kernel" python3 tests/coverage/run.py
 }
