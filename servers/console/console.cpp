@@ -101,7 +101,8 @@ void Console::write(Ref<SharedRegion> region, Span span, Write deferred)
         return;
     }
     auto writer = WaitingWrite { std::move(region), span, std::move(deferred) };
-    if (writers_.empty() && output_.size() - sent_ < output_bytes_max) {
+    if (writers_.empty() && taken_.size() < waiters_max
+        && output_.size() - sent_ < output_bytes_max) {
         take(writer);
         send();
     } else if (writers_.size() >= waiters_max) {
@@ -121,8 +122,17 @@ void Console::take(WaitingWrite& writer)
     auto const count = std::min(bytes.value().size(), output_bytes_max);
     // Copied first: the writer may change the region while it is looked at.
     show(std::string(reinterpret_cast<char const*>(bytes.value().data()), count));
-    static_cast<void>(
-        writer.deferred.reply(protocol::File::Write::Reply { static_cast<u32>(count) }));
+    taken_.push_back(
+        { sent_before_ + output_.size(), static_cast<u32>(count), std::move(writer.deferred) });
+}
+
+void Console::answer_writers()
+{
+    while (!taken_.empty() && taken_.front().end <= sent_before_ + sent_) {
+        auto done = std::move(taken_.front());
+        taken_.pop_front();
+        static_cast<void>(done.deferred.reply(protocol::File::Write::Reply { done.count }));
+    }
 }
 
 // Every \n becomes \r\n, without exception, so that whoever reads the line can undo it exactly.
@@ -139,8 +149,10 @@ void Console::send()
 {
     for (;;) {
         sent_ += uart_->transmit(std::string_view(output_).substr(sent_));
+        answer_writers();
         if (sent_ < output_.size())
             break;
+        sent_before_ += sent_;
         output_.clear();
         sent_ = 0;
         if (writers_.empty())

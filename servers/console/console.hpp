@@ -39,7 +39,8 @@ public:
     // For a console after one that died: the rest of a line whose beginning that one took along.
     // Half a command is another command.
     void drop_broken_line();
-    // Bytes taken from `text` (the terminal's line ends are made here).
+    // Answered when the device has the bytes: who ends the machine then loses none of them. The
+    // terminal's line ends are made here.
     void write(Ref<SharedRegion> region, Span span, Write deferred);
     void read(Ref<SharedRegion> region, Span span, Read deferred);
     // Nobody waits through this region any more: its file was closed, or its program ended, and
@@ -61,6 +62,12 @@ private:
         Span span;
         Write deferred;
     };
+    // One whose bytes are in output_, up to the place `end` of all that was ever shown.
+    struct TakenWrite {
+        u64 end;
+        u32 count;
+        Write deferred;
+    };
 
     void receive();
     void serve_readers();
@@ -68,14 +75,17 @@ private:
     void take(WaitingWrite& writer);
     void show(std::string_view text);
     void send();
+    void answer_writers();
 
     Own<Uart> uart_;
     TerminalSize size_;
     LineDiscipline discipline_;
     std::deque<WaitingRead> readers_;
     std::deque<WaitingWrite> writers_;
+    std::deque<TakenWrite> taken_;
     std::string output_;
     usize sent_ = 0; // of output_
+    u64 sent_before_ = 0; // bytes sent before those of output_
     Handle interrupt_port_;
     u64 interrupt_bits_ = 0;
 };
