@@ -302,6 +302,8 @@ TEST(Refusals, OfReplies)
     scene.yield();
     ASSERT_NE(scene.current().task->index, 1);
     scene.refuse(Error::not_owner, { token }, number_of(Call::port_send));
+    auto const own = scene.allocate_port();
+    scene.refuse(Error::not_owner, { token }, number_of(Call::port_receive, flag_send_first), own);
     scene.yield();
     ASSERT_EQ(scene.current().id, server);
     ASSERT_EQ(scene.call(Call::port_send, { token, 0, 1, 2, 3, 4, 5, 6 }), status_ok);
