@@ -26,7 +26,8 @@ SAVED_BYTES = 64
 REGION_BYTES = 2 << 20  # a stack lies within one region
 LAST_FRAME = "fiber_main"
 SYSTEM_CALL = "gemel::arch::system_call"
-CALL, SEND_FIRST, REPLY_TOKEN = 1, 2, 1 << 63  # core/abi/call.hpp
+RECEIVE, CALL, SEND_FIRST, REPLY_TOKEN = 3, 1, 2, 1 << 63  # core/abi/call.hpp
+CURRENT = "'gemel::arch::(anonymous namespace)::host'.system->kernel_.cpu_->current"
 # Frames between a program's wait and the switch of stacks: not what a person asks for.
 MACHINERY = ("jump_fcontext", "switch_to", "leave", "system_call", "interrupted")
 
@@ -277,8 +278,7 @@ class StepIpc(gdb.Command):
         if sender is None:
             raise gdb.GdbError("no thread of the system is on the processor")
         receiver = receiver_of_next_message(sender)
-        current = "'gemel::arch::(anonymous namespace)::host'.system->kernel_.cpu_->current"
-        run_to(f"*{place_of_receive(receiver)}", f"{current} == (gemel::Thread *) {receiver.address}")
+        run_to(f"*{place_of_receive(receiver)}", f"{CURRENT} == (gemel::Thread *) {receiver.address}")
         print(f"thread {sender.id} ({sender.task}) -> thread {receiver.id} ({receiver.task})")
         gdb.execute("frame")
 
@@ -296,9 +296,12 @@ def run_to(where, condition):
 
 def receiver_of_next_message(sender):
     while True:
-        run_to("gemel::Kernel::system_receive", f"me.id == {sender.id}")
+        run_to("gemel::Kernel::on_system_call", f"{CURRENT} == (gemel::Thread *) {sender.address}")
         words = sender.value["frame"]["words_"]
-        flags = int(sender.value["frame"]["status_"]) >> 8 & 0xFF
+        number = int(sender.value["frame"]["status_"])
+        if number & 0xFF != RECEIVE:
+            continue
+        flags = number >> 8 & 0xFF
         target = int(words[0])
         if flags & CALL and names_a_port(target):
             return receiver_of_call(sender)

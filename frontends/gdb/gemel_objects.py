@@ -83,13 +83,20 @@ class Books:
         """An object by what it is to a person."""
         kind = self.type_of(page)
         if kind == "port":
-            return f"port {page} of {self.task_name(int(self.object(page, 'gemel::Port')['owner']))}"
+            return f"port {page} of {self.task_name(self.receiver_of(page))}"
         if kind == "task":
             return f"task {self.object(page, 'gemel::Task')['name'].string()}"
         if kind == "thread":
             thread = self.object(page, "gemel::Thread")
             return f"thread {int(thread['id'])} of {thread['task'].dereference()['name'].string()}"
         return f"{kind} {page}" if kind == "region" else kind
+
+    def receiver_of(self, page):
+        """The task that receives: who was last given the right, or, without one, who paid for the port."""
+        port = self.object(page, "gemel::Port")
+        row = self.kernel["rows_"][int(port["receiver"])]
+        holds = int(row["generation"]) == int(port["receiver_generation"]) and int(row["owner"])
+        return int(row["owner"]) if holds else int(self.kernel["pages_"][page]["owner"])
 
     def words(self, physical):
         memory = gdb.selected_inferior().read_memory(self.arena + physical, PAGE_BYTES).tobytes()
@@ -141,7 +148,7 @@ def show_ports(books, tasks):
     print(f"{'Port':>6} {'Receiver':<12} {'Ring':>4} {'Signals':<18} Waiting threads")
     for page in sorted(pages):
         port = books.object(page, "gemel::Port")
-        owner = int(port["owner"])
+        owner = books.receiver_of(page)
         if owner in tasks or (owner == 0 and len(tasks) == len(books.tasks)):
             signals = f"{int(port['notification']):#x}"
             print(f"{page:>6} {books.task_name(owner):<12} {int(port['ring_count']):>4} {signals:<18} {waiting(port)}")
