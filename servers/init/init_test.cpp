@@ -326,6 +326,21 @@ restart = { policy = "on-failure", budget = 2, window_s = 60 }
     EXPECT_NE(result.console.find("bad is given up"), std::string::npos) << result.console;
 }
 
+// Goal: a service that carries the machine and fails, without another to come, ends the machine.
+// Method: the probe would end it with 0, much later.
+TEST(Init, EndsTheMachineWithWhatCarriesIt)
+{
+    auto const result = run(R"(
+[[services]]
+name = "bad"
+binary = "/gemel/servers/fail"
+ends_machine = true
+restart = { policy = "never" }
+)",
+        [](Env&) { sleep_until(Deadline::after_ms(5000)); });
+    EXPECT_NE(result.status, 0) << result.console;
+}
+
 // Goal: what depends on a service that is restarted is restarted with it.
 // Method: a service that fails once after a while, and one that depends on it.
 TEST(Init, RestartsDependents)

@@ -445,8 +445,11 @@ void Supervisor::ended(std::string const& name, ProcessEnd const& how)
     if (service.ends_machine && (left || has_command))
         return shut_down(how.status);
     auto const policy = service.restart.policy;
-    if (policy == RestartPolicy::never || (policy == RestartPolicy::on_failure && !failed))
+    if (policy == RestartPolicy::never || (policy == RestartPolicy::on_failure && !failed)) {
+        if (service.ends_machine) // nobody comes after it
+            shut_down(how.status);
         return;
+    }
     if (within_budget(instance)) {
         if (port) {
             instance.port = std::move(port);
