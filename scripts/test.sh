@@ -151,6 +151,9 @@ many_processors() {
         counted "$cpus processors on $face" python3 tests/native/run.py smp --face "$face" --cpus "$cpus" \
             --thread single
     done
+    # Instructions are the clock: QEMU changes processors between any two of them, the same each time.
+    counted "messages on 4 processors of $face, by instructions" python3 tests/native/run.py smp \
+        --face "$face" --cpus 4 --thread single --icount 8 --variables storms=100
     counted "the kernel on 8 processors of $face" python3 tests/native/run.py kernel --face "$face" --cpus 8 \
         --thread single
 }

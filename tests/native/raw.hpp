@@ -61,6 +61,22 @@ inline u64 port_new()
     return registers.words[2];
 }
 
+// The number of init's variable NAME=number.
+inline u64 variable(Startup const& startup, std::string_view name, u64 otherwise)
+{
+    auto const* at = startup.text.data();
+    for (u32 i = 0; i < startup.variable_count; ++i, ++at) {
+        auto const same = __builtin_memcmp(at, name.data(), name.size()) == 0;
+        auto const found = same && at[name.size()] == '=';
+        u64 value = 0;
+        for (; *at != 0; ++at)
+            value = *at >= '0' && *at <= '9' ? value * 10 + static_cast<u64>(*at - '0') : 0;
+        if (found)
+            return value;
+    }
+    return otherwise;
+}
+
 struct Memory {
     u64 address = 0;
     u64 region = 0;

@@ -110,6 +110,7 @@ def main():
     parser.add_argument("--cpu", help="QEMU's name of the processor (default max)")
     parser.add_argument("--cpus", type=int, default=1, help="how many processors")
     parser.add_argument("--thread", choices=["single", "multi"], help="QEMU's threads for its processors")
+    parser.add_argument("--icount", type=int, metavar="N", help="instructions are the clock: 2^N ns each")
     parser.add_argument("--machine", help="more of QEMU's machine: gic-version=3")
     options = parser.parse_args()
     if options.program == "traces":
@@ -123,6 +124,8 @@ def main():
         more += ["-accel", f"tcg,thread={options.thread}"]
     if options.program == "bench":
         more += ["-icount", "shift=0"]
+    if options.icount is not None:
+        more += ["-icount", f"shift={options.icount},sleep=off"]
     output = boot(options.face, options.program, more)
     ended = re.search(r"^gemel: power off, status (\d+)$", output, re.M)
     print(re.sub(r"\n*gemel: power off, status \d+\n*", "\n", output), end="")

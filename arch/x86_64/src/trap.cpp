@@ -77,11 +77,10 @@ struct Traps {
 {
     while (!storage.kernel.cpu().current)
         [[unlikely]] storage.kernel.rest();
+    // Read before the lock is given: after it, the kernel's own processor is whoever came in next.
+    auto* const frame = &storage.kernel.cpu().current->frame;
     storage.kernel.leave();
-    asm volatile("mov %0, %%rsp\n jmp gemel_leave"
-                 :
-                 : "r"(&storage.kernel.cpu().current->frame)
-                 : "memory");
+    asm volatile("mov %0, %%rsp\n jmp gemel_leave" : : "r"(frame) : "memory");
     __builtin_unreachable();
 }
 
