@@ -1,4 +1,5 @@
 // Boot code's readers on made-up device trees: what firmware may say, right and wrong.
+#include "arch/arm64/boot/claim.hpp"
 #include "arch/arm64/boot/platform.hpp"
 #include "arch/arm64/include/gemel/arch/page_entry.hpp"
 
@@ -8,6 +9,7 @@
 
 #include <initializer_list>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -273,6 +275,40 @@ TEST(Arm64PageEntry, NarrowingOnlyTakesAway)
     EXPECT_EQ(entry::narrowed(narrowed, static_cast<u16>(all)), narrowed) << "nothing comes back";
     EXPECT_TRUE(entry::to_page(0, PageKind::device) & entry::user_no_execute);
     EXPECT_FALSE(entry::to_page(0, PageKind::device) & entry::normal_memory);
+}
+
+// Goal: a processor that starts too late never enters a kernel that does not count with it.
+// Method: it and the one that waits decide in both orders; exactly one of them is right.
+TEST(Arm64StartClaim, OneOfTheTwoIsTooLate)
+{
+    StartClaim claim;
+    claim.begin(3);
+    EXPECT_FALSE(claim.is_answered());
+    EXPECT_TRUE(claim.answer(3));
+    EXPECT_TRUE(claim.is_answered());
+    EXPECT_FALSE(claim.give_up(3)) << "it is in, and must be counted";
+    EXPECT_FALSE(claim.is_given_up());
+
+    claim.begin(4);
+    EXPECT_TRUE(claim.give_up(4));
+    EXPECT_TRUE(claim.is_given_up());
+    EXPECT_FALSE(claim.answer(4)) << "nobody counts with it";
+    EXPECT_FALSE(claim.is_answered());
+    EXPECT_TRUE(claim.is_given_up());
+}
+
+// Method: the word is claimed by two threads at once, many times.
+TEST(Arm64StartClaim, BothSeeTheSame)
+{
+    for (u32 round = 0; round < 200; ++round) {
+        StartClaim claim;
+        claim.begin(1);
+        bool in = false;
+        std::thread other([&] { in = claim.answer(1); });
+        auto const given_up = claim.give_up(1);
+        other.join();
+        EXPECT_NE(in, given_up);
+    }
 }
 
 } // namespace gemel::arch

@@ -68,8 +68,7 @@ void give_back(Kernel& kernel, MemoryRange range, std::span<MemoryRange const> m
 // On another processor, in boot code; what follows is resident (src/entry.S).
 extern "C" void boot_other(u32 number)
 {
-    the_machine.start_processor(platform, number);
-    the_machine.processor_answers();
+    the_machine.join(platform, number);
 }
 
 // `device_tree` and `image` are physical addresses.
@@ -98,10 +97,12 @@ extern "C" [[noreturn]] void boot_main(u64 device_tree, u64 image)
     kernel->enter();
     other_roots[0] = READ_REGISTER(ttbr1_el1);
     other_roots[1] = READ_REGISTER(ttbr0_el1);
-    the_machine.start_others(platform, image + image_offset(start_other));
+    auto const all_came = the_machine.start_others(platform, image + image_offset(start_other));
     info.cpus = the_machine.cpus();
     if (!kernel->boot(info))
         the_machine.power_off(125);
+    if (!all_came) // the late one begins in boot code, whenever it comes
+        boot_finished(init_entries, 0);
     give_back(*kernel, { image, image + image_offset(init_end) }, info.memory);
     boot_finished(init_entries, image_offset(init_end) / page_bytes);
 }

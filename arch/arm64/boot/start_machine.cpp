@@ -1,4 +1,5 @@
 // Machine::start: the counter, the interrupt controller and the sources of entropy, once.
+#include "arch/arm64/boot/claim.hpp"
 #include "arch/arm64/boot/platform.hpp"
 #include "arch/arm64/src/registers.hpp"
 
@@ -9,6 +10,8 @@ namespace {
 constexpr u64 second_ns = 1'000'000'000;
 constexpr u32 timer_bit = 1u << 27;
 constexpr u32 call_bit = 1u << 1; // another processor's call (src/machine.cpp)
+
+constinit StartClaim claim; // of the processor that starts now: one after the other
 
 u32 volatile* window(u64 physical)
 {
@@ -103,36 +106,64 @@ void Machine::start_processor(Platform const& platform, u32 number) noexcept
     own.private_lines[gic::enable / 4] = timer_bit | call_bit;
 }
 
-// PSCI CPU_ON (Arm DEN 0022, 5.1.4): it comes at `entry` with its number; it answers by counting.
-bool Machine::start_other(u64 other, u64 entry, u32 number) noexcept
+// PSCI (Arm DEN 0022, 5.2.1).
+u64 Machine::call_firmware(u64 function, u64 first, u64 second, u64 third) noexcept
 {
-    constexpr u64 turn_on = 0xC400'0003;
-    register u64 x0 asm("x0") = turn_on;
-    register u64 x1 asm("x1") = other;
-    register u64 x2 asm("x2") = entry;
-    register u64 x3 asm("x3") = number;
+    register u64 x0 asm("x0") = function;
+    register u64 x1 asm("x1") = first;
+    register u64 x2 asm("x2") = second;
+    register u64 x3 asm("x3") = third;
     if (conduit_ == Conduit::hvc)
         asm volatile("hvc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3) : : "memory");
     else
         asm volatile("smc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3) : : "memory");
-    if (x0 != 0)
-        return false;
-    for (auto const end = now_ns() + second_ns; now_ns() < end;)
-        if (__atomic_load_n(&cpus_, __ATOMIC_ACQUIRE) == number + 1)
-            return true;
-    return false;
+    return x0;
 }
 
-// One that does not answer is left out, and with it those behind it: it could still come.
-void Machine::start_others(Platform const& platform, u64 entry) noexcept
+// CPU_ON (5.1.4): it comes at `entry` with its number.
+bool Machine::start_other(u64 other, u64 entry, u32 number) noexcept
+{
+    constexpr u64 turn_on = 0xC400'0003;
+    claim.begin(number);
+    if (call_firmware(turn_on, other, entry, number) != 0)
+        return false;
+    auto const end = now_ns() + second_ns;
+    while (!claim.is_answered())
+        if (now_ns() >= end && claim.give_up(number))
+            return false;
+    return true;
+}
+
+// One that does not answer in time, as under an emulator whose host is busy, is left out, and with
+// it those behind it.
+bool Machine::start_others(Platform const& platform, u64 entry) noexcept
 {
     auto const wanted = processors_wanted(platform.command_line);
     auto const own = affinity();
     if (conduit_ == Conduit::none)
-        return;
-    for (u32 i = 0; i < platform.processor_count && cpus_ < wanted; ++i)
-        if (platform.processors[i] != own && !start_other(platform.processors[i], entry, cpus_))
+        return true;
+    for (u32 i = 0; i < platform.processor_count && cpus_ < wanted; ++i) {
+        if (platform.processors[i] == own)
+            continue;
+        if (!start_other(platform.processors[i], entry, cpus_))
+            return !claim.is_given_up();
+        ++cpus_;
+    }
+    return true;
+}
+
+// CPU_OFF (5.1.3) comes back only where it is refused.
+void Machine::join(Platform const& platform, u32 number) noexcept
+{
+    constexpr u64 turn_off = 0x8400'0002;
+    if (!claim.is_given_up()) {
+        start_processor(platform, number);
+        if (claim.answer(number))
             return;
+    }
+    call_firmware(turn_off);
+    for (;;)
+        asm volatile("wfi");
 }
 
 void Machine::start_gic_v2(Platform const& platform) noexcept

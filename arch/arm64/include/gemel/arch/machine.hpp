@@ -74,10 +74,12 @@ public:
     void start(Platform const& platform) noexcept;
     // What each processor does for itself, as number `number`.
     void start_processor(Platform const& platform, u32 number) noexcept;
-    // The others, which then wait for the kernel's lock.
-    void start_others(Platform const& platform, u64 entry) noexcept;
+    // The others, which then wait for the kernel's lock. False: one may still come, and boot code
+    // must stay for it.
+    bool start_others(Platform const& platform, u64 entry) noexcept;
+    // By each of them. Does not come back if the kernel no longer counts with it.
+    void join(Platform const& platform, u32 number) noexcept;
     u32 cpus() const noexcept { return cpus_; }
-    void processor_answers() noexcept { __atomic_fetch_add(&cpus_, 1, __ATOMIC_SEQ_CST); }
 
     void print(char const* text) noexcept;
     void print_hexadecimal(u64 value) noexcept;
@@ -91,6 +93,7 @@ private:
     void start_gic_v3(Platform const& platform) noexcept;
     void start_private_v3(Platform const& platform) noexcept;
     bool start_other(u64 affinity, u64 entry, u32 number) noexcept;
+    u64 call_firmware(u64 function, u64 first = 0, u64 second = 0, u64 third = 0) noexcept;
 
     // What TPIDR_EL1 points at: above it is the processor's stack's end (src/entry.S).
     struct alignas(16) Processor {
