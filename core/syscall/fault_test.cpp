@@ -47,4 +47,35 @@ TEST(Fault, APagerMendsAFault)
         0);
 }
 
+// Goal: what is no answer to a fault is refused, and the fault can still be answered.
+// Method: a thread ends and so calls its fault port; the answer's tag is wrong, then stop.
+TEST(Fault, AnAnswerThatIsNoneIsRefused)
+{
+    EXPECT_EQ(in_system([](Init const& init) {
+        auto const fault_port = init.port();
+        auto const stack = call(Call::vm_allocate, { 0, 65536, 3 });
+        auto const word = call(Call::vm_allocate, { 0, 4096, 3 }).words[2];
+        auto const broker = init.capability("broker-task");
+        auto const thread = operate(broker, Operation::thread_new,
+            { init.capability("task-self"), reinterpret_cast<u64>(&touch), stack.words[2] + 65536,
+                word, 4, fault_port });
+        EXPECT_EQ(operate(broker, Operation::thread_run, { thread.words[2] }).number, status_ok);
+        auto const end = call(Call::port_receive, {}, fault_port);
+        EXPECT_EQ(end.words[1], static_cast<u64>(KernelTag::exit));
+        auto const answered = [&](u64 tag, u64 flags) {
+            auto const now_us = call(Call::time, {}).words[2] / 1000;
+            return call(Call::port_receive, { end.port, tag }, fault_port,
+                receive_flags(ReceiveFlag::send_first) | flags, flags == 0 ? 0 : now_us)
+                .number;
+        };
+        constexpr u64 no_answer = static_cast<u64>(FaultReply::return_value) + 1;
+        EXPECT_EQ(answered(no_answer, 0), status_of(Error::invalid));
+        constexpr auto poll = receive_flags(ReceiveFlag::poll);
+        EXPECT_EQ(answered(static_cast<u64>(FaultReply::stop), poll), status_of(Error::timed_out));
+        EXPECT_EQ(
+            answered(static_cast<u64>(FaultReply::stop), poll), status_of(Error::cap_invalid));
+    }),
+        0);
+}
+
 } // namespace gemel

@@ -201,4 +201,36 @@ TEST(Message, AnAnswerBeforeReceivingChangesNoCheck)
         0);
 }
 
+// Goal: an answer that cannot be followed by a receive changes nothing: its token stays good.
+// Method: a good token and handles that are each wrong in one way; then the same token, rightly.
+TEST(Message, AnAnswerWithoutAPortToReceiveFromIsNotGiven)
+{
+    EXPECT_EQ(in_system([](Init const& init) {
+        auto const port = init.port();
+        init.spawn(counting_client, port);
+        auto const token = call(Call::port_receive, {}, port).port;
+        auto const status_from = [&](u64 from, u64 answered) {
+            return call(Call::port_receive, { answered, 0 }, from, flag_send_first).number;
+        };
+        EXPECT_EQ(status_from(port + (u64 { 1 } << 32), token), status_of(Error::cap_invalid));
+        auto const other
+            = operate(init.capability("broker-task"), Operation::task_new, { 64, 32, 2, 'p' });
+        auto const theirs = call(Call::cap_move, { port, other.words[2], rights_all });
+        EXPECT_EQ(theirs.number, status_ok);
+        EXPECT_EQ(status_from(theirs.words[2], token), status_of(Error::not_owner));
+        EXPECT_EQ(status_from(known(init.capability("task-self")), token),
+            status_of(Error::port_invalid));
+        auto const dead = known(init.port());
+        call(Call::cap_move,
+            { derived(dead, rights_all), 0, static_cast<u64>(CapOperation::destroy) << 16 });
+        EXPECT_EQ(status_from(dead, token), status_of(Error::dead));
+        constexpr u64 nobody = 1000; // a thread that there is not
+        EXPECT_EQ(status_from(port, reply_token_bit | nobody), status_of(Error::cap_invalid));
+        auto const next = call(Call::port_receive, { token, 0 }, port, flag_send_first);
+        EXPECT_EQ(next.number, status_ok);
+        EXPECT_EQ(next.words[2], 2u) << "the client was answered once";
+    }),
+        0);
+}
+
 } // namespace gemel
