@@ -116,7 +116,6 @@ void Kernel::broker_call(Row const& broker, u64* words)
 void Kernel::operate(Operation operation, Row* first, Row* second, u64* words)
 {
     auto* const object = first ? page_at(first->object) : nullptr;
-    auto* const other = second ? page_at(second->object) : nullptr;
     auto* const thread = static_cast<Thread*>(object); // when the table says so
     auto* const leaf = static_cast<u64*>(object);
     switch (operation) {
