@@ -2,6 +2,7 @@
 // interrupt command).
 #include "arch/x86_64/boot/setup.hpp"
 #include "arch/x86_64/src/state.hpp"
+#include "core/base/assert.hpp"
 
 extern "C" {
 extern gemel::u8 gemel_cpu_begin[], gemel_cpu_end[];
@@ -16,6 +17,7 @@ namespace {
 
 constexpr u64 start_page = 0x8000;
 constexpr u64 stack_bytes = 16384;
+constexpr usize start_bytes_max = 128; // of the code copied to start_page
 
 constexpr u32 apic_command = 0x300;
 constexpr u32 apic_command_target = 0x310;
@@ -111,15 +113,21 @@ void Setup::start_cpus(boot::AcpiFacts const& facts, char const* command_line)
     auto const wanted = cpus_wanted(command_line);
     starter = this;
     gemel_cpu_root = machine_.physical_of(machine_.kernel_root_);
-    __builtin_memcpy(machine_.at_physical(start_page), gemel_cpu_begin,
-        static_cast<usize>(gemel_cpu_end - gemel_cpu_begin));
+    // The boot loader may have put the bundle there: what the page held is put back.
+    auto* const place = machine_.at_physical(start_page);
+    auto const bytes = static_cast<usize>(gemel_cpu_end - gemel_cpu_begin);
+    u8 kept[start_bytes_max];
+    ASSERT(bytes <= sizeof kept);
+    __builtin_memcpy(kept, place, bytes);
+    __builtin_memcpy(place, gemel_cpu_begin, bytes);
     for (u32 index = 0; index < facts.cpu_count && machine_.cpus_ < wanted; ++index) {
         if (facts.cpus[index] == machine_.apic_ids_[0])
             continue;
         if (!start_cpu(machine_.cpus_, facts.cpus[index]))
-            return;
+            break;
         ++machine_.cpus_;
     }
+    __builtin_memcpy(place, kept, bytes);
 }
 
 } // namespace gemel::arch
