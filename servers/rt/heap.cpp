@@ -174,8 +174,10 @@ bool Heap::grow(usize bytes)
     auto const least = align_up(rounded_for_search(bytes) + sizeof(Chunk), page_bytes);
     auto wanted = std::max(least, next_chunk_bytes_);
     auto region = source_.allocate(0, wanted);
-    if (!region && wanted > least) {
-        wanted = least;
+    // Near the end of a quota: as much as there is at once, since each region costs a page of its
+    // own.
+    while (!region && wanted > least) {
+        wanted = std::max(least, align_down(wanted / 2, page_bytes));
         region = source_.allocate(0, wanted);
     }
     if (!region)
