@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 
 namespace gemel::pipe {
 namespace {
@@ -10,6 +11,18 @@ namespace {
 bool is_there(SharedRegion const& region)
 {
     return region.handle().inspect().has_value();
+}
+
+// False where memory ends. An end that closes settles what waits, and from there nothing may be
+// thrown.
+bool append(std::string& buffer, std::span<std::byte const> bytes)
+{
+    try {
+        buffer.append(reinterpret_cast<char const*>(bytes.data()), bytes.size());
+    } catch (std::bad_alloc const&) {
+        return false;
+    }
+    return true;
 }
 
 } // namespace
@@ -99,9 +112,11 @@ bool Pipe::take(Waiting<Write>& writer)
         static_cast<void>(writer.deferred.reply(Error::no_space));
         return true;
     }
-    buffer_.append(reinterpret_cast<char const*>(bytes.value().data()), count);
-    static_cast<void>(
-        writer.deferred.reply(protocol::File::Write::Reply { static_cast<u32>(count) }));
+    if (append(buffer_, bytes.value().first(count)))
+        static_cast<void>(
+            writer.deferred.reply(protocol::File::Write::Reply { static_cast<u32>(count) }));
+    else
+        static_cast<void>(writer.deferred.reply(Error::no_memory));
     return true;
 }
 
