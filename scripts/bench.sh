@@ -40,7 +40,7 @@ for word in "$@"; do
     esac
 done
 host_check
-packages_need build x86_64 arm64 boot-x86_64 boot-arm64 test
+packages_need build x86_64 arm64 boot-x86_64 boot-arm64 test bench
 build hosted gemel bench_ipc mutant_test
 if [ "$*" != sim ]; then # which needs nothing native
     build x86_64
