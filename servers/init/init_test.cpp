@@ -93,6 +93,17 @@ Result<void> fail_at_first(Env& env)
     return Error::io;
 }
 
+// How many times "starved" still finds no memory at its start.
+int starved_starts_left = 0;
+
+Result<void> starve_at_first(Env& env)
+{
+    if (starved_starts_left == 0)
+        return sleep_for_ever(env);
+    --starved_starts_left;
+    return Error::no_memory;
+}
+
 // A log that takes its time and then knows nothing: init waits for it before each start.
 Result<void> answer_late(Env& env)
 {
@@ -124,6 +135,7 @@ constexpr Program programs[] = {
     { "mortal", enter<fail_after_a_while> },
     { "once", enter<answer_once> },
     { "settling", enter<fail_at_first> },
+    { "starved", enter<starve_at_first> },
     { "late", enter<answer_late> },
 };
 
@@ -324,6 +336,43 @@ restart = { policy = "on-failure", budget = 2, window_s = 60 }
         });
     EXPECT_EQ(result.status, 0) << result.console;
     EXPECT_NE(result.console.find("bad is given up"), std::string::npos) << result.console;
+}
+
+// Goal: a service that finds no memory at its start is tried again for as long as that may pass,
+// and its budget is for what is its own fault. Method: a budget of one, twelve starts without
+// memory, and somebody who depends on it; then two ends that are its own.
+TEST(Init, TriesAgainWhileMemoryIsShort)
+{
+    constexpr int starts = 12;
+    starved_starts_left = starts;
+    auto const result = run(R"(
+[[services]]
+name = "starved"
+binary = "/gemel/servers/starved"
+restart = { policy = "on-failure", budget = 1, window_s = 60 }
+[[services]]
+name = "user"
+binary = "/gemel/servers/sleep"
+dependencies = ["starved"]
+restart = { policy = "on-failure", budget = 1, window_s = 60 }
+)",
+        [](Env& env) {
+            auto const init = *env.take<protocol::Init>("init");
+            constexpr unsigned patience_ms = 15'000;
+            for (unsigned ms = 0; starved_starts_left != 0 && ms < patience_ms; ++ms)
+                sleep_until(Deadline::after_ms(1));
+            (void)wait_for(init, "user", protocol::ServiceState::running);
+            auto const kill = [&] {
+                expect(init.call(protocol::Init::KillService { "starved" }).has_value(), "kill");
+            };
+            kill();
+            auto const again = wait_for(init, "starved", protocol::ServiceState::running);
+            expect(again.restarts == starts + 1, "not each start was counted");
+            kill();
+            (void)wait_for(init, "starved", protocol::ServiceState::failed);
+        });
+    EXPECT_EQ(result.status, 0) << result.console;
+    EXPECT_EQ(starved_starts_left, 0);
 }
 
 // Goal: a service that carries the machine and fails, without another to come, ends the machine.

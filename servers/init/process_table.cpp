@@ -45,7 +45,7 @@ Result<ProcessTable::Number> ProcessTable::launch(Launch launch, EndHandler ende
 
 void ProcessTable::kill(Number number, u8 status)
 {
-    end(number, { EndReason::killed, status });
+    end(number, { EndReason::killed, status, std::nullopt });
 }
 
 u32 ProcessTable::task_of(Number number) const
@@ -88,9 +88,13 @@ bool ProcessTable::on_message(u64 badge, u64 tag, system::Words const& words)
         return true;
     if (fault)
         report_fault(found->second, tag, words);
-    end(number,
-        fault ? ProcessEnd { EndReason::faulted, fault_status }
-              : ProcessEnd { EndReason::exited, static_cast<u8>(words[0]), words[1] != 0 });
+    ProcessEnd how { fault ? EndReason::faulted : EndReason::exited, fault_status, std::nullopt };
+    if (exit) {
+        how.status = static_cast<u8>(words[0]);
+        if (words[1] != 0)
+            how.error = static_cast<Error>(words[1]);
+    }
+    end(number, how);
     return true;
 }
 

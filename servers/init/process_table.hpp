@@ -6,6 +6,7 @@
 #include "servers/rt/message.hpp"
 
 #include <functional>
+#include <optional>
 
 namespace gemel::init {
 
@@ -16,7 +17,7 @@ enum class EndReason : u8 { exited, faulted, killed };
 struct ProcessEnd {
     EndReason reason = EndReason::exited;
     u8 status = 0; // a fault is 128 + 11
-    bool by_error = false; // exited: it did not choose to, its main failed
+    std::optional<Error> error; // exited: it did not choose to, its main failed with this
 };
 
 using EndHandler = std::move_only_function<void(ProcessEnd const&)>;

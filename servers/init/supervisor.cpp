@@ -16,8 +16,10 @@ using State = protocol::ServiceState;
 constexpr u8 machine_failed = 125; // without the last line that says a status
 constexpr u64 second_ns = 1'000'000'000;
 constexpr u64 unmount_deadline_ms = 20'000;
-constexpr u64 try_again_ms = 20;
-constexpr u32 start_tries_max = 10;
+constexpr u64 try_again_ms = 20; // then twice as long, and again
+constexpr u64 try_again_ms_max = 500;
+constexpr u64 settled_ns = second_ns; // who has run that long has found what it needs
+constexpr u32 start_tries_max = 50;
 constexpr u32 mount_tries_max = 50;
 constexpr usize services_file_bytes_max = 64 * 1024;
 constexpr std::string_view services_path = "/etc/services.toml";
@@ -50,6 +52,14 @@ bool may_pass(Error error)
 {
     return error == Error::no_memory || error == Error::quota || error == Error::dead
         || error == Error::revoked || error == Error::timed_out || error == Error::unavailable;
+}
+
+// An end by one of these says nothing against the service: there was no memory, or what it needs
+// had just died.
+bool is_of_the_moment(std::optional<Error> error)
+{
+    return error == Error::no_memory || error == Error::quota || error == Error::dead
+        || error == Error::revoked;
 }
 
 bool depends(Service const& service, std::string_view name)
@@ -234,9 +244,7 @@ void Supervisor::gathered(std::string const& name, Gathered got)
     auto* const instance = find(name);
     if (instance && instance->state == State::starting && !shutting_down_) {
         auto const outcome = start(*instance, std::move(got));
-        if (outcome)
-            instance->failed_starts = 0;
-        else if (!will_start_later(*instance, outcome.error()))
+        if (!outcome && !will_start_later(*instance, outcome.error()))
             cannot_start(*instance, outcome.error());
         if (instance->state != State::starting)
             answer_waiters(*instance, outcome);
@@ -260,10 +268,16 @@ bool Supervisor::will_start_later(Instance& instance, Error error)
             queue(instance); // behind what it needs
         return true;
     }
-    if (missing || !may_pass(error) || instance.failed_starts++ == start_tries_max)
+    return !missing && may_pass(error) && starts_again(instance);
+}
+
+// At a later try, each after a longer while, unless there were too many in a row.
+bool Supervisor::starts_again(Instance& instance)
+{
+    if (instance.failed_starts == start_tries_max)
         return false;
     instance.start_again = true;
-    soon_again();
+    soon_again(instance.failed_starts++);
     return true;
 }
 
@@ -287,10 +301,11 @@ bool Supervisor::is_coming(std::string_view name)
             || std::find(waiting_.begin(), waiting_.end(), name) != waiting_.end());
 }
 
-void Supervisor::soon_again()
+void Supervisor::soon_again(u32 tries)
 {
-    if (next_try_.is_none())
-        next_try_ = Deadline::after_ms(try_again_ms);
+    constexpr u32 doublings_max = 5;
+    auto const wait_ms = std::min(try_again_ms << std::min(tries, doublings_max), try_again_ms_max);
+    next_try_ = next_try_.earlier(Deadline::after_ms(wait_ms));
 }
 
 void Supervisor::try_again()
@@ -441,7 +456,7 @@ void Supervisor::ended(std::string const& name, ProcessEnd const& how)
         concatenate("service ", name, ' ', reason_name(how.reason), how.status));
     bool const has_command = world_.env.variable(command_variable).has_value();
     // A shell whose terminal went away, or that found no memory, has not been told to leave.
-    auto const left = how.reason == EndReason::exited && !how.by_error;
+    auto const left = how.reason == EndReason::exited && !how.error;
     if (service.ends_machine && (left || has_command))
         return shut_down(how.status);
     auto const policy = service.restart.policy;
@@ -450,7 +465,10 @@ void Supervisor::ended(std::string const& name, ProcessEnd const& how)
             shut_down(how.status);
         return;
     }
-    if (within_budget(instance)) {
+    if (system::time_ns() - instance.started_ns >= settled_ns)
+        instance.failed_starts = 0;
+    bool const later = is_of_the_moment(how.error) && starts_again(instance);
+    if (later || within_budget(instance)) {
         if (port) {
             instance.port = std::move(port);
             instance.client = std::move(client);
@@ -458,6 +476,7 @@ void Supervisor::ended(std::string const& name, ProcessEnd const& how)
         return restart(instance);
     }
     instance.state = State::failed;
+    instance.failed_starts = 0;
     say(LogLevel::error,
         concatenate("service ", name, " is given up: more than ", service.restart.budget,
             " restarts in ", service.restart.window_s, " s"));
@@ -480,7 +499,10 @@ bool Supervisor::within_budget(Instance& instance)
 void Supervisor::restart(Instance& instance)
 {
     ++instance.restarts;
-    queue(instance);
+    if (instance.start_again)
+        instance.state = State::starting;
+    else
+        queue(instance);
     stop_dependents(instance);
     start_next();
 }
@@ -556,7 +578,7 @@ void Supervisor::mounted(
                 service.name, " cannot be mounted on ", service.mount.path, ": ", outcome.error()));
     }
     instance.mount_again = true;
-    soon_again();
+    soon_again(0);
 }
 
 void Supervisor::mount(Instance& instance, ServiceMount const& where, MountDone done)

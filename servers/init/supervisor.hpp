@@ -75,7 +75,7 @@ private:
         Handle port; // of a lasting service, while it runs or is being started again
         Handle client; // what clients' capabilities are derived from; empty when it does not run
         std::vector<StartWaiter> waiters;
-        u32 failed_starts = 0; // in a row
+        u32 failed_starts = 0; // in a row, or that ended before they had settled
         u32 failed_mounts = 0;
         bool start_again = false; // at next_try
         bool mount_again = false;
@@ -102,9 +102,10 @@ private:
     static std::vector<std::string> arguments_of(Service const& service);
     std::vector<std::string> variables_of(Instance const& instance) const;
     bool will_start_later(Instance& instance, Error error);
+    bool starts_again(Instance& instance);
     void cannot_start(Instance& instance, Error error);
     bool is_coming(std::string_view name);
-    void soon_again();
+    void soon_again(u32 tries);
     void answer_waiters(Instance& instance, Result<void> const& outcome);
 
     void ended(std::string const& name, ProcessEnd const& how);
