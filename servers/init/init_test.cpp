@@ -51,7 +51,7 @@ Result<void> count(Env& env)
 
 Result<void> fail_at_once(Env&)
 {
-    return Error::io;
+    return Error::invalid;
 }
 
 Result<void> fault(Env&)
@@ -70,7 +70,7 @@ Result<void> sleep_for_ever(Env&)
 Result<void> fail_after_a_while(Env&)
 {
     sleep_until(Deadline::after_ms(30));
-    return Error::io;
+    return Error::invalid;
 }
 
 // Answers one request with the number after the one it was sent, then fails.
@@ -79,7 +79,7 @@ Result<void> answer_once(Env& env)
     auto const request = TRY(system::port_receive(env.port().value(), Deadline::none()));
     TRY(system::port_send(
         request.token, system::Message { .tag = 0, .words = { request.message.words[0] + 1 } }));
-    return Error::io;
+    return Error::invalid;
 }
 
 // How many times "settling" still fails at its start.
@@ -90,18 +90,17 @@ Result<void> fail_at_first(Env& env)
     if (failures_left == 0)
         return sleep_for_ever(env);
     --failures_left;
-    return Error::io;
+    return Error::invalid;
 }
 
-// How many times "starved" still finds no memory at its start.
+// How many times "starved" still finds no memory, or its disk silent, at its start.
 int starved_starts_left = 0;
 
 Result<void> starve_at_first(Env& env)
 {
     if (starved_starts_left == 0)
         return sleep_for_ever(env);
-    --starved_starts_left;
-    return Error::no_memory;
+    return --starved_starts_left % 2 == 0 ? Error::no_memory : Error::io;
 }
 
 // A log that takes its time and then knows nothing: init waits for it before each start.

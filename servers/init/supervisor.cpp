@@ -15,12 +15,14 @@ using State = protocol::ServiceState;
 
 constexpr u8 machine_failed = 125; // without the last line that says a status
 constexpr u64 second_ns = 1'000'000'000;
+constexpr u64 millisecond_ns = 1'000'000;
 constexpr u64 unmount_deadline_ms = 20'000;
-constexpr u64 try_again_ms = 20; // then twice as long, and again
-constexpr u64 try_again_ms_max = 500;
+// Then twice as long, and again, up to 160 ms: all is well within a second of what was wrong.
+constexpr u64 try_again_ms = 20;
+constexpr u32 doublings_max = 3;
 constexpr u64 settled_ns = second_ns; // who has run that long has found what it needs
-constexpr u32 start_tries_max = 50;
-constexpr u32 mount_tries_max = 50;
+constexpr u32 tries_max = 50; // of a start or a mount, in a row
+constexpr u32 patient_tries = 8; // of a mount: so long, about a second, others wait for it
 constexpr usize services_file_bytes_max = 64 * 1024;
 constexpr std::string_view services_path = "/etc/services.toml";
 constexpr std::string_view command_variable = "GEMEL_COMMAND";
@@ -47,19 +49,21 @@ bool write_log(Client<protocol::Log> const& log, LogLevel level, std::string_vie
     return false;
 }
 
-// Memory comes back, and a server that died is started again; what is wrong stays wrong.
+// Memory comes back, a server that died is started again, and a disk may answer the next time; what
+// is wrong stays wrong.
 bool may_pass(Error error)
 {
     return error == Error::no_memory || error == Error::quota || error == Error::dead
-        || error == Error::revoked || error == Error::timed_out || error == Error::unavailable;
+        || error == Error::revoked || error == Error::timed_out || error == Error::unavailable
+        || error == Error::io;
 }
 
-// An end by one of these says nothing against the service: there was no memory, or what it needs
-// had just died.
+// An end by one of these says nothing against the service: there was no memory, what it needs had
+// just died, or a disk did not answer this time.
 bool is_of_the_moment(std::optional<Error> error)
 {
     return error == Error::no_memory || error == Error::quota || error == Error::dead
-        || error == Error::revoked;
+        || error == Error::revoked || error == Error::io;
 }
 
 bool depends(Service const& service, std::string_view name)
@@ -196,8 +200,9 @@ void Supervisor::start_next()
 bool Supervisor::mounts_pending() const
 {
     return mounting_ != 0
-        || std::any_of(instances_.begin(), instances_.end(),
-            [](auto const& instance) { return instance->mount_again; });
+        || std::any_of(instances_.begin(), instances_.end(), [](auto const& instance) {
+               return instance->mount_again && instance->failed_mounts <= patient_tries;
+           });
 }
 
 // What waits for mounts lets the others pass; it is looked at again after each mount. False: nobody
@@ -262,22 +267,26 @@ bool Supervisor::will_start_later(Instance& instance, Error error)
     bool const coming = std::all_of(needed.begin(), needed.end(),
         [&](auto const& name) { return runs(name) || is_coming(name); });
     if (missing && coming) {
-        instance.start_again = std::any_of(needed.begin(), needed.end(),
-            [&](auto const& name) { return find(name)->start_again; });
+        for (auto const& name : needed)
+            if (auto const& other = *find(name); other.start_again) {
+                instance.start_again = true;
+                instance.again_ns = std::max(instance.again_ns, other.again_ns);
+            }
         if (!instance.start_again)
             queue(instance); // behind what it needs
+        plan_next_try();
         return true;
     }
     return !missing && may_pass(error) && starts_again(instance);
 }
 
-// At a later try, each after a longer while, unless there were too many in a row.
+// At a later try, unless there were too many in a row.
 bool Supervisor::starts_again(Instance& instance)
 {
-    if (instance.failed_starts == start_tries_max)
+    if (instance.failed_starts == tries_max)
         return false;
     instance.start_again = true;
-    soon_again(instance.failed_starts++);
+    try_later(instance, instance.failed_starts++);
     return true;
 }
 
@@ -301,23 +310,36 @@ bool Supervisor::is_coming(std::string_view name)
             || std::find(waiting_.begin(), waiting_.end(), name) != waiting_.end());
 }
 
-void Supervisor::soon_again(u32 tries)
+// Each time after a longer while.
+void Supervisor::try_later(Instance& instance, u32 tries)
 {
-    constexpr u32 doublings_max = 5;
-    auto const wait_ms = std::min(try_again_ms << std::min(tries, doublings_max), try_again_ms_max);
-    next_try_ = next_try_.earlier(Deadline::after_ms(wait_ms));
+    auto const wait_ms = try_again_ms << std::min(tries, doublings_max);
+    instance.again_ns = system::time_ns() + wait_ms * millisecond_ns;
+    plan_next_try();
+}
+
+void Supervisor::plan_next_try()
+{
+    next_try_ = Deadline::none();
+    for (auto const& instance : instances_) {
+        if (instance->start_again || instance->mount_again)
+            next_try_ = next_try_.earlier(Deadline::at_ns(instance->again_ns));
+    }
 }
 
 void Supervisor::try_again()
 {
-    next_try_ = Deadline::none();
+    auto const now = system::time_ns();
     for (auto const& instance : instances_) {
+        if (instance->again_ns > now)
+            continue;
         if (std::exchange(instance->start_again, false) && instance->state == State::starting)
             queue(*instance);
         if (std::exchange(instance->mount_again, false) && instance->state == State::running
             && runs("vfs"))
             mount_service(*instance);
     }
+    plan_next_try();
     start_next();
 }
 
@@ -570,7 +592,7 @@ void Supervisor::mounted(
         instance.failed_mounts = 0;
         return;
     }
-    if (!may_pass(outcome.error()) || instance.failed_mounts++ == mount_tries_max) {
+    if (!may_pass(outcome.error()) || instance.failed_mounts == tries_max) {
         instance.failed_mounts = 0;
         auto const& service = instance.service;
         return say(LogLevel::error,
@@ -578,7 +600,7 @@ void Supervisor::mounted(
                 service.name, " cannot be mounted on ", service.mount.path, ": ", outcome.error()));
     }
     instance.mount_again = true;
-    soon_again(0);
+    try_later(instance, instance.failed_mounts++);
 }
 
 void Supervisor::mount(Instance& instance, ServiceMount const& where, MountDone done)

@@ -77,8 +77,9 @@ private:
         std::vector<StartWaiter> waiters;
         u32 failed_starts = 0; // in a row, or that ended before they had settled
         u32 failed_mounts = 0;
-        bool start_again = false; // at next_try
+        bool start_again = false; // at again_ns
         bool mount_again = false;
+        u64 again_ns = 0;
     };
     // Capabilities that other servers make, gathered by the worker.
     struct Gathered {
@@ -105,7 +106,8 @@ private:
     bool starts_again(Instance& instance);
     void cannot_start(Instance& instance, Error error);
     bool is_coming(std::string_view name);
-    void soon_again(u32 tries);
+    void try_later(Instance& instance, u32 tries);
+    void plan_next_try();
     void answer_waiters(Instance& instance, Result<void> const& outcome);
 
     void ended(std::string const& name, ProcessEnd const& how);

@@ -28,8 +28,16 @@ constexpr std::string_view end_of_input = "\x04";
 constexpr char const* interrupt = "\x03\n";
 constexpr std::string_view mark = "@mark"; // the workload's: look at what is held
 constexpr u64 typing_delay_ns = 5'000'000;
+// The promise about supervision (docs/services.md): whatever server was killed, all is well within
+// a second.
+constexpr u64 healing_ns = 1'000'000'000;
 constexpr u32 retypes_max = 4;
 constexpr u32 cuts_max = 4; // of the power: then it stays
+
+bool kills(Setup const& setup)
+{
+    return (setup.fault_kinds >> static_cast<u32>(Kind::task_kill) & 1) != 0;
+}
 
 enum class Phase : u8 { boot, safety, liveness, shutdown };
 
@@ -59,8 +67,7 @@ struct Boot {
         options.bundle = setup.bundle;
         options.init_entry = setup.init_entry;
         // A script's shell ends at half a line, which is what a killed console may leave.
-        auto const kills = (setup.fault_kinds >> static_cast<u32>(Kind::task_kill) & 1) != 0;
-        options.command_line = kills ? "" : "GEMEL_INTERACTIVE=0 ";
+        options.command_line = kills(setup) ? "" : "GEMEL_INTERACTIVE=0 ";
         return options;
     }
 
@@ -83,7 +90,7 @@ private:
     void take(char byte);
     void enter(Phase phase);
     SimDisk::Power power_in(Phase phase) const;
-    void type(std::string text);
+    void type(std::string text, u64 delay_ns = typing_delay_ns);
     bool type_again();
     std::string verify_line() const;
     void recover();
@@ -244,10 +251,10 @@ std::string Run::verify_line() const
         + " || echo FAIL " + setup_.script.verify + " did not work\n";
 }
 
-void Run::type(std::string text)
+void Run::type(std::string text, u64 delay_ns)
 {
-    world().at(world().now_ns() + typing_delay_ns,
-        [this, text = std::move(text)] { boot_->uart.type(text); });
+    world().at(
+        world().now_ns() + delay_ns, [this, text = std::move(text)] { boot_->uart.type(text); });
 }
 
 // A console that was killed takes along what was typed and not yet read: its user types again.
@@ -285,7 +292,8 @@ void Run::enter(Phase phase)
     case Phase::safety:
         return type(setup_.script.safety + std::string { type_safety_over });
     case Phase::liveness:
-        return type(verify_line() + setup_.script.liveness + std::string { type_alive });
+        return type(verify_line() + setup_.script.liveness + std::string { type_alive },
+            kills(setup_) ? healing_ns : typing_delay_ns);
     case Phase::shutdown:
         return type(std::string { end_of_input });
     }
