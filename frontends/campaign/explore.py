@@ -16,7 +16,7 @@ from store import Store, StoreError
 
 TOP = os.environ.get("GEMEL_ROOT") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 WORKLOADS = ("boot", "posix-mix", "server-kill")
-STRATEGIES = ("run-to-block", "random-walk", "preempt", "pct", "delay", "portfolio")
+STRATEGIES = ("run-to-block", "random-walk", "preempt", "pct", "delay", "pos", "urw", "portfolio")
 UNITS = {"s": 1, "m": 60, "h": 3600}
 BATCH_PER_JOB = 4  # units that an engine is given at once
 SHRINK_SECONDS_MAX = 120

@@ -53,7 +53,7 @@ void SimCommands::add_run_options(CLI::App& command)
         ->capture_default_str();
     command
         .add_option("--strategy", options_.strategy,
-            "run-to-block, random-walk, preempt, pct, delay or portfolio")
+            "run-to-block, random-walk, preempt, pct, delay, pos, urw or portfolio")
         ->capture_default_str();
     command
         .add_option("--faults", options_.faults,

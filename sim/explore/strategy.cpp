@@ -1,5 +1,7 @@
 #include "sim/explore/strategy.hpp"
 
+#include <iterator>
+
 namespace gemel::sim {
 
 namespace {
@@ -8,15 +10,18 @@ constexpr u64 domain_walk = 1024;
 constexpr u64 domain_priority = 1025;
 constexpr u64 domain_change = 1026;
 constexpr u64 domain_rate = 1027;
-constexpr u64 domain_strategy = 1028;
+constexpr u64 domain_step = 1029;
 
-// Starvation bound: in the last eighth of each window the kernel's own choice stands, so that a
-// thread that was put last still goes on and a check of liveness means something.
+// In the last eighth of each window the kernel's own choice stands: whoever waits for the others to
+// finish something comes to its end.
 constexpr u64 window = 4096;
 constexpr u64 fair = window - window / 8;
 
 constexpr std::string_view names[strategies]
-    = { "run-to-block", "random-walk", "preempt", "pct", "delay", "portfolio" };
+    = { "run-to-block", "random-walk", "preempt", "pct", "delay", "portfolio", "pos", "urw" };
+constexpr StrategyKind rotation[]
+    = { StrategyKind::run_to_block, StrategyKind::random_walk, StrategyKind::pct,
+          StrategyKind::preempt, StrategyKind::pos, StrategyKind::delay, StrategyKind::urw };
 
 } // namespace
 
@@ -39,7 +44,7 @@ StrategyKind resolved(StrategyKind kind, u64 seed)
 {
     if (kind != StrategyKind::portfolio)
         return kind;
-    return static_cast<StrategyKind>(mix(seed, domain_strategy, 0, 0) % (strategies - 1));
+    return rotation[seed % std::size(rotation)];
 }
 
 Strategy::Strategy(StrategyKind kind, u64 seed)
@@ -64,7 +69,14 @@ u64 Strategy::priority_of(u32 thread, u64 step) const
     return changes_max + mix(seed_, domain_priority, thread, 0) % 1'000'000'007;
 }
 
-u32 Strategy::choose(std::span<Candidate const> candidates, u64 step)
+Strategy::Memory& Strategy::memory_of(u32 thread)
+{
+    if (thread >= memory_.size())
+        memory_.resize(thread + 1);
+    return memory_[thread];
+}
+
+u32 Strategy::choose(std::span<Candidate const> candidates, u64 step, u64 object)
 {
     if (!on_ || kind_ == StrategyKind::run_to_block)
         return 0;
@@ -73,7 +85,6 @@ u32 Strategy::choose(std::span<Candidate const> candidates, u64 step)
     step -= began_;
     if (step % window >= fair)
         return 0;
-    auto const& current = candidates[0];
     auto const count = static_cast<u32>(candidates.size());
     auto const draw = mix(seed_, domain_walk, 0, step);
     if (kind_ == StrategyKind::random_walk)
@@ -82,20 +93,91 @@ u32 Strategy::choose(std::span<Candidate const> candidates, u64 step)
         return (draw & 0xFFFF'FFFF) < preempt_rate_
             ? 1 + static_cast<u32>((draw >> 32) % (count - 1))
             : 0;
+    if (kind_ == StrategyKind::delay)
+        return lowers(candidates[0].thread, step) ? 1 : 0;
+    auto pick = ranked(candidates, step, object);
+    for (u32 i = 0; i < count; ++i)
+        if (++memory_of(candidates[i].thread).passed > passes_max)
+            pick = i;
+    memory_of(candidates[pick].thread).passed = 0;
+    return pick;
+}
+
+u32 Strategy::ranked(std::span<Candidate const> candidates, u64 step, u64 object)
+{
+    if (kind_ == StrategyKind::pos)
+        return by_partial_order(candidates, object);
+    if (kind_ == StrategyKind::urw)
+        return by_what_is_left(candidates, mix(seed_, domain_walk, 0, step));
+    while (lowers(candidates[0].thread, step))
+        continue;
+    return by_priority(candidates, step);
+}
+
+// One of the change points was reached: its thread is remembered.
+bool Strategy::lowers(u32 thread, u64 step)
+{
     for (u32 i = 0; i < changes_; ++i) {
         if (lowered_[i] != 0 || change_at_[i] > step)
             continue;
-        lowered_[i] = current.thread;
-        if (kind_ == StrategyKind::delay)
-            return 1;
+        lowered_[i] = thread;
+        return true;
     }
-    if (kind_ == StrategyKind::delay)
-        return 0;
+    return false;
+}
+
+u32 Strategy::by_priority(std::span<Candidate const> candidates, u64 step) const
+{
     u32 best = 0;
-    for (u32 i = 1; i < count; ++i)
+    for (u32 i = 1; i < candidates.size(); ++i)
         if (priority_of(candidates[i].thread, step) > priority_of(candidates[best].thread, step))
             best = i;
     return best;
+}
+
+// Each step of a thread has a priority of its own, which is drawn anew when a step of another one
+// was about the same object: so each order of the steps that matter has its chance. A thread's next
+// step is not known; that it will be about what its last one was about is the guess.
+u32 Strategy::by_partial_order(std::span<Candidate const> candidates, u64 object)
+{
+    u32 best = 0;
+    u64 best_priority = 0;
+    for (u32 i = 0; i < candidates.size(); ++i) {
+        auto const& candidate = candidates[i];
+        auto& memory = memory_of(candidate.thread);
+        auto const is_new = memory.begun != u64 { candidate.entries } + 1;
+        memory.begun = u64 { candidate.entries } + 1;
+        if (!is_new && object != 0 && candidate.object == object)
+            ++memory.redrawn;
+        auto const priority = mix(
+            seed_, domain_step, candidate.thread | u64 { memory.redrawn } << 32, candidate.entries);
+        if (i == 0 || priority > best_priority)
+            best = i, best_priority = priority;
+    }
+    return best;
+}
+
+// A thread is chosen with the chance that its share of what is left gives it: then every
+// interleaving is as likely as any other. What is left is estimated by what was done.
+u32 Strategy::by_what_is_left(std::span<Candidate const> candidates, u64 draw)
+{
+    u64 total = 0;
+    auto const left = [&](Candidate const& candidate) {
+        auto& memory = memory_of(candidate.thread);
+        if (memory.begun == 0 || candidate.entries + 1 < memory.begun)
+            memory.begun = u64 { candidate.entries } + 1;
+        return candidate.entries + 2 - memory.begun;
+    };
+    for (auto const& candidate : candidates)
+        total += left(candidate);
+    auto rest = draw % total;
+    for (u32 i = 0; i < candidates.size(); ++i) {
+        auto const share = left(candidates[i]);
+        if (rest < share)
+            return i;
+        rest -= share;
+    }
+    return 0;
 }
 
 } // namespace gemel::sim

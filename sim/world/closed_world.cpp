@@ -140,6 +140,16 @@ u64 ClosedWorld::message_of(Thread& thread, u64 number)
     return hash.low;
 }
 
+// The object that a handle names, as a number that is not 0; a reply goes to whoever waits for it.
+u64 ClosedWorld::object_of(u64 handle)
+{
+    auto const rows = system_.kernel().rows();
+    auto const index = static_cast<u32>(handle);
+    if (handle == 0 || (handle & reply_token_bit) != 0 || index >= rows.size())
+        return 0;
+    return u64 { rows[index].object } + 1;
+}
+
 // A task that ends itself with the status of a failed assertion has found a bug.
 bool ClosedWorld::check_exit(Thread& thread)
 {
@@ -174,6 +184,7 @@ hosted::Fate ClosedWorld::entering(Thread& thread)
         : 0;
     serving_ = static_cast<u16>(number);
     served_ = thread.id;
+    thread_object_[thread.id] = object_of(handle);
     note(EventKind::enter, &thread, serving_, handle, message_of(thread, number));
     if (check_exit(thread))
         fail("assertion", "a task ended with a failed assertion", thread.task->name);
@@ -217,6 +228,11 @@ void ClosedWorld::leaving(Kernel& kernel)
     machine.tick_arrived();
 }
 
+Candidate ClosedWorld::candidate_of(Thread const& thread) const
+{
+    return { thread.id, thread_entries_[thread.id], thread_object_[thread.id] };
+}
+
 void ClosedWorld::choosing(Kernel& kernel)
 {
     auto* chosen = kernel.cpu().current;
@@ -224,10 +240,11 @@ void ClosedWorld::choosing(Kernel& kernel)
     Thread* ready[Inspector::ready_max];
     if (auto const count = inspector.ready(ready); count != 0) {
         Candidate candidates[Inspector::ready_max + 1];
-        candidates[0] = { chosen->id };
+        candidates[0] = candidate_of(*chosen);
         for (u32 i = 0; i < count; ++i)
-            candidates[i + 1] = { ready[i]->id };
-        auto const pick = strategy_.choose({ candidates, count + 1 }, entries_);
+            candidates[i + 1] = candidate_of(*ready[i]);
+        auto const pick
+            = strategy_.choose({ candidates, count + 1 }, entries_, thread_object_[served_]);
         auto const wanted = pick == 0 ? 0 : candidates[pick].thread;
         auto const id
             = oracle_.decide({ Kind::schedule, served_, thread_entries_[served_] }, wanted, 0);

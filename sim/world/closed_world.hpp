@@ -78,6 +78,8 @@ private:
     bool is_killed(Thread const& thread, u32 ordinal);
     bool check_exit(Thread& thread);
     u64 message_of(Thread& thread, u64 number);
+    u64 object_of(u64 handle);
+    Candidate candidate_of(Thread const& thread) const;
     void set_failure(std::string check, std::string what, std::string task);
 
     hosted::System& system_;
@@ -91,6 +93,7 @@ private:
     u64 entries_ = 0;
     u32 ticks_ = 0;
     u32 thread_entries_[threads_max] = {};
+    u64 thread_object_[threads_max] = {}; // that its last entry is about
     u32 raises_[64] = {};
     std::map<std::string, u32> kills_; // by task name
     bool held_back_ = false; // a late line comes now

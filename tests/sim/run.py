@@ -66,7 +66,7 @@ def test_twice():
 
 def test_no_alarm():
     """Goal: without faults nothing is reported, whatever the schedule."""
-    for strategy in ("run-to-block", "random-walk", "preempt", "pct", "delay"):
+    for strategy in ("run-to-block", "random-walk", "preempt", "pct", "delay", "pos", "urw"):
         status, text = gemel(
             "sim", "--workload", "posix-mix", "--seeds", "1..8", "--faults", "none", "--strategy", strategy
         )
