@@ -12,8 +12,9 @@ RECOVERY, FILES, NAMES = "servers/ext4/recovery.cpp", "servers/ext4/volume_files
 WRITER, ALLOCATOR = "servers/ext4/volume_writer.cpp", "servers/ext4/block_allocator.cpp"
 PIPE, LOCK, OBJECTS = "servers/pipe/pipe.cpp", "servers/rt/lock.cpp", "servers/rt/object_server.cpp"
 DEVICE = "servers/block/device.cpp"
-CONSOLE, SUPERVISOR, MOUNT = (
-    "servers/console/console.cpp", "servers/init/supervisor.cpp", "servers/vfs/mount.cpp")
+CONSOLE, SUPERVISOR, MOUNT, OPEN = (
+    "servers/console/console.cpp", "servers/init/supervisor.cpp", "servers/vfs/mount.cpp",
+    "servers/vfs/open_files.cpp")
 
 
 class Plant(NamedTuple):
@@ -30,16 +31,16 @@ PLANTS = [
           "the commit block may be durable before what it commits", CRASH),
     Plant("missing flush", JOURNAL, "TRY(write_log(end));\n    <~TRY(device_->flush());~>",
           "sync answers before the commit is durable", CRASH),
-    Plant("missing flush", JOURNAL, "TRY(write_committed());\n    <~TRY(device_->flush());~>",
+    Plant("missing flush", JOURNAL, "TRY(write_committed(journal_.disk(), *device_));\n    <~TRY(device_->flush());~>",
           "the log may be emptied before what it was carried out to is durable", CRASH),
-    Plant("journal order", JOURNAL, "<~TRY(device_->write(first * block_bytes_, run));~>",
+    Plant("journal order", JOURNAL, "<~TRY(device.write(first * block_bytes, run));~>",
           "a checkpoint writes nothing back", CRASH),
-    Plant("journal order", JOURNAL, "<~TRY(write_committed());~>\n    TRY(device_->flush());",
+    Plant("journal order", JOURNAL, "<~TRY(write_committed(journal_.disk(), *device_));~>\n    TRY(device_->flush());",
           "the log is emptied before it was carried out", CRASH),
     Plant("journal order", JOURNAL, "<~++sequence_;~>\n    transaction", "two transactions have one number", CRASH),
     Plant("journal order", JOURNAL, "if (tail_ == 0)\n        <~TRY(write_superblock(head_));~>",
           "the journal does not say that it has to be replayed", CRASH),
-    Plant("journal order", WRITER, "TRY(sync());\n    <~TRY(journal_.checkpoint());~>",
+    Plant("journal order", WRITER, "TRY(sync());\n    return <<journal_ ? journal_->checkpoint() : Result<void> {}||Result<void> {}>>;",
           "a volume is said to be clean with its log full", CRASH),
     Plant("recovery order", RECOVERY, "<~TRY(copy_blocks(device, opening.super.block_bytes, plan, { report }));~>",
           "recovery empties the journal without copying", CRASH),
@@ -82,13 +83,17 @@ PLANTS = [
     Plant("order", PORT, "<~(thread.next ? thread.next->previous : port.last) = thread.previous;~>",
           "who left stays the end of the queue", KILL),
     # --- books ---
-    Plant("quota", ROW, "<~++owner->rows;~>", "a closed capability is not given back", MIX),
-    Plant("quota", ROW, "<~++tasks_[row.owner]->rows;~>", "a moved capability is not given back", MIX),
+    Plant("quota", ROW, "object_abandoned(row);\n    }\n    <~++tasks_[row.owner]->rows;~>", "a closed capability is not given back", MIX),
+    Plant("quota", ROW, "--to.rows;\n        <~++tasks_[row.owner]->rows;~>", "a moved capability is not given back", MIX),
     Plant("quota", PAGE, "<~--payer->pages;~>", "a page costs nothing", MIX),
     Plant("leak", OBJECTS, "(info && <<info->children != 0||true>>)", "objects that nobody holds stay", STEADY),
+    Plant("leak", OPEN, "<~--state->reserved;~>\n    if (!watched)", "a file that was opened stays reserved as well",
+          STEADY),
     # --- atomicity and the ends of servers ---
     Plant("atomicity", MOUNT, "while (!connection->slots_used.compare_exchange_weak(used, <<used | 1u << index||used>>));",
           "two threads of the vfs share one slot", RACE),
     Plant("atomicity", SUPERVISOR, "<~stop_dependents(instance);~>\n    start_next();",
           "servers go on with a server that is gone", KILL),
+    Plant("wrong error path", SUPERVISOR, "<~instance.mount_again = true;~>", "a mount that is refused once stays away",
+          KILL),
 ]
