@@ -8,9 +8,9 @@ export GEMEL_ROOT=$root
 
 usage() {
     cat <<'TEXT'
-usage: ./gemel bench [--write] [PART...]
+usage: ./gemel bench [--write] [--quick] [PART...]
 
-parts: ipc boot files counts size mutants sim   (default: all)
+parts: ipc boot files counts size mutants sim alarms planted   (default: all)
   ipc     hosted round trips, beside a raw switch of stacks
   boot    hosted milliseconds to the prompt; native instructions to the prompt; memory in use
   files   reading and listing through ext4, beside the host's own tools in the same run
@@ -18,7 +18,9 @@ parts: ipc boot files counts size mutants sim   (default: all)
   size    resident bytes of the native kernels
   mutants defects planted in the kernel that its tests notice
   sim     the simulator: events, seeds and crash states for each second of a processor, boot, journals
---write puts the result into docs/numbers.md.
+  alarms  how many seeds without faults ran, and what they reported (counts what ./gemel test false-alarms ran)
+  planted runs and seconds until each strategy finds each planted defect; goes on where it was (15 minutes at a time)
+--write puts the result into docs/numbers.md. --quick: planted once, with fewer runs.
 
 Alone: ./gemel bench fs [--rounds N] [--mib N] [--files N]
           a mounted image beside fuse2fs and the kernel's own ext4 (loop device), medians and ratios
@@ -35,15 +37,24 @@ fi
 for word in "$@"; do
     case $word in
     -h | --help) usage; exit 0 ;;
-    --write | ipc | boot | files | counts | size | mutants | sim) ;;
+    --write | --quick | ipc | boot | files | counts | size | mutants | sim | alarms | planted) ;;
     *) usage >&2; exit 1 ;;
     esac
 done
 host_check
 packages_need build x86_64 arm64 boot-x86_64 boot-arm64 test bench
 build hosted gemel bench_ipc mutant_test
-if [ "$*" != sim ]; then # which needs nothing native
+names=" $* "
+names=${names// --write / }
+names=${names// --quick / }
+case $names in
+*' planted '* | ' ') "$root/tests/campaign/planted/build.sh" ;;
+esac
+case $names in
+' sim ' | ' alarms ' | ' planted ') ;; # which need nothing native
+*)
     build x86_64
     build arm64
-fi
+    ;;
+esac
 exec python3 "$root/tests/bench/bench.py" "$@"

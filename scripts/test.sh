@@ -9,7 +9,7 @@ cd "$root" || exit 2
 
 parts=(packages layout docs hosted mutants tidy system-hosted sim explore fuse terminal gdb asan system-asan
     x86_64 native-x86_64 system-x86_64 iso arm64 native-arm64 system-arm64 size headers)
-long_parts=(tsan processors campaign explore-slurm sim-asan sim-long coverage planted bare)
+long_parts=(tsan processors campaign explore-slurm sim-asan sim-long false-alarms coverage planted bare)
 
 usage() {
     cat <<TEXT
@@ -269,6 +269,10 @@ part_coverage() {
 part_planted() {
     check "build of the planted defects" tests/campaign/planted/build.sh
     counted "planted defects that the simulator has to find" python3 tests/campaign/planted/run.py
+}
+
+part_false-alarms() {
+    built hosted && counted "seeds without faults" python3 tests/campaign/false_alarms.py
 }
 
 part_bare() { counted "the first start on a bare Debian" tests/bare/run.sh; }

@@ -127,6 +127,11 @@ public:
             take_one();
     }
     Tally const& tally() const { return tally_; }
+    bool is_over() const
+    {
+        return options_.first_failure
+            && tally_.failed + tally_.different + tally_.inconclusive != 0;
+    }
 
 private:
     struct Running {
@@ -286,7 +291,7 @@ void run_for(Campaign& campaign, u64 nanoseconds)
     auto const begun = std::chrono::steady_clock::now();
     for (u64 seed = 1;; ++seed) {
         auto const gone = std::chrono::steady_clock::now() - begun;
-        if (gone >= std::chrono::nanoseconds { nanoseconds })
+        if (gone >= std::chrono::nanoseconds { nanoseconds } || campaign.is_over())
             return;
         campaign.add(seed);
     }
@@ -370,7 +375,7 @@ int simulate(SimOptions const& given)
     else if (!options.seeds.empty())
         for (auto seed = range->first;; ++seed) {
             campaign.add(seed);
-            if (seed == range->last)
+            if (seed == range->last || campaign.is_over())
                 break;
         }
     else

@@ -23,6 +23,7 @@ struct SimOptions {
     std::string journal_folder = ".";
     unsigned jobs = 1;
     bool twice = false;
+    bool first_failure = false; // ends with it
     bool open_jail = false;
     int heap_fill = 0;
     unsigned stack_pad = 0;

@@ -75,6 +75,7 @@ void SimCommands::add_sim(CLI::App& app)
     add_run_options(*sim_);
     sim_->add_flag("--twice", options_.twice,
         "each seed again, and again with another heap fill and stack: the hashes must be equal");
+    sim_->add_flag("--first-failure", options_.first_failure, "stop at the first seed that fails");
     sim_->add_option("--jobs", options_.jobs, "runs at a time")->capture_default_str();
     sim_->add_option("--journals", options_.journal_folder, "the folder for journals of failures")
         ->capture_default_str();

@@ -13,6 +13,11 @@ import sys
 import tempfile
 import time
 
+import planted
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "campaign"))
+import false_alarms  # noqa: E402
+
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 GEMEL = f"{TOP}/build/hosted/frontends/cli/gemel"
 FACES = ("x86_64", "arm64")
@@ -187,8 +192,26 @@ def part_sim():
         yield "journals of failures of examples/bank", f"{sizes[0]} to {sizes[-1]} bytes", "goal under 10,240"
 
 
+def part_alarms():
+    rows = false_alarms.counts()
+    if not rows:
+        output_of([sys.executable, false_alarms.__file__, "--budget", "1m"])
+        rows = false_alarms.counts()
+    seeds, alarms = sum(row[1] for row in rows), sum(row[2] for row in rows)
+    yield "alarms in seeds without faults", f"{alarms} in {seeds:,}", "goal none in 100,000; ./gemel test false-alarms adds to them"
+    for workload, runs, failed in rows:
+        yield f"of them `{workload}`", f"{failed} in {runs:,}", ""
+
+
+def part_planted():
+    yield from planted.table(planted.QUICK if part_planted.quick else planted.FULL)
+
+
+part_planted.columns = planted.COLUMNS
+part_planted.quick = False
+
 PARTS = {"ipc": part_ipc, "boot": part_boot, "files": part_files, "counts": part_counts, "size": part_size,
-         "mutants": part_mutants, "sim": part_sim}
+         "mutants": part_mutants, "sim": part_sim, "alarms": part_alarms, "planted": part_planted}
 
 
 def processor():
@@ -199,17 +222,21 @@ def processor():
 def main():
     parser = argparse.ArgumentParser(description="the numbers of docs/numbers.md")
     parser.add_argument("--write", action="store_true")
+    parser.add_argument("--quick", action="store_true")
     parser.add_argument("parts", nargs="*")
     options = parser.parse_args()
+    part_planted.quick = options.quick
     document = (
         "# Numbers\n\nWritten by `./gemel bench --write`. Times depend on the machine: read the ratios, which come from one"
         f" run.\nThis run: {datetime.date.today()}, {processor()}, {os.cpu_count()} processors.\n"
     )
     for name in options.parts or PARTS:
-        document += f"\n## {name}\n\n| what | measured | beside it |\n| --- | --- | --- |\n"
-        for what, value, beside in PARTS[name]():
-            print(f"{what}: {value}" + (f"   ({beside})" if beside else ""), flush=True)
-            document += f"| {what} | {value} | {beside} |\n"
+        columns = getattr(PARTS[name], "columns", ("what", "measured", "beside it"))
+        document += f"\n## {name}\n\n| {' | '.join(columns)} |\n|{' --- |' * len(columns)}\n"
+        for row in PARTS[name]():
+            what, value, *beside = row
+            print(f"{what}: {value}" + (f"   ({', '.join(beside)})" if any(beside) else ""), flush=True)
+            document += f"| {' | '.join(row)} |\n"
     if options.write:
         with open(f"{TOP}/docs/numbers.md", "w", encoding="utf-8") as file:
             file.write(document)

@@ -22,11 +22,15 @@ SHRINK_RUNS = 400
 MEDIAN_MOST = 5
 
 
+def limit_processor():
+    resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_SECONDS, PROCESSOR_SECONDS))
+
+
 def gemel(plant, *words):
     done = subprocess.run(
         [PROGRAM, *words], capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL, check=False,
         env=dict(os.environ, GEMEL_MUTANT=str(plant)), timeout=1800,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_SECONDS, PROCESSOR_SECONDS)))
+        preexec_fn=limit_processor)
     return done.returncode, done.stdout + done.stderr
 
 
