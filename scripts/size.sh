@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # scripts/size.sh [--gate | --functions] [FACE...]: the resident bytes of the native kernels that are built.
-# --gate holds them to tests/size/limits.txt and counts like a test; --functions adds the largest functions.
+# --gate holds them to tests/size/limits.txt and counts like a test; --functions adds every resident function and
+# constant table, largest first, without clones and arguments, and as the last what has no size of its own.
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/scripts/common.sh"
@@ -33,6 +34,21 @@ resident_bytes() {
     printf '%d\n' "$sum"
 }
 
+# Addresses are as long as each other, so that text compares them.
+functions() {
+    local file=$1 bytes=$2 end
+    end=$(symbol "$file" init_end)
+    [ -n "$end" ] || end=$(symbol "$file" gemel_init_end)
+    nm -CS "$file" | awk -v end="$end" '$1 >= end && $3 ~ /^[tTrRwWV]$/' | while read -r _ size _ name; do
+        name=${name%% \[clone*}
+        [[ $name == *'(anonymous namespace)'* ]] && name=${name//'(anonymous namespace)::'/}
+        printf '%d %s\n' "0x$size" "${name%%(*}"
+    done | awk -v all="$bytes" '
+        { size = $1; $1 = ""; sum[substr($0, 2)] += size; known += size }
+        END { for (name in sum) print sum[name], name; print all - known, "(entries in assembly language)" }' |
+        sort -k1,1nr -k2
+}
+
 passed=0 failed=0 skipped=0
 for face; do
     if ! file=$(kernel_of "$face"); then
@@ -52,8 +68,7 @@ for face; do
         [ "$bytes" = "$limit" ] || say "the $face limit in tests/size/limits.txt can fall to $bytes"
         passed=$((passed + 1))
     fi
-    [ "$mode" != --functions ] || nm -CS --size-sort --radix=d "$file" |
-        awk '$3 ~ /[tTrRwW]/ { sub(/^0+/, "", $2); $1 = ""; print }' | tail -n 40
+    [ "$mode" != --functions ] || functions "$file" "$bytes"
 done
 [ "$mode" != --gate ] || printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
 [ "$failed" = 0 ] || [ "$mode" != --gate ] || exit 2

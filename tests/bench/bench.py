@@ -25,6 +25,7 @@ STARTS = 20
 FILE_MIB = 64
 LISTED_FILES = 10_000
 UML_STARTS = 3
+FUNCTIONS = 25
 
 
 def output_of(words, timeout=600, **more):
@@ -144,6 +145,18 @@ def part_size():
     for face in FACES:
         text = output_of([f"{TOP}/scripts/size.sh", face])
         yield f"resident kernel, {face}", found(r"(\d[\d,]*) (?:resident )?bytes", text, "size.sh")[0], "goal 8,192"
+    yield from largest_functions(FUNCTIONS)
+
+
+def largest_functions(count):
+    """What is largest on either face, and all the rest in one line. A function that one face has inlined is 0 there."""
+    sizes = {face: {name: int(size) for size, name in re.findall(
+        r"^(\d+) (.+)$", output_of([f"{TOP}/scripts/size.sh", "--functions", face]), re.M)} for face in FACES}
+    names = sorted(set().union(*sizes.values()), key=lambda name: (-sum(sizes[face].get(name, 0) for face in FACES), name))
+    for name in names[:count]:
+        yield f"`{name}`", *(f"{face} {sizes[face].get(name, 0)}" for face in FACES)
+    rest = {face: sum(sizes[face].get(name, 0) for name in names[count:]) for face in FACES}
+    yield f"the other {len(names) - count}", *(f"{face} {rest[face]}" for face in FACES)
 
 
 def part_mutants():
