@@ -7,7 +7,7 @@ export GEMEL_ROOT=$root
 . "$root/scripts/common.sh"
 cd "$root" || exit 2
 
-parts=(packages layout docs hosted mutants tidy system-hosted sim explore fuse terminal gdb asan system-asan
+parts=(packages layout docs models hosted mutants tidy system-hosted sim explore fuse terminal gdb asan system-asan
     x86_64 native-x86_64 system-x86_64 iso arm64 native-arm64 system-arm64 size headers)
 long_parts=(tsan processors campaign explore-slurm sim-asan sim-long false-alarms coverage planted bare)
 
@@ -97,6 +97,11 @@ part_headers() {
     built hosted && built x86_64 && built arm64 && counted "headers" python3 tests/tidy/headers.py
 }
 part_docs() { counted docs python3 tests/docs/check.py; }
+
+part_models() { # where the kernel's atomicity ends
+    check "packages of the models" in_shell packages_need models
+    counted "models" python3 tests/models/run.py
+}
 
 part_hosted() {
     check "build of hosted" in_shell build hosted
