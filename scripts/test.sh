@@ -112,6 +112,8 @@ part_system-hosted() {
     built hosted || return
     counted "system tests, hosted" python3 tests/system/run.py --face hosted
     counted "system tests, hosted, on two processors" python3 tests/system/run.py --face hosted --cpus 2
+    counted "misdeeds, hosted, each task walled in" python3 tests/system/run.py --face hosted --isolate \
+        tests/system/mischief.test tests/system/shell.test
 }
 part_fuse() { built hosted && counted "mounts of the host" python3 tests/fuse/run.py; }
 part_terminal() { built hosted && counted "terminal tests" python3 tests/system/terminal.py; }
@@ -235,6 +237,7 @@ part_processors() { # every system test on several processors, and QEMU's own th
                 python3 tests/system/run.py --face "$face" --cpus "$cpus"
         done
     done
+    counted "system tests, hosted, each task walled in" python3 tests/system/run.py --face hosted --isolate
     for face in x86_64 arm64; do
         counted "races on $face, a host thread for each processor" \
             python3 tests/native/run.py smp --face "$face" --cpus 2 --thread multi

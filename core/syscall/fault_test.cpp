@@ -78,4 +78,73 @@ TEST(Fault, AnAnswerThatIsNoneIsRefused)
         0);
 }
 
+// Goal: a thread whose stack is none faults as it begins, and the machine goes on; once there is a
+// stack, so does the thread.
+// Method: stacks at several places where nothing is, read-only, or too small; then one that the
+// fault's receiver maps.
+TEST(Fault, AWildStackIsTheThreadsOwnFault)
+{
+    EXPECT_EQ(in_system([](Init const& init) {
+        auto const task = init.capability("task-self");
+        auto const broker = init.capability("broker-task");
+        auto const fault_port = init.port();
+        auto const word = call(Call::vm_allocate, { 0, 4096, 3 }).words[2];
+        auto const read_only = call(Call::vm_allocate, { 0, 65536, 1 }).words[2] + 65536;
+        auto const later = init.startup.address_begin + (u64 { 1000 } << 21);
+        for (auto const top : { u64 { 0 }, u64 { 8 }, u64 { 0x1234'5678 }, ~u64 { 0 }, read_only,
+                 init.startup.address_end + 65536, u64 { 0x1100'0010'0000 }, later + 65536 }) {
+            auto const thread = operate(broker, Operation::thread_new,
+                { task, reinterpret_cast<u64>(&touch), top, word, 4, fault_port });
+            EXPECT_EQ(operate(broker, Operation::thread_run, { thread.words[2] }).number, 0u);
+            auto const fault = call(Call::port_receive, {}, fault_port);
+            EXPECT_EQ(fault.words[1] & 0xFFFF, static_cast<u64>(KernelTag::fault));
+            EXPECT_EQ(fault.words[1] >> 16 & 0xFF, static_cast<u64>(FaultKind::page));
+            EXPECT_EQ(fault.words[3], top - 8);
+            if (top != later + 65536) {
+                call(Call::cap_move,
+                    { thread.words[2], 0, static_cast<u64>(CapOperation::destroy) << 16 });
+                continue;
+            }
+            EXPECT_EQ(call(Call::vm_allocate, { later, 65536, 3 }).number, status_ok);
+            auto const end = call(Call::port_receive, { fault.port, 0 }, fault_port,
+                receive_flags(ReceiveFlag::send_first));
+            EXPECT_EQ(end.words[1], static_cast<u64>(KernelTag::exit));
+        }
+        EXPECT_EQ(*reinterpret_cast<u64*>(word), 77u);
+    }),
+        0);
+}
+
+void recurse_and_call(u64 depth)
+{
+    volatile char room[64];
+    room[0] = static_cast<char>(depth);
+    call(Call::time, {});
+    if (depth != ~u64 { 0 })
+        recurse_and_call(depth + 1);
+    room[1] = room[0];
+}
+
+// Goal: a thread that runs out of stack in a system call ends itself, not the machine.
+// Method: an endless recursion that calls the kernel at every depth, from many starting depths.
+TEST(Fault, AStackThatEndsInACallIsTheThreadsOwnFault)
+{
+    EXPECT_EQ(in_system([](Init const& init) {
+        auto const broker = init.capability("broker-task");
+        auto const fault_port = init.port();
+        auto const stack = call(Call::vm_allocate, { 0, 65536, 3 }).words[2];
+        for (u64 shift = 0; shift < 4096; shift += 16 * 7) {
+            auto const thread = operate(broker, Operation::thread_new,
+                { init.capability("task-self"), reinterpret_cast<u64>(&recurse_and_call),
+                    stack + 65536 - shift, 0, 4, fault_port });
+            EXPECT_EQ(operate(broker, Operation::thread_run, { thread.words[2] }).number, 0u);
+            auto const fault = call(Call::port_receive, {}, fault_port);
+            EXPECT_EQ(fault.words[1] & 0xFFFF, static_cast<u64>(KernelTag::fault));
+            call(Call::cap_move,
+                { thread.words[2], 0, static_cast<u64>(CapOperation::destroy) << 16 });
+        }
+    }),
+        0);
+}
+
 } // namespace gemel

@@ -82,6 +82,9 @@ int run_command_line(int count, char** words)
     run_command.add_flag(
         "--trace", [&](std::int64_t) { run.tracing = Tracing::on; },
         "print every message on standard error");
+    run_command.add_flag(
+        "--isolate", [&](std::int64_t) { run.walls = Walls::between_tasks; },
+        "keep loads and stores inside their task, as natively; every switch costs more");
 
     BootOptions boot;
     auto& boot_command = *app.add_subcommand("boot", "the native image in QEMU");

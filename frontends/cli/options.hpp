@@ -11,6 +11,7 @@ namespace gemel::cli {
 
 enum class Verbosity { quiet, verbose };
 enum class Tracing { off, on };
+enum class Walls { none, between_tasks }; // hosted: whether loads and stores stay in their task
 
 struct RunOptions {
     std::string image; // empty: the default disk
@@ -19,6 +20,7 @@ struct RunOptions {
     unsigned memory_mib = 256; // 16..16384
     unsigned cpus = 1; // 1..8
     Tracing tracing = Tracing::off;
+    Walls walls = Walls::none;
     Verbosity verbosity = Verbosity::quiet;
 };
 

@@ -55,6 +55,8 @@ int run_machine(RunOptions const& options, int image, Input input)
     hosted::Options machine_options;
     machine_options.memory_bytes = align_up<u64>(u64 { options.memory_mib } << 20, memory_step);
     machine_options.cpus = options.cpus;
+    if (options.walls == Walls::between_tasks)
+        machine_options.isolation = arch::Isolation::on;
     machine_options.bundle = bundle;
     machine_options.init_entry = arch::linked_program("init");
     machine_options.command_line = command_line(options, input);

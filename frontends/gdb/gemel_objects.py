@@ -20,7 +20,7 @@ HANDLE_INDEX = 0xFFFF_FFFF
 def running_kernel():
     """The kernel of the system that runs, or None."""
     host = gdb.parse_and_eval("'gemel::arch::(anonymous namespace)::host'")
-    return host["system"].dereference()["kernel_"] if int(host["system"]) else None
+    return host["system"].dereference()["pages_"]["kernel"] if int(host["system"]) else None
 
 
 def last_name(value):

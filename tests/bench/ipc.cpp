@@ -16,6 +16,7 @@ using namespace test;
 namespace {
 
 constexpr int batches = 400;
+constexpr int batches_isolated = 5; // each switch there is some twenty system calls and faults
 constexpr int calls_in_batch = 2000;
 
 struct Spread {
@@ -24,7 +25,7 @@ struct Spread {
 };
 
 template <typename F>
-Spread measure(F&& batch)
+Spread measure(F&& batch, int batches = gemel::batches)
 {
     std::vector<double> samples;
     for (int i = 0; i < batches; ++i) {
@@ -35,7 +36,7 @@ Spread measure(F&& batch)
             std::chrono::duration<double, std::nano>(end - begin).count() / calls_in_batch);
     }
     std::sort(samples.begin(), samples.end());
-    return { samples[batches / 2], samples[batches * 99 / 100] };
+    return { samples[samples.size() / 2], samples[samples.size() * 99 / 100] };
 }
 
 void echo(u64 port)
@@ -54,11 +55,11 @@ void echo(u64 port)
     }
 }
 
-Spread round_trips(Init const& init)
+Spread round_trips(Init const& init, int batches)
 {
     auto const port = init.port();
     init.spawn(echo, port);
-    return measure([&] {
+    auto const trips = [&] {
         arch::Registers registers;
         for (int i = 0; i < calls_in_batch; ++i) {
             registers.words[0] = port;
@@ -69,7 +70,8 @@ Spread round_trips(Init const& init)
             if (registers.number != status_ok)
                 std::printf("call failed\n");
         }
-    });
+    };
+    return measure(trips, batches);
 }
 
 Spread null_calls()
@@ -110,14 +112,20 @@ int main()
     using namespace gemel;
     Spread trips {};
     Spread calls {};
+    Spread isolated {};
     test::in_system([&](test::Init const& init) {
-        trips = round_trips(init);
+        trips = round_trips(init, batches);
         calls = null_calls();
     });
+    constexpr u64 memory_bytes = 32u << 20;
+    test::in_system([&](test::Init const& init) { isolated = round_trips(init, batches_isolated); },
+        memory_bytes, {}, 1, arch::Isolation::on);
     auto const pairs = raw_pairs();
     std::printf("ipc.round_trip_ns p50=%.1f p99=%.1f\n", trips.median, trips.late);
     std::printf("ipc.null_call_ns p50=%.1f p99=%.1f\n", calls.median, calls.late);
     std::printf("ipc.raw_switch_pair_ns p50=%.1f p99=%.1f\n", pairs.median, pairs.late);
     std::printf("ipc.round_trip_per_switch_pair ratio=%.2f\n", trips.median / pairs.median);
+    std::printf("ipc.isolated_round_trip_ns p50=%.1f p99=%.1f\n", isolated.median, isolated.late);
+    std::printf("ipc.isolated_per_plain ratio=%.0f\n", isolated.median / trips.median);
     return 0;
 }

@@ -1,7 +1,7 @@
 // What only a real machine can get wrong, seen from user mode: faults and their reports, address
 // spaces, registers across switches, preemption, the clock. Stands in for init; its last line
 // counts.
-#include "tests/native/raw.hpp"
+#include "tests/native/walls.hpp"
 
 namespace gemel {
 
@@ -9,138 +9,15 @@ using namespace raw;
 
 namespace {
 
-constexpr u64 stack_bytes = 16 * page_bytes;
-constexpr u64 timeout_us = 2'000'000;
-
-struct Checks {
-    Startup const& startup;
-    u64 task_broker = capability(startup, "broker-task");
-    u64 memory_broker = capability(startup, "broker-mm");
-    u64 self = capability(startup, "task-self");
-    u64 passed = 0;
-    u64 failed = 0;
-
-    void expect(bool held, std::string_view what)
-    {
-        ++(held ? passed : failed);
-        print(held ? "ok      " : "FAILED  ");
-        print(what);
-        print("\n");
-    }
-};
-
-// A thread of our own task whose faults come to `port`.
-struct Subject {
-    Checks& checks;
-    u64 port = port_new();
-    u64 thread = 0;
-
-    Subject(Checks& with, void (*entry)(u64), u64 argument = 0, u64 priority = 4)
-        : checks(with)
-        , thread(thread_new(with.task_broker,
-              { .task = with.self,
-                  .entry = entry,
-                  .stack_top = memory_new(stack_bytes).address + stack_bytes,
-                  .argument = argument,
-                  .priority = priority,
-                  .fault_port = port }))
-    {
-    }
-
-    void run() { thread_run(checks.task_broker, thread); }
-    void set(u64 index, u64 value)
-    {
-        Registers registers {};
-        registers.words[2] = thread;
-        registers.words[3] = index;
-        registers.words[4] = value;
-        operate(registers, checks.task_broker, Operation::thread_set);
-    }
-    // The next message of its fault port; words are zero when none comes in time.
-    Registers next()
-    {
-        Registers registers {};
-        registers.port = port;
-        if (call(registers, Call::port_receive, 0, now_ns() / 1000 + timeout_us) != status_ok)
-            return {};
-        return registers;
-    }
-    void end() { cap(thread, CapOperation::destroy); }
-};
-
-bool is_fault(Registers const& message, FaultKind kind)
-{
-    return (message.words[1] & 0xFFFF) == static_cast<u64>(KernelTag::fault)
-        && (message.words[1] >> 16 & 0xFF) == static_cast<u64>(kind);
-}
-
-bool is_exit(Registers const& message, u64 value)
-{
-    return (message.words[1] & 0xFFFF) == static_cast<u64>(KernelTag::exit)
-        && message.words[2] == value;
-}
-
-[[noreturn]] void leave(u64 value)
-{
-    for (;;) {
-        Registers registers {};
-        registers.words[0] = own_fault_port;
-        registers.words[2] = value;
-        call(registers, Call::port_receive, static_cast<u64>(ReceiveFlag::call));
-    }
-}
+constexpr u64 timeout_us = subject_timeout_us;
 
 // --- faults
 // -----------------------------------------------------------------------------------------
 
-void read_at(u64 address)
-{
-    leave(*reinterpret_cast<u8 volatile*>(address));
-}
 void write_at(u64 address)
 {
     *reinterpret_cast<u8 volatile*>(address) = 1;
     leave(0);
-}
-void jump_to(u64 address)
-{
-    reinterpret_cast<void (*)()>(address)();
-}
-
-void expect_page_fault(Checks& checks, void (*entry)(u64), u64 address, std::string_view what)
-{
-    Subject subject(checks, entry, address);
-    subject.run();
-    auto const message = subject.next();
-    checks.expect(is_fault(message, FaultKind::page) && message.words[3] == address, what);
-    subject.end();
-}
-
-void expect_some_fault(Checks& checks, void (*entry)(u64), u64 address, std::string_view what)
-{
-    Subject subject(checks, entry, address);
-    subject.run();
-    auto const message = subject.next();
-    checks.expect((message.words[1] & 0xFFFF) == static_cast<u64>(KernelTag::fault), what);
-    subject.end();
-}
-
-void faults(Checks& checks)
-{
-    constexpr u64 kernel_half = 0xFFFF'8000'0020'0000;
-    constexpr u64 kernel_image = 0xFFFF'FFFF'8020'C000;
-    constexpr u64 hole = 0x0123'4567'89AB'C000;
-    auto const data = memory_new(page_bytes).address;
-    expect_page_fault(checks, read_at, 8, "reading address 8 is a page fault at 8");
-    expect_page_fault(checks, jump_to, data, "data is not executable");
-    expect_page_fault(checks, write_at, reinterpret_cast<u64>(&read_at), "code is not writable");
-    expect_page_fault(checks, write_at, reinterpret_cast<u64>(&checks.startup),
-        "the startup page is not writable");
-    expect_page_fault(checks, read_at, data + page_bytes, "a region ends where it ends");
-    expect_page_fault(checks, read_at, kernel_half, "the direct map cannot be read");
-    expect_page_fault(checks, jump_to, kernel_image, "the kernel cannot be jumped into");
-    expect_some_fault(checks, read_at, hole, "an address that is none is a fault");
-    expect_some_fault(checks, jump_to, hole, "jumping to an address that is none is a fault");
 }
 
 void trap_forever(u64)
@@ -370,15 +247,11 @@ void gemel_program_start(gemel::Startup const* startup)
     using namespace gemel;
     Checks checks { *startup };
     checks.expect(startup->magic == startup_magic, "the startup page is there");
-    faults(checks);
+    walls(checks);
     fault_is_resumed(checks);
     revocation(checks);
     own_registers(checks);
     time_passes(checks);
     wild_registers(checks);
-    print(checks.passed);
-    print(" passed, ");
-    print(checks.failed);
-    print(" failed, 0 skipped\n");
-    power_off(*startup, checks.failed == 0 ? 0 : 2);
+    checks.end();
 }

@@ -30,6 +30,8 @@ int run(int count, char** words)
         options.command_line += word + " ";
         if (word.starts_with("cpus="))
             options.cpus = static_cast<u32>(std::stoul(word.substr(5)));
+        if (word == "isolate=1")
+            options.isolation = arch::Isolation::on;
     }
     hosted::System system { options };
     return system.run();

@@ -39,6 +39,7 @@ struct Init {
 // The status with which the system powered off (0 when the body returned). `prepare` may attach
 // devices to the machine before it starts.
 int in_system(std::function<void(Init const&)> body, u64 memory_bytes = 32u << 20,
-    std::function<void(hosted::System&)> const& prepare = {}, u32 cpus = 1);
+    std::function<void(hosted::System&)> const& prepare = {}, u32 cpus = 1,
+    arch::Isolation isolation = arch::Isolation::off);
 
 } // namespace gemel::test

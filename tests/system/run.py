@@ -29,8 +29,8 @@ def build(face, preset):
         subprocess.run([f"{TOP}/scripts/build.sh", *words], check=True)
 
 
-def command_for(face, preset, image, script, options, cpus=1):
-    start = ["run"] if face == "hosted" else ["boot", "--arch", face]
+def command_for(face, preset, image, script, options, cpus=1, more=()):
+    start = ["run", *more] if face == "hosted" else ["boot", "--arch", face]
     start += ["--cpus", str(cpus)]
     return [f"{TOP}/build/{preset}/frontends/cli/gemel", *start, image, *options, "-c", script]
 
@@ -121,6 +121,7 @@ class Runner:
         self.face, self.preset = options.face, options.preset
         self.seed, self.keep = options.seed, options.keep
         self.cpus = options.cpus
+        self.more = ["--isolate"] if options.isolate else []
         self.passed = self.failed = self.boots = 0
         slow = self.face != "hosted" or self.preset != "hosted"
         self.quiet_s = 120 if slow else 30
@@ -149,7 +150,7 @@ class Runner:
         marker = "@" + secrets.token_hex(6)
         with tempfile.TemporaryDirectory(prefix="gemel-system-") as folder:
             image = make_image(folder, concretes, marker)
-            command = command_for(self.face, self.preset, image, "gsh /t/all", list(options), self.cpus)
+            command = command_for(self.face, self.preset, image, "gsh /t/all", list(options), self.cpus, self.more)
             text, reason = boot(command, self.quiet_s, self.whole_s)
             spoiled = judge_image(image, concretes) if "--rw" in options else ""
         self.boots += 1
@@ -185,6 +186,7 @@ def main():
     parser.add_argument("--preset", default="hosted", help="hosted: another build than ./gemel's, for instance hosted-asan")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1 << 32))
     parser.add_argument("--cpus", type=int, default=1, help="how many processors the machine has")
+    parser.add_argument("--isolate", action="store_true", help="hosted: loads and stores stay in their task")
     parser.add_argument("--only", default="", help="cases whose title holds this")
     parser.add_argument("--keep", help="a folder for the consoles' text")
     parser.add_argument("files", nargs="*")

@@ -37,8 +37,9 @@ void forget_poison([[maybe_unused]] u64 address)
 
 } // namespace
 
-Machine::Machine(u64 memory_bytes)
+Machine::Machine(u64 memory_bytes, Isolation isolation)
     : memory_bytes_(memory_bytes)
+    , isolation_(isolation)
 {
     memory_descriptor_ = memfd_create("gemel-memory", MFD_CLOEXEC);
     if (memory_descriptor_ < 0)
@@ -125,7 +126,8 @@ void Machine::leaf_linked(u64 root, u64 address, void* leaf, u16 flags) noexcept
     Mapping const mapping { root, address, flags };
     mappings_.emplace(leaf, mapping);
     forget_poison(address);
-    map_pages(mapping, static_cast<u64 const*>(leaf), 0, region_pages_max);
+    if (!isolated()) // otherwise when it is touched
+        map_pages(mapping, static_cast<u64 const*>(leaf), 0, region_pages_max);
 }
 
 void Machine::leaf_unlinked(u64 root, u64 address, void* leaf) noexcept
@@ -136,6 +138,8 @@ void Machine::leaf_unlinked(u64 root, u64 address, void* leaf) noexcept
             continue;
         munmap(reinterpret_cast<void*>(address), region_bytes_max);
         mappings_.erase(at);
+        if (auto* one = shown(root, address))
+            *one = {};
         return;
     }
     ASSERT(false);
@@ -145,7 +149,8 @@ void Machine::leaf_changed(void* leaf, u32 first, u32 count) noexcept
 {
     auto const [begin, end] = mappings_.equal_range(leaf);
     for (auto at = begin; at != end; ++at)
-        map_pages(at->second, static_cast<u64 const*>(leaf), first, count);
+        if (!isolated() || shown(at->second.root, at->second.address))
+            map_pages(at->second, static_cast<u64 const*>(leaf), first, count);
 }
 
 void Machine::leaf_emptied(void* leaf) noexcept

@@ -63,6 +63,7 @@ struct Host {
     void** exceptions = nullptr; // this host thread's __cxa_eh_globals: two words
     int* error_number = nullptr; // this host thread's errno
     u8* fault_stacks[threads_max] = {};
+    bool isolated = false;
     hosted::TickPlace tick_place = hosted::TickPlace::kernel; // of the tick that is pending
     std::atomic<bool> in_task = false; // task code is running: ticks and faults are its own
 };
@@ -73,9 +74,13 @@ void enter()
 {
     host.in_task.store(false, std::memory_order_relaxed);
     std::atomic_signal_fence(std::memory_order_seq_cst);
+    if (host.isolated) [[unlikely]]
+        host.system->machine().show_kernel();
 }
 void go_on()
 {
+    if (host.isolated) [[unlikely]]
+        host.system->machine().hide_all_but(host.system->kernel().cpu().current->root);
     std::atomic_signal_fence(std::memory_order_seq_cst);
     host.in_task.store(true, std::memory_order_relaxed);
 }
@@ -101,7 +106,22 @@ void begin_switch(Frame::Fiber&, void const*, usize) { }
 void end_switch(Frame::Fiber&, bool) { }
 #endif
 
+constexpr usize fault_stack_bytes = 64 * 1024;
+
+// A thread faults once at a time, so it needs one stack; who gets its id later finds it there.
+u8* fault_stack(u32 thread)
+{
+    auto& stack = host.fault_stacks[thread];
+    if (!stack) {
+        auto* fresh = mmap(
+            nullptr, fault_stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        stack = fresh == MAP_FAILED ? nullptr : static_cast<u8*>(fresh);
+    }
+    return stack;
+}
+
 void fiber_main(context::transfer_t from);
+void begin_on_no_stack(context::transfer_t from);
 
 // What a switch hands to the other side.
 struct Passage {
@@ -131,16 +151,70 @@ void restore(Frame::Fiber const& fiber)
     *host.error_number = fiber.error_number;
 }
 
+// The kernel runs on its caller's stack, so a thread needs this much of one to begin, and below
+// each system call.
+constexpr u64 stack_bytes_min = 4096;
+constexpr u64 fault_was_write = 2; // of a page fault's code, as the processor tells it
+
+bool has_stack(Thread const& thread, u64 top)
+{
+    auto& machine = host.system->machine();
+    return top >= stack_bytes_min && machine.allows(thread.root, top - 1, Access::write)
+        && machine.allows(thread.root, top - stack_bytes_min, Access::write);
+}
+
+// What is on the thread's own stack can be read from here on: where it stands, or its first frame.
+void show_stack(Thread const& thread, void const* at)
+{
+    if (host.isolated) [[unlikely]]
+        host.system->machine().show(thread.root, reinterpret_cast<u64>(at), Access::write);
+}
+
+// A stack that is none is the thread's own fault, and it makes that fault on another one.
+void make_fiber(Thread& thread)
+{
+    auto& to = thread.frame.fiber;
+    auto const top = thread.frame.stack_pointer();
+    if (has_stack(thread, top)) {
+        show_stack(thread, reinterpret_cast<void*>(top - 1));
+        show_stack(thread, reinterpret_cast<void*>(top - stack_bytes_min));
+        to.context = context::make_fcontext(
+            reinterpret_cast<void*>(top), top % region_bytes_max, fiber_main);
+        return;
+    }
+    auto* stack = fault_stack(thread.id);
+    ASSERT(stack);
+    to.context
+        = context::make_fcontext(stack + fault_stack_bytes, fault_stack_bytes, begin_on_no_stack);
+}
+
+struct Stack {
+    u64 bottom;
+    u64 bytes;
+};
+
+// Where a thread that is not running stands: on its own stack, or amid a fault on another one.
+Stack stack_of(Thread const& thread)
+{
+    auto const at = reinterpret_cast<u64>(thread.frame.fiber.context);
+    auto const other = reinterpret_cast<u64>(host.fault_stacks[thread.id]);
+    if (other != 0 && at - other < fault_stack_bytes)
+        return { other, fault_stack_bytes };
+    auto const top = thread.frame.stack_pointer();
+    auto const bottom = align_down<u64>(top - 1, region_bytes_max);
+    return { bottom, top - bottom };
+}
+
 // The one place where stacks change.
 void switch_to(Frame::Fiber& from, Thread& thread)
 {
     auto& to = thread.frame.fiber;
-    auto const top = thread.frame.stack_pointer();
-    auto const bottom = align_down<u64>(top - 1, region_bytes_max);
     save(from);
     if (!to.context)
-        to.context = context::make_fcontext(reinterpret_cast<void*>(top), top - bottom, fiber_main);
-    begin_switch(from, reinterpret_cast<void*>(bottom), top - bottom);
+        make_fiber(thread);
+    show_stack(thread, to.context);
+    auto const stack = stack_of(thread);
+    begin_switch(from, reinterpret_cast<void*>(stack.bottom), stack.bytes);
     Passage passage { &from };
     auto const transfer = context::jump_fcontext(to.context, &passage);
     arrive(transfer, from);
@@ -255,6 +329,30 @@ Thread* begin()
         leave(me);
         go_on();
     }
+}
+
+// The thread has no stack to begin on: a fault, as at its first push. Whoever answers it may have
+// given it one.
+void begin_on_no_stack(context::transfer_t transfer)
+{
+    auto& kernel = host.system->kernel();
+    auto& thread = *kernel.cpu().current;
+    auto& fiber = thread.frame.fiber;
+    arrive(transfer, fiber);
+    restore(fiber);
+    auto const top = thread.frame.stack_pointer();
+    do {
+        if (auto* world = host.system->machine().world())
+            world->faulted(thread, top - sizeof(u64));
+        kernel.on_fault({ FaultKind::page, top - sizeof(u64), fault_was_write });
+        leave(&thread);
+        begin();
+    } while (!has_stack(thread, top));
+    Frame::Fiber abandoned;
+    fiber.context = nullptr;
+    fiber.fake_stack = nullptr;
+    switch_to(abandoned, thread);
+    __builtin_unreachable();
 }
 
 void fiber_main(context::transfer_t transfer)
@@ -401,18 +499,20 @@ FaultReport report_of(int signal, siginfo_t const& info, ucontext_t const& conte
     return report;
 }
 
-constexpr usize fault_stack_bytes = 64 * 1024;
-
-// A thread faults once at a time, so it needs one stack; who gets its id later finds it there.
-u8* fault_stack(u32 thread)
+// The first touch of a region since the last switch, by the task or by the kernel on its behalf.
+bool shown_to_task(siginfo_t const& info, ucontext_t const& context)
 {
-    auto& stack = host.fault_stacks[thread];
-    if (!stack) {
-        auto* fresh = mmap(
-            nullptr, fault_stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        stack = fresh == MAP_FAILED ? nullptr : static_cast<u8*>(fresh);
-    }
-    return stack;
+    auto& machine = host.system->machine();
+    machine.show_kernel();
+    auto const* current = host.system->kernel().cpu().current;
+    auto const write = (context.uc_mcontext.gregs[REG_ERR] & fault_was_write) != 0;
+    if (!current
+        || !machine.show(current->root, reinterpret_cast<u64>(info.si_addr),
+            write ? Access::write : Access::read))
+        return false;
+    if (host.in_task)
+        machine.hide_all_but(current->root);
+    return true;
 }
 
 // A fault of task code becomes a call to its fault port. The stack it stood on may be the trouble,
@@ -420,6 +520,9 @@ u8* fault_stack(u32 thread)
 void on_fault_signal(int signal, siginfo_t* info, void* raw)
 {
     gemel::hosted::end_if_jail_trapped(raw);
+    auto& context = *static_cast<ucontext_t*>(raw);
+    if (host.isolated && signal == SIGSEGV && shown_to_task(*info, context))
+        return; // the instruction runs again
     if (!host.system || !host.in_task) {
         std::signal(signal, SIG_DFL);
         if (auto* world = host.system ? host.system->machine().world() : nullptr)
@@ -431,7 +534,6 @@ void on_fault_signal(int signal, siginfo_t* info, void* raw)
         std::signal(signal, SIG_DFL);
         return;
     }
-    auto& context = *static_cast<ucontext_t*>(raw);
     redirect(signal, report_of(signal, *info, context), context,
         reinterpret_cast<u64>(stack) + fault_stack_bytes);
 }
@@ -452,6 +554,7 @@ void install_handlers()
     action.sa_sigaction = on_tick;
     sigaction(SIGALRM, &action, nullptr);
     action.sa_flags |= SA_NODEFER;
+    sigaddset(&action.sa_mask, SIGALRM); // a tick amid the handler would leave it half done
     action.sa_sigaction = on_fault_signal;
     for (auto const signal : fault_signals)
         sigaction(signal, &action, nullptr);
@@ -461,6 +564,8 @@ void install_handlers()
 
 void system_call(Registers& registers)
 {
+    // The kernel runs on this stack. If there is not enough of it, the fault is still the task's.
+    asm volatile("testb $0, %c0(%%rsp)" : : "i"(-static_cast<i64>(stack_bytes_min)) : "cc");
     auto* me = begin();
     auto& frame = me->frame;
     std::memcpy(frame.words(), registers.words, sizeof registers.words);
@@ -511,9 +616,10 @@ namespace gemel::hosted {
 
 System::System(Options const& options)
     : options_(options)
-    , machine_(options.memory_bytes)
-    , kernel_(machine_)
+    , machine_(options.memory_bytes, options.isolation)
+    , pages_(machine_)
 {
+    machine_.kernel_is_at(&pages_, sizeof pages_);
 }
 
 System::~System() = default;
@@ -565,18 +671,20 @@ int System::run()
     info.command_line = options_.command_line.c_str();
     info.cpus = options_.cpus;
     arch::host.system = this;
+    arch::host.isolated = machine_.isolated();
     arch::host.exceptions = reinterpret_cast<void**>(abi::__cxa_get_globals());
     arch::host.error_number = &errno;
     arch::enter();
     arch::install_handlers();
     int status = 125;
     machine_.start_clock();
-    kernel_.enter();
-    if (kernel_.boot(info)) {
-        arch::switch_to(arch::host.fiber, *kernel_.cpu().current);
+    kernel().enter();
+    if (kernel().boot(info)) {
+        arch::switch_to(arch::host.fiber, *kernel().cpu().current);
         status = machine_.exit_status();
     }
     arch::enter();
+    arch::host.isolated = false;
     arch::host.system = nullptr;
     machine_.stop_timer();
     machine_.flush_console();

@@ -16,6 +16,7 @@ public:
     u64& status() noexcept { return status_; }
     u64& instruction_pointer() noexcept { return instruction_pointer_; }
     u64& stack_pointer() noexcept { return stack_pointer_; }
+    u64 stack_pointer() const noexcept { return stack_pointer_; }
     u64* register_at(u32 index) noexcept
     {
         if (index < 8)

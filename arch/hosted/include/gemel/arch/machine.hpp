@@ -20,6 +20,10 @@
 
 namespace gemel::arch {
 
+// Whether loads and stores of a task are kept to what its page tables allow (docs/security.md).
+enum class Isolation : u8 { off, on };
+enum class Access : u8 { read, write };
+
 class Machine {
 public:
     // Where everything lies: equal in every run, clear of the sanitizers' shadows.
@@ -30,7 +34,7 @@ public:
 
     // Reserves `memory_bytes` (a multiple of 2 MiB, at least 8 MiB). Throws std::system_error when
     // the host refuses.
-    explicit Machine(u64 memory_bytes);
+    explicit Machine(u64 memory_bytes, Isolation isolation = Isolation::off);
     ~Machine();
     Machine(Machine const&) = delete;
     Machine& operator=(Machine const&) = delete;
@@ -112,6 +116,20 @@ public:
     u64 wake_ns() const { return wake_ns_; } // the tick that the kernel waits for
 
     u64 memory_bytes() const { return memory_bytes_; }
+
+    // What a task's page tables say of an address. The kernel's memory must be visible.
+    bool allows(u64 root, u64 address, Access access);
+    // With isolation the process maps no more than the running task has touched, and the kernel's
+    // memory is there only in the kernel: a translation buffer in software, flushed by switches.
+    bool isolated() const { return isolation_ == Isolation::on; }
+    // Maps the region around an address that the task may access so. False: it may not, or it is
+    // there already.
+    bool show(u64 root, u64 address, Access access);
+    // Hides what tasks of other address spaces have touched, and the kernel's memory.
+    void hide_all_but(u64 root);
+    void show_kernel();
+    // Beside the machine's memory: the pages that hold the kernel itself.
+    void kernel_is_at(void* pages, usize bytes) { kernel_pages_ = { pages, bytes }; }
     bool interrupt_pending() const { return (pending_ & ~masked_) != 0 || tick_pending_; }
     u32 take_interrupt() noexcept; // masks it; interrupt_lines_max: none
     // Whose turn it is among the virtual processors (src/system.cpp).
@@ -141,6 +159,20 @@ private:
         hosted::Device* device;
     };
 
+    struct Shown {
+        u64 root;
+        u64 address; // of a region
+        bool operator==(Shown const&) const = default;
+    };
+    static constexpr u32 shown_max = 64; // then the oldest is hidden again
+    struct KernelPages {
+        void* begin = nullptr;
+        usize bytes = 0;
+    };
+
+    Shown* shown(u64 root, u64 address);
+    static void hide(Shown& one);
+    u64* link_of(u64 root, u64 address);
     static constexpr u64 access_of(u16 flags)
     {
         auto const write = flags & static_cast<u16>(VmFlag::write);
@@ -160,6 +192,12 @@ private:
     u32 called_cpus_ = 0; // bit n: another processor wants number n in the kernel
     u32 taken_ = interrupt_lines_max;
     u64 memory_bytes_;
+    Isolation isolation_;
+    bool kernel_shown_ = true;
+    KernelPages kernel_pages_;
+    // No vector: a signal handler adds to it amid a task's own use of the heap.
+    Shown shown_[shown_max] = {};
+    u32 shown_next_ = 0;
     int memory_descriptor_ = -1;
     int poll_descriptor_ = -1;
     u64 started_ns_ = 0;

@@ -15,6 +15,7 @@ struct Options {
     u64 memory_bytes = 256u << 20;
     u64 device_memory_bytes = 0; // pages at the memory's end that are a device's, not the kernel's
     u32 cpus = 1; // virtual processors, at most cpus_max
+    arch::Isolation isolation = arch::Isolation::off;
     std::span<u8 const> bundle; // the boot bundle; copied into the machine's memory
     u64 init_entry = 0; // address of init's `void(u64 startup)`
     std::string command_line; // key=value words: init's variables
@@ -29,7 +30,7 @@ public:
     ~System();
 
     arch::Machine& machine() { return machine_; }
-    Kernel& kernel() { return kernel_; }
+    Kernel& kernel() { return pages_.kernel; }
     // Physical address of the device memory.
     u64 device_memory() const { return machine_.memory_bytes() - options_.device_memory_bytes; }
 
@@ -47,12 +48,21 @@ public:
     int run();
 
 private:
+    // Pages of its own, so that it can be hidden from the tasks.
+    struct alignas(page_bytes) KernelPages {
+        explicit KernelPages(arch::Machine& machine)
+            : kernel(machine)
+        {
+        }
+        Kernel kernel;
+    };
+
     Options options_;
     std::function<u32(u32)> choose_;
     u32 turn_ = 0; // the processor whose turn it is
     u32 rests_ = 0; // bit n: number n ran through to the last tick, and waits for the next one
     arch::Machine machine_;
-    Kernel kernel_;
+    KernelPages pages_;
 };
 
 // The system whose thread is running (one at a time on a host thread); null outside run().
