@@ -112,6 +112,7 @@ part_system-hosted() {
     built hosted || return
     counted "system tests, hosted" python3 tests/system/run.py --face hosted
     counted "system tests, hosted, on two processors" python3 tests/system/run.py --face hosted --cpus 2
+    counted "shares of the processor, hosted, in virtual time" python3 tests/schedule/run.py --face hosted
     counted "misdeeds, hosted, each task walled in" python3 tests/system/run.py --face hosted --isolate \
         tests/system/mischief.test tests/system/shell.test
 }
@@ -190,8 +191,9 @@ part_x86_64() {
     counted "the kernel on an old x86_64" python3 tests/native/run.py kernel --face x86_64 --cpu qemu64
 }
 part_system-x86_64() {
-    built hosted && built x86_64 &&
-        counted "system tests on x86_64" python3 tests/system/run.py --face x86_64
+    built hosted && built x86_64 || return
+    counted "system tests on x86_64" python3 tests/system/run.py --face x86_64
+    counted "shares of the processor on x86_64, by instructions" python3 tests/schedule/run.py --face x86_64
 }
 part_arm64() {
     check "build of arm64" in_shell build arm64
@@ -212,8 +214,9 @@ part_arm64() {
         --machine gic-version=3,virtualization=on
 }
 part_system-arm64() {
-    built hosted && built arm64 &&
-        counted "system tests on arm64" python3 tests/system/run.py --face arm64
+    built hosted && built arm64 || return
+    counted "system tests on arm64" python3 tests/system/run.py --face arm64
+    counted "shares of the processor on arm64, by instructions" python3 tests/schedule/run.py --face arm64
 }
 part_iso() {
     built hosted && built x86_64 &&

@@ -15,7 +15,6 @@ using protocol::ProcessText;
 constexpr u32 pages_wanted = 2048;
 constexpr u32 pages_least = 128; // a small program has 48 when it runs
 constexpr u32 rows = 128;
-constexpr u32 threads = 8;
 constexpr u32 stack_pages = 64;
 constexpr unsigned priority = 3;
 
@@ -93,7 +92,7 @@ Result<protocol::Process::Give::Reply> ProcessObject::on(Process::Give request)
 }
 
 // At most a quarter of what is left, so that a pipeline of programs fits into a small machine.
-TaskQuota ProcessObject::quota(ProcessWorld const& world)
+TaskQuota ProcessObject::quota(ProcessWorld const& world, u32 threads)
 {
     auto const own = world.audit.task(world.own_task);
     auto const left = own ? own->pages_left : 0;
@@ -109,7 +108,7 @@ Result<protocol::Process::Start::Reply> ProcessObject::launch(
         .arguments = std::move(record->arguments),
         .variables = std::move(record->variables),
         .capabilities = std::move(record->capabilities),
-        .quota = quota(world),
+        .quota = quota(world, record->threads),
         .stack_pages = stack_pages,
         .priority = priority };
     auto on_end = [record](ProcessEnd const& how) { ended(*record, how); };
@@ -185,6 +184,23 @@ Result<protocol::Process::Info::Reply> ProcessObject::on(Process::Info const&)
 {
     return Process::Info::Reply { world_.table.task_of(record_->number), record_->state,
         record_->status };
+}
+
+Result<protocol::Process::Thread::Reply> ProcessObject::on(Process::Thread const&)
+{
+    if (record_->state != ProcessState::running)
+        return Error::unavailable;
+    return Process::Thread::Reply { TRY(world_.table.thread_of(record_->number)) };
+}
+
+Result<protocol::Process::Limit::Reply> ProcessObject::on(Process::Limit const& request)
+{
+    if (request.threads == 0 || request.threads > process_threads_max)
+        return Error::invalid;
+    if (!preparing())
+        return Error::unavailable;
+    record_->threads = request.threads;
+    return Process::Limit::Reply {};
 }
 
 void ProcessObject::ended(Record& record, ProcessEnd const& how)

@@ -10,6 +10,8 @@
 
 namespace gemel::init {
 
+inline constexpr u8 process_threads_max = 8;
+
 // What starting programs takes; outlives every process.
 struct ProcessWorld {
     ProcessTable& table;
@@ -36,6 +38,8 @@ public:
     void on(Process::Wait const& request, Deferred<Process, Process::Wait> deferred);
     Result<Process::Kill::Reply> on(Process::Kill const& request);
     Result<Process::Info::Reply> on(Process::Info const& request);
+    Result<Process::Thread::Reply> on(Process::Thread const& request);
+    Result<Process::Limit::Reply> on(Process::Limit const& request);
 
 private:
     using Starter = Deferred<Process, Process::Start>;
@@ -44,6 +48,7 @@ private:
         protocol::ProcessState state = protocol::ProcessState::preparing;
         bool starting = false; // its file is being read
         u8 status = 0;
+        u8 threads = process_threads_max;
         ProcessTable::Number number = 0;
         std::vector<Waiter> waiters;
         std::string path;
@@ -55,7 +60,7 @@ private:
     };
     bool preparing() const;
     void start_from_disk(Starter deferred);
-    static TaskQuota quota(ProcessWorld const& world);
+    static TaskQuota quota(ProcessWorld const& world, u32 threads);
     static Result<Process::Start::Reply> launch(
         ProcessWorld const& world, Ref<Record> record, std::span<std::byte const> file);
     static void ended(Record& record, ProcessEnd const& how);

@@ -54,6 +54,22 @@ u32 ProcessTable::task_of(Number number) const
     return found == processes_.end() ? 0 : found->second.task.id();
 }
 
+Result<Handle> ProcessTable::thread_of(Number number) const
+{
+    auto const found = processes_.find(number);
+    if (found == processes_.end())
+        return Error::unavailable;
+    return found->second.task.thread().derive(Right::write | Right::derive);
+}
+
+void ProcessTable::run_all(SchedBroker const& scheduling)
+{
+    for (auto& [number, process] : processes_) {
+        (void)scheduling.thread_affinity(process.task.thread(), SchedBroker::every_processor);
+        (void)process.task.run(); // refused unless it was stopped
+    }
+}
+
 void ProcessTable::end(Number number, ProcessEnd const& how)
 {
     auto found = processes_.extract(number);

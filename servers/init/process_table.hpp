@@ -39,6 +39,10 @@ public:
     void kill(Number number, u8 status);
     // 0 when it has ended.
     u32 task_of(Number number) const;
+    // Of its first thread, to be scheduled. unavailable: it has ended.
+    Result<Handle> thread_of(Number number) const;
+    // The scheduler is gone: what it has stopped or kept to one processor goes on.
+    void run_all(SchedBroker const& scheduling);
     usize count() const { return processes_.size(); }
 
     // True: the message was a fault or an exit of a process, and is dealt with.

@@ -470,6 +470,10 @@ void Supervisor::ended(std::string const& name, ProcessEnd const& how)
     std::erase(running_, name);
     auto const stopping = instance.state == State::stopping || shutting_down_;
     instance.state = State::stopped;
+    if (auto const broker = world_.brokers.find("broker-sched");
+        takes(instance.service, broker->first) && !shutting_down_)
+        world_.table.run_all(
+            SchedBroker(broker->second.derive(rights_of(Right::call)).value_or(Handle())));
     if (stopping)
         return;
     auto const& service = instance.service;

@@ -65,6 +65,7 @@ public:
     // The first thread, stopped. Faults and the exit call `fault_port`, which the task keeps.
     Result<void> set_thread(TaskBroker::ThreadStart const& start, Handle fault_port);
     Result<void> run();
+    Handle const& thread() const { return thread_; }
 
 private:
     Task(TaskMakers const& makers, Handle handle)

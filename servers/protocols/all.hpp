@@ -19,6 +19,6 @@
 namespace gemel::protocol {
 
 using All = std::tuple<Block, Clock, Console, Device, Devices, Directory, File, Init, Log, Pipes,
-    Process, Processes, Scheduler, Vfs>;
+    Process, Processes, Reservation, Scheduler, Vfs>;
 
 } // namespace gemel::protocol

@@ -57,13 +57,28 @@ struct Process {
         };
     };
 
+    // Its first thread, to be scheduled: a capability to write. unavailable: it does not run.
+    struct Thread {
+        struct Reply {
+            Handle thread;
+        };
+    };
+
+    // Before Start: how many threads it may have, 1 to 8 (otherwise invalid).
+    struct Limit {
+        u8 threads = 0;
+        struct Reply { };
+    };
+
     // Numbers are the wire's: add, never change or reuse.
     using Messages = MessageList<Message<1, "add_text", AddText, Fields<"kind", "text">, Fields<>>,
         Message<2, "give", Give, Fields<"name", "capability">, Fields<>>,
         Message<3, "start", Start, Fields<>, Fields<>>,
         Message<4, "wait", Wait, Fields<>, Fields<"status">>,
         Message<5, "kill", Kill, Fields<"status">, Fields<>>,
-        Message<6, "info", Info, Fields<>, Fields<"task", "state", "status">>>;
+        Message<6, "info", Info, Fields<>, Fields<"task", "state", "status">>,
+        Message<7, "thread", Thread, Fields<>, Fields<"thread">>,
+        Message<8, "limit", Limit, Fields<"threads">, Fields<>>>;
 };
 
 // The process service, served by init.

@@ -160,6 +160,12 @@ Result<void> SchedBroker::thread_priority(Handle const& thread, unsigned priorit
     return {};
 }
 
+Result<void> SchedBroker::thread_affinity(Handle const& thread, u64 processors) const
+{
+    TRY(run(Operation::thread_affinity, { thread.value(), processors }));
+    return {};
+}
+
 Result<AuditBroker::Row> AuditBroker::row(u32 index) const
 {
     auto const words = TRY(run(Operation::audit_row, { index }));

@@ -106,6 +106,9 @@ public:
     using BrokerClient::BrokerClient;
     Result<void> scheduler_register(Handle const& port, u64 bits) const;
     Result<void> thread_priority(Handle const& thread, unsigned priority) const;
+    // Bit n: processor n; those that are not there do not count.
+    static constexpr u64 every_processor = ~u64 { 0 };
+    Result<void> thread_affinity(Handle const& thread, u64 processors) const;
 };
 
 class AuditBroker : public BrokerClient {

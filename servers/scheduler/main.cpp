@@ -1,6 +1,8 @@
-// The scheduler server: one thread; what it waits for is its port, until the next sleeper is due.
+// The scheduler server: one thread; what it waits for is its port, until the next sleeper or
+// reservation is due.
 #include "servers/protocols/scheduler.hpp"
 #include "servers/rt/rt.hpp"
+#include "servers/scheduler/reservations.hpp"
 #include "servers/scheduler/sleepers.hpp"
 
 namespace gemel::scheduler {
@@ -9,9 +11,12 @@ namespace {
 using protocol::Scheduler;
 
 constexpr u64 tick_bit = 1;
+constexpr u64 own_processor = 1; // the first: see Subject::confine
+constexpr usize stack_bytes = 64 * 1024;
 
 struct State {
     SchedBroker broker;
+    Reservations reservations;
     Sleepers<Deferred<Scheduler, Scheduler::Sleep>> sleepers;
     u64 ticks = 0;
     u64 sleeps = 0;
@@ -61,6 +66,21 @@ public:
         return Scheduler::SetPriority::Reply {};
     }
 
+    Result<Scheduler::Reserve::Reply> on(Scheduler::Reserve request)
+    {
+        auto const highest = request.policy == protocol::ReservationPolicy::deadline
+            ? std::max(request.priority, first_deadline_level)
+            : request.priority;
+        if (request.priority >= priority_levels)
+            return Error::invalid;
+        if (highest > priority_)
+            return Error::no_rights;
+        Terms const terms { request.policy, request.priority, request.budget_ns,
+            request.period_ns };
+        return Scheduler::Reserve::Reply { TRY(
+            state_.reservations.reserve(server_, terms, std::move(request.thread))) };
+    }
+
     Result<Scheduler::Bounded::Reply> on(Scheduler::Bounded const& request)
     {
         if (request.priority > priority_)
@@ -77,28 +97,64 @@ private:
 
 static_assert(Serves<Bound, Scheduler>);
 
-} // namespace
-
-Result<void> server_main(Env& env)
+Result<Powers> take_powers(Env& env)
 {
-    State state { SchedBroker(TRY(env.take_handle("broker-sched"))), {}, 0, 0 };
-    TRY(state.broker.scheduler_register(env.port(), tick_bit));
-    ObjectServer server { env.port() };
+    return Powers { SchedBroker(TRY(env.take_handle("broker-sched"))),
+        TaskBroker(TRY(env.take_handle("broker-task"))),
+        AuditBroker(TRY(env.take_handle("broker-audit"))) };
+}
+
+[[noreturn]] void run_server(State& state, Handle const& port)
+{
+    ObjectServer server { port };
     server.set_root<Scheduler>(make_ref<Bound>(state, server, u8 { priority_levels - 1 }));
     server.on_notification([&](u64 bits) {
-        if (bits & tick_bit)
+        if (bits & tick_bit) {
             ++state.ticks;
+            state.reservations.advance(system::time_ns());
+        }
     });
     server.on_deadline(
         [&] {
-            auto const next = state.sleepers.next_ns();
-            return next ? Deadline::at_ns(*next) : Deadline::none();
+            auto const sleeper = state.sleepers.next_ns();
+            auto const reservation = state.reservations.next_ns(system::time_ns());
+            auto const next
+                = std::min(sleeper.value_or(~u64 { 0 }), reservation.value_or(~u64 { 0 }));
+            return next == ~u64 { 0 } ? Deadline::none() : Deadline::at_ns(next);
         },
         [&] {
             while (auto sleeper = state.sleepers.take_due(system::time_ns()))
                 static_cast<void>(sleeper->reply(Scheduler::Sleep::Reply {}));
+            state.reservations.advance(system::time_ns());
         });
-    return server.run();
+    system::exit(1, static_cast<u64>(server.run().error()));
+}
+
+struct Serving {
+    State state;
+    Handle const& port;
+};
+
+} // namespace
+
+// The server's thread is a second one because only of such it has a capability: to keep it on the
+// first processor.
+Result<void> server_main(Env& env)
+{
+    auto powers = TRY(take_powers(env));
+    auto scheduling = SchedBroker(TRY(powers.scheduling.handle().derive(rights_of(Right::call))));
+    Serving serving { { std::move(scheduling), Reservations(std::move(powers)), {}, 0, 0 },
+        env.port() };
+    TRY(serving.state.broker.scheduler_register(env.port(), tick_bit));
+    auto const thread = TRY(spawn_thread(
+        [](void* argument) {
+            auto& own = *static_cast<Serving*>(argument);
+            run_server(own.state, own.port);
+        },
+        &serving, stack_bytes, "scheduler"));
+    TRY(serving.state.broker.thread_affinity(thread, own_processor));
+    for (;;)
+        sleep_until(Deadline::none());
 }
 
 } // namespace gemel::scheduler

@@ -31,6 +31,7 @@ int run_ps(Context& context);
 int run_readlink(Context& context);
 int run_rm(Context& context);
 int run_rmdir(Context& context);
+int run_sched(Context& context);
 int run_seq(Context& context);
 int run_service(Context& context);
 int run_sleep(Context& context);

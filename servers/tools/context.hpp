@@ -30,6 +30,7 @@ public:
     Env& env() { return env_; }
     fskit::Files& files() { return files_; }
     Output& out() { return out_; }
+    Output& errors() { return errors_; }
 
     // Reads options as POSIX does: letters may be joined, "--" ends them. A letter followed by ':'
     // in `known` takes a value. Nothing, after a message, when one is wrong.

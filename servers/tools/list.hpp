@@ -12,7 +12,7 @@ struct Command {
     std::string_view summary; // usage, then what it does
 };
 
-inline constexpr std::array<Command, 37> commands { {
+inline constexpr std::array<Command, 38> commands { {
     Command { "basename", "basename PATH [SUFFIX]: the last name of a path" },
     Command { "caps",
         "caps [-a | TASK]: the capabilities of the caller, of a task, or all and the kernel's "
@@ -41,6 +41,9 @@ inline constexpr std::array<Command, 37> commands { {
     Command { "readlink", "readlink PATH...: where symbolic links lead" },
     Command { "rm", "rm [-rf] PATH...: removes" },
     Command { "rmdir", "rmdir PATH...: removes empty directories" },
+    Command { "sched",
+        "sched [-v] [nice PRIORITY | budget MS PERIOD-MS | deadline MS PERIOD-MS] PROGRAM "
+        "[ARGUMENT...]: runs it so" },
     Command { "seq", "seq [FIRST [STEP]] LAST: numbers" },
     Command { "service", "service [start | stop | kill NAME]: what init runs" },
     Command { "sleep", "sleep SECONDS: waits" },
