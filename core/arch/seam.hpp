@@ -1,6 +1,7 @@
 // Everything the portable kernel asks of a machine. Each back end provides, under
 // arch/<face>/include/gemel/arch/: frame.hpp (Frame, FpuState), machine.hpp (Machine), user.hpp
-// (the user side: the system call stub). check.cpp static_asserts these concepts.
+// (the user side: the system call stub), checksum.hpp (CRC-32C, where the processor has it).
+// check.cpp static_asserts these concepts.
 #pragma once
 
 #include "core/arch/types.hpp"

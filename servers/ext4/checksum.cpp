@@ -1,7 +1,10 @@
-// CRC-32C eight bytes at a time (slicing-by-8), CRC-16 one at a time.
+// CRC-32C by the processor where it can, else eight bytes at a time (slicing-by-8); CRC-16 one at a
+// time.
 #include "servers/ext4/checksum.hpp"
 
 #include "servers/ext4/bytes.hpp"
+
+#include <gemel/arch/checksum.hpp>
 
 #include <array>
 
@@ -42,12 +45,26 @@ constexpr std::array<u16, 256> make_crc16_table()
     return table;
 }
 
+// What the top byte of a sum turns into when a byte is taken back.
+constexpr std::array<u32, 256> make_crc32c_back_table()
+{
+    std::array<u32, 256> table {};
+    for (u32 byte = 0; byte < 256; ++byte) {
+        u32 sum = byte << 24;
+        for (int bit = 0; bit < 8; ++bit)
+            sum = (sum & 0x8000'0000) != 0 ? (sum ^ 0x82F6'3B78u) << 1 | 1 : sum << 1;
+        table[byte] = sum;
+    }
+    return table;
+}
+
 constexpr SliceTables crc32c_tables = make_crc32c_tables();
+constexpr std::array<u32, 256> crc32c_back_table = make_crc32c_back_table();
 constexpr std::array<u16, 256> crc16_table = make_crc16_table();
 
 } // namespace
 
-u32 crc32c(u32 seed, std::span<u8 const> bytes)
+u32 crc32c_by_tables(u32 seed, std::span<u8 const> bytes)
 {
     auto const& table = crc32c_tables;
     u32 sum = seed;
@@ -64,6 +81,11 @@ u32 crc32c(u32 seed, std::span<u8 const> bytes)
     return sum;
 }
 
+u32 crc32c(u32 seed, std::span<u8 const> bytes)
+{
+    return arch::has_crc32c() ? arch::crc32c(seed, bytes) : crc32c_by_tables(seed, bytes);
+}
+
 u32 crc32c(u32 seed, u32 number)
 {
     std::array<u8, 4> const bytes { static_cast<u8>(number), static_cast<u8>(number >> 8),
@@ -73,11 +95,8 @@ u32 crc32c(u32 seed, u32 number)
 
 u32 crc32c_before(u32 sum, std::span<u8 const> bytes)
 {
-    for (auto byte = bytes.rbegin(); byte != bytes.rend(); ++byte) {
-        for (int bit = 0; bit < 8; ++bit)
-            sum = (sum & 0x8000'0000) != 0 ? (sum ^ 0x82F6'3B78u) << 1 | 1 : sum << 1;
-        sum ^= *byte;
-    }
+    for (auto byte = bytes.rbegin(); byte != bytes.rend(); ++byte)
+        sum = sum << 8 ^ crc32c_back_table[sum >> 24] ^ *byte;
     return sum;
 }
 

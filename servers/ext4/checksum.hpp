@@ -9,6 +9,8 @@ namespace gemel::ext4 {
 
 // CRC-32C (Castagnoli), reflected.
 u32 crc32c(u32 seed, std::span<u8 const> bytes);
+// The same, without the processor's help.
+u32 crc32c_by_tables(u32 seed, std::span<u8 const> bytes);
 
 // Continues a sum over a number as the disk keeps it, little-endian.
 u32 crc32c(u32 seed, u32 number);
