@@ -149,9 +149,19 @@ Result<Found> find_name(Disk& disk, Inode const& directory, std::string_view nam
     if (name.empty())
         return Error::not_found;
     // "." and ".." lie in the root of a hash tree, outside its order.
-    if (is_indexed(disk.super(), directory) && name != "." && name != "..")
-        return find_by_hash(disk, directory, name);
-    return find_by_listing(disk, directory, name);
+    bool const dots = name == "." || name == "..";
+    if (!dots) {
+        if (auto const* const known = disk.names().find(directory.number, name))
+            return *known ? Result<Found>(**known) : Error::not_found;
+    }
+    auto const found = is_indexed(disk.super(), directory) && !dots
+        ? find_by_hash(disk, directory, name)
+        : find_by_listing(disk, directory, name);
+    if (!dots && found)
+        disk.names().put(directory.number, name, *found);
+    else if (!dots && found.error() == Error::not_found)
+        disk.names().put(directory.number, name, std::nullopt);
+    return found;
 }
 
 } // namespace gemel::ext4

@@ -45,11 +45,6 @@ private:
     bool inline_checked_ = false;
 };
 
-struct Found {
-    u32 inode;
-    FileType type; // see ListedEntry
-};
-
 // Finds `name` in `directory`, by its hash tree if there is one. Error::not_directory,
 // Error::name_too_long over name_bytes_max, Error::not_found; Error::corrupt also when a damaged
 // block may have held the name.

@@ -11,28 +11,10 @@ namespace gemel::ext4 {
 
 namespace {
 
-constexpr usize head_bytes = 8;
+constexpr usize head_bytes = entry_head_bytes;
 constexpr usize entry_bytes_min = 12;
 constexpr usize tail_bytes = 12;
 constexpr u8 tail_type = 0xDE;
-
-FileType type_of(u8 code)
-{
-    constexpr std::array types { FileType::unknown, FileType::regular, FileType::directory,
-        FileType::character_device, FileType::block_device, FileType::fifo, FileType::socket,
-        FileType::symbolic_link };
-    return code < types.size() ? types[code] : FileType::unknown;
-}
-
-// 16 bits hold the length of a 64 KiB block only by a detour.
-u32 entry_bytes(Superblock const& super, u16 stored)
-{
-    if (super.block_bytes < 65536)
-        return stored;
-    if (stored == 0xFFFF || stored == 0)
-        return super.block_bytes;
-    return (stored & 0xFFFCu) | (stored & 3u) << 16;
-}
 
 // What is wrong with the entry at `offset`; empty when nothing is.
 std::string_view fault_at(Superblock const& super, Bytes chain, usize offset)
@@ -73,18 +55,6 @@ Result<void> check_tail(Disk& disk, Inode const& directory, Bytes bytes, std::st
 }
 
 } // namespace
-
-RawEntry entry_at(Superblock const& super, Bytes chain, usize offset)
-{
-    bool const typed = super.has(Incompatible::filetype);
-    auto const bytes = entry_bytes(super, load16(chain, offset + 4));
-    auto const name_bytes
-        = std::min<usize>(load8(chain, offset + 6), chain.size() - offset - head_bytes);
-    auto const name = chain.subspan(offset + head_bytes, name_bytes);
-    return { load32(chain, offset), bytes,
-        typed ? type_of(load8(chain, offset + 7)) : FileType::unknown,
-        { reinterpret_cast<char const*>(name.data()), name.size() } };
-}
 
 Result<void> check_entries(Disk& disk, Inode const& directory, Bytes chain, std::string_view where)
 {

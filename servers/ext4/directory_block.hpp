@@ -3,6 +3,8 @@
 
 #include "servers/ext4/block_map.hpp"
 
+#include <algorithm>
+#include <array>
 #include <string_view>
 
 namespace gemel::ext4 {
@@ -15,8 +17,38 @@ struct RawEntry {
     std::string_view name; // points into the chain
 };
 
-// The entry at `offset` of a chain that check_entries has accepted, where an entry must start.
-RawEntry entry_at(Superblock const& super, Bytes chain, usize offset);
+inline constexpr usize entry_head_bytes = 8;
+
+inline FileType entry_type(u8 code)
+{
+    constexpr std::array types { FileType::unknown, FileType::regular, FileType::directory,
+        FileType::character_device, FileType::block_device, FileType::fifo, FileType::socket,
+        FileType::symbolic_link };
+    return code < types.size() ? types[code] : FileType::unknown;
+}
+
+// 16 bits hold the length of a 64 KiB block only by a detour.
+inline u32 entry_length(Superblock const& super, u16 stored)
+{
+    if (super.block_bytes < 65536)
+        return stored;
+    if (stored == 0xFFFF || stored == 0)
+        return super.block_bytes;
+    return (stored & 0xFFFCu) | (stored & 3u) << 16;
+}
+
+// The entry at `offset` of a chain that check_entries has accepted, where an entry must start. A
+// search takes a hundred of them, so it is short.
+inline RawEntry entry_at(Superblock const& super, Bytes chain, usize offset)
+{
+    bool const typed = super.has(Incompatible::filetype);
+    auto const name_bytes
+        = std::min<usize>(load8(chain, offset + 6), chain.size() - offset - entry_head_bytes);
+    auto const name = chain.subspan(offset + entry_head_bytes, name_bytes);
+    return { load32(chain, offset), entry_length(super, load16(chain, offset + 4)),
+        typed ? entry_type(load8(chain, offset + 7)) : FileType::unknown,
+        { reinterpret_cast<char const*>(name.data()), name.size() } };
+}
 
 // Accepts `chain` when its entries follow each other exactly to its end, with possible names and
 // inode numbers. `where` goes into the message.

@@ -45,6 +45,7 @@ Result<bool> edit_in_block(
 
 Result<void> edit_entry(Disk& disk, Inode& directory, std::string_view name, EntryEdit const& edit)
 {
+    disk.names().forget(directory.number, name);
     auto const visit
         = [&](u64 file_block) { return edit_in_block(disk, directory, file_block, name, edit); };
     if (is_indexed(disk.super(), directory) && !is_dots(name))
@@ -79,6 +80,7 @@ Result<bool> add_in_block(
 Result<void> add_entry(Disk& disk, Inode& directory, std::string_view name, Found target)
 {
     auto const& super = disk.super();
+    disk.names().forget(directory.number, name);
     if (is_indexed(super, directory))
         return add_by_hash(disk, directory, name, target);
     auto const blocks = directory.size_bytes / super.block_bytes;

@@ -5,6 +5,7 @@
 #include "servers/ext4/block_cache.hpp"
 #include "servers/ext4/block_device.hpp"
 #include "servers/ext4/error_sink.hpp"
+#include "servers/ext4/name_cache.hpp"
 #include "servers/ext4/sentence.hpp"
 #include "servers/ext4/superblock.hpp"
 #include "servers/ext4/transaction.hpp"
@@ -90,6 +91,7 @@ public:
     // What was written past the cache is read again.
     void drop_cached(u64 block) { cache_.erase(block); }
     Transaction& transaction() { return transaction_; }
+    NameCache& names() { return names_; }
     // The committed blocks are in their places: from now on they are the cache's.
     void take_committed();
 
@@ -115,6 +117,7 @@ private:
     Superblock super_;
     BlockCache cache_;
     Transaction transaction_;
+    NameCache names_;
     BlockDevice* writer_ = nullptr;
 };
 

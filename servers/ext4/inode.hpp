@@ -2,23 +2,13 @@
 #pragma once
 
 #include "servers/ext4/disk.hpp"
+#include "servers/ext4/file_type.hpp"
 
 #include <array>
 #include <optional>
 #include <vector>
 
 namespace gemel::ext4 {
-
-enum class FileType : u8 {
-    unknown,
-    regular,
-    directory,
-    character_device,
-    block_device,
-    fifo,
-    socket,
-    symbolic_link,
-};
 
 // Since 1970; seconds may be negative.
 struct Timestamp {

@@ -99,7 +99,8 @@ Result<u32> take_inode(Disk& disk, u32 group, bool is_directory)
     TRY(edit_bitmap(disk, group, BitmapKind::inodes,
         [&](std::span<u8> bitmap, std::span<u8> descriptor) -> Result<void> {
             while (bit < super.inodes_per_group && (bitmap[bit / 8] >> bit % 8 & 1) != 0)
-                ++bit;
+                bit += bit % 8 == 0 && bitmap[bit / 8] == 0xFF ? 8 : 1;
+            bit = std::min(bit, super.inodes_per_group);
             auto const free = load_field(descriptor, group_field::free_inodes);
             if (bit == super.inodes_per_group || free == 0) {
                 return disk.corrupt("group ", group, ": its bitmap of inodes and its descriptor ",

@@ -174,18 +174,23 @@ auto VolumeWriter::operate(Work work) -> decltype(work())
 {
     // Also when memory ends on the way, which throws.
     struct RollBack {
-        Transaction& transaction;
+        Disk& disk;
+        void now()
+        {
+            disk.transaction().roll_back();
+            disk.names().clear();
+        }
         ~RollBack()
         {
-            if (transaction.in_operation())
-                transaction.roll_back();
+            if (disk.transaction().in_operation())
+                now();
         }
     };
     for (bool again = false;; again = true) {
         TRY(make_room());
         auto& transaction = disk_.transaction();
         transaction.begin();
-        RollBack guard { transaction };
+        RollBack guard { disk_ };
         auto done = work();
         if (done) {
             transaction.keep();
@@ -193,7 +198,7 @@ auto VolumeWriter::operate(Work work) -> decltype(work())
                 due_ns_ = now() + commit_interval_ns;
             return done;
         }
-        transaction.roll_back();
+        guard.now();
         if (done.error() == Error::no_space && transaction.freed_blocks() && !again) {
             TRY(commit());
             continue;
