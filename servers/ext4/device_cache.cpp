@@ -33,13 +33,20 @@ Result<void> DeviceCache::add_session()
 
 Result<void> DeviceCache::read(u64 byte_offset, std::span<u8> target)
 {
+    bool const goes_on = byte_offset == read_end_;
+    if (byte_offset > size_bytes() || target.size() > size_bytes() - byte_offset)
+        return Error::invalid;
+    read_end_ = byte_offset + target.size();
     while (!target.empty()) {
-        auto const bytes = memory_of(TRY(cached(byte_offset / chunk_bytes())));
+        auto const number = byte_offset / chunk_bytes();
         auto const skipped = byte_offset % chunk_bytes();
-        auto const count = std::min<usize>(bytes.size() - skipped, target.size());
-        if (count > size_bytes() - byte_offset)
-            return Error::invalid;
-        std::memcpy(target.data(), bytes.data() + skipped, count);
+        auto const count = std::min<usize>(chunk_bytes() - skipped, target.size());
+        auto const index = TRY(place_of(number));
+        auto pages = pages_at(skipped, count);
+        if (goes_on)
+            pages.end = (chunk_bytes() + page_bytes - 1) / page_bytes;
+        TRY(load(index, pages));
+        std::memcpy(target.data(), memory_of(index).data() + skipped, count);
         target = target.subspan(count);
         byte_offset += count;
     }
@@ -50,23 +57,31 @@ Result<void> DeviceCache::read(u64 byte_offset, std::span<u8> target)
 // the chunk is forgotten.
 Result<void> DeviceCache::write(u64 byte_offset, std::span<u8 const> source)
 {
+    if (byte_offset > size_bytes() || source.size() > size_bytes() - byte_offset)
+        return Error::invalid;
     while (!source.empty()) {
         auto const number = byte_offset / chunk_bytes();
         auto const skipped = byte_offset % chunk_bytes();
         auto const count = std::min<usize>(chunk_bytes() - skipped, source.size());
-        if (byte_offset > size_bytes() || count > size_bytes() - byte_offset)
-            return Error::invalid;
-        auto const index = TRY(cached(number));
+        auto const index = TRY(place_of(number));
+        auto const pages = pages_at(skipped, count);
+        auto const end = skipped + count;
+        if (skipped % page_bytes != 0)
+            TRY(load(index, { pages.first, pages.first + 1 }));
+        if (end % page_bytes != 0 && end != bytes_of(number))
+            TRY(load(index, { pages.end - 1, pages.end }));
         std::memcpy(memory_of(index).data() + skipped, source.data(), count);
+        for (auto page = pages.first; page < pages.end; ++page)
+            chunks_[index].held |= 1u << page;
         auto const first = skipped / sector_bytes;
-        auto const end = (skipped + count + sector_bytes - 1) / sector_bytes;
+        auto const last = (end + sector_bytes - 1) / sector_bytes;
         auto const offset = index % chunks_per_session() * chunk_bytes() + first * sector_bytes;
         auto const done = sessions_[index / chunks_per_session()].device.call(
             Block::Write { .lba = number * chunk_sectors_ + first,
-                .count = static_cast<u32>(end - first),
+                .count = static_cast<u32>(last - first),
                 .offset = static_cast<u32>(offset) });
         if (!done)
-            chunks_[index] = {};
+            drop(index);
         TRY(note_loss(done));
         source = source.subspan(count);
         byte_offset += count;
@@ -109,14 +124,33 @@ usize DeviceCache::take_chunk()
     return index;
 }
 
-Result<usize> DeviceCache::cached(u64 number)
+DeviceCache::Pages DeviceCache::pages_at(u64 skipped, usize count) const
 {
-    auto const found = std::find_if(
-        chunks_.begin(), chunks_.end(), [&](Chunk const& each) { return each.number == number; });
-    auto index = static_cast<usize>(found - chunks_.begin());
-    if (found == chunks_.end()) {
-        index = take_chunk();
-        TRY(load(index, number));
+    return { static_cast<u32>(skipped / page_bytes),
+        static_cast<u32>((skipped + count + page_bytes - 1) / page_bytes) };
+}
+
+u32 DeviceCache::bytes_of(u64 number) const
+{
+    return static_cast<u32>(std::min<u64>(chunk_bytes(), size_bytes() - number * chunk_bytes()));
+}
+
+void DeviceCache::drop(usize index)
+{
+    places_.erase(chunks_[index].number);
+    chunks_[index] = {};
+}
+
+Result<usize> DeviceCache::place_of(u64 number)
+{
+    if (number * chunk_sectors_ >= sectors_)
+        return Error::invalid;
+    auto const found = places_.find(number);
+    auto const index = found != places_.end() ? found->second : take_chunk();
+    if (found == places_.end()) {
+        drop(index);
+        places_[number] = index;
+        chunks_[index].number = number;
     }
     chunks_[index].last_use = ++uses_;
     return index;
@@ -124,17 +158,30 @@ Result<usize> DeviceCache::cached(u64 number)
 
 // Waits without a deadline: after one, the driver might still write into memory that is in use for
 // something else by then. A driver that died answers `dead`.
-Result<void> DeviceCache::load(usize index, u64 number)
+Result<void> DeviceCache::load(usize index, Pages pages)
 {
-    auto const lba = number * chunk_sectors_;
-    if (lba >= sectors_)
-        return Error::invalid;
-    chunks_[index] = {};
+    auto& chunk = chunks_[index];
+    auto const bytes = bytes_of(chunk.number);
+    pages.end = std::min(pages.end, (bytes + page_bytes - 1) / page_bytes);
     auto const& session = sessions_[index / chunks_per_session()];
-    auto const count = static_cast<u32>(std::min<u64>(chunk_sectors_, sectors_ - lba));
-    auto const offset = static_cast<u32>(index % chunks_per_session() * chunk_bytes());
-    TRY(note_loss(session.device.call(Block::Read { lba, count, offset })));
-    chunks_[index].number = number;
+    auto const is_held = [&](u32 page) { return (chunk.held >> page & 1) != 0; };
+    while (pages.first < pages.end) {
+        if (is_held(pages.first)) {
+            ++pages.first;
+            continue;
+        }
+        auto end = pages.first + 1;
+        while (end < pages.end && !is_held(end))
+            ++end;
+        auto const from = pages.first * page_bytes;
+        auto const count = std::min(end * page_bytes, bytes) - from;
+        auto const done = session.device.call(
+            Block::Read { chunk.number * chunk_sectors_ + from / sector_bytes, count / sector_bytes,
+                static_cast<u32>(index % chunks_per_session() * chunk_bytes()) + from });
+        TRY(note_loss(done));
+        for (; pages.first < end; ++pages.first)
+            chunk.held |= 1u << pages.first;
+    }
     return {};
 }
 

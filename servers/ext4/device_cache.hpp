@@ -1,5 +1,6 @@
 // The block device behind the volume, through a small cache of large pieces. The driver moves bytes
-// straight into the cache's memory; a reader copies them once.
+// straight into the cache's memory; a reader copies them once. Of a piece only the pages that were
+// asked for are read, and what follows them when the reader goes on where it stopped.
 #pragma once
 
 #include "servers/ext4/block_device.hpp"
@@ -8,6 +9,7 @@
 #include "servers/rt/ref.hpp"
 #include "servers/rt/region.hpp"
 
+#include <unordered_map>
 #include <vector>
 
 namespace gemel::ext4 {
@@ -53,6 +55,14 @@ private:
 
         u64 number = none;
         u64 last_use = 0;
+        u32 held = 0; // a bit for each page that is in memory
+    };
+    static constexpr u32 page_bytes = 4096;
+    static_assert(chunk_bytes_max / page_bytes <= 32);
+    // Pages of a chunk.
+    struct Pages {
+        u32 first = 0;
+        u32 end = 0;
     };
 
     u32 chunk_bytes() const { return chunk_sectors_ * protocol::sector_bytes; }
@@ -60,11 +70,16 @@ private:
     Result<void> add_session();
     // A chunk to be filled: a free one, one of new memory, or the least recently used.
     usize take_chunk();
-    // The chunk's bytes, read from the device if need be.
-    Result<void> load(usize index, u64 number);
+    // Reads those of the pages that are not in memory.
+    Result<void> load(usize index, Pages pages);
+    Pages pages_at(u64 skipped, usize count) const;
+    // The bytes of a chunk that the device has: the last one may be short.
+    u32 bytes_of(u64 number) const;
+    void drop(usize index);
     // Where the chunk of that index lies in its session's memory.
     std::span<u8> memory_of(usize index);
-    Result<usize> cached(u64 number);
+    // Where the chunk is kept, its pages perhaps not read yet.
+    Result<usize> place_of(u64 number);
     template <typename T>
     Result<void> note_loss(Result<T> const& done);
 
@@ -73,6 +88,8 @@ private:
     protocol::BlockAccess access_;
     u32 chunk_sectors_;
     u64 uses_ = 0;
+    u64 read_end_ = 0; // of the last read: who goes on there reads ahead
+    std::unordered_map<u64, usize> places_; // of the chunks that hold something
     bool lost_ = false;
     std::vector<Session> sessions_;
     std::vector<Chunk> chunks_;
