@@ -173,7 +173,8 @@ int MountedSystem::run()
     fuse::GateDevice gate { system,
         { .serving = [this](auto state) { serving(state); }, .unmounted = {} },
         fuse::Sharing::alone,
-        words_.access == Access::read_write ? fuse::Caching::write_back : fuse::Caching::reads };
+        words_.buffering == WriteBuffering::by_the_host ? fuse::Caching::write_back
+                                                        : fuse::Caching::reads };
     gate_ = &gate;
     std::optional<sim::VirtioBlock> disk;
     if (options_.volume == Volume::ext4) {

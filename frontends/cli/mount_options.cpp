@@ -4,6 +4,7 @@
 #include <array>
 #include <filesystem>
 #include <string_view>
+#include <unistd.h>
 
 namespace gemel::cli {
 
@@ -26,6 +27,16 @@ std::string escaped(std::string const& text)
     return out;
 }
 
+// Whom no permission stops. The host checks permissions with the attributes of the directory, which
+// it asks for again after each change in it: one more request for every file made or removed.
+bool only_root_asks(MountWords const& words)
+{
+    auto const shared = [&](std::string_view word) {
+        return std::find(words.passed.begin(), words.passed.end(), word) != words.passed.end();
+    };
+    return ::geteuid() == 0 && !shared("allow_other");
+}
+
 } // namespace
 
 MountWords read_mount_words(std::vector<std::string> const& words)
@@ -38,6 +49,8 @@ MountWords read_mount_words(std::vector<std::string> const& words)
             read.access = Access::read_write;
         else if (word == "nonempty")
             read.nonempty = true;
+        else if (word == "writeback")
+            read.buffering = WriteBuffering::by_the_host;
         else if (std::find(passed_on.begin(), passed_on.end(), word) != passed_on.end())
             read.passed.push_back(word);
         else if (word != "defaults" && !word.empty())
@@ -52,10 +65,12 @@ std::vector<std::string> fuse_words(MountWords const& words, std::string const& 
 {
     std::error_code ignored;
     auto const whole = std::filesystem::absolute(image, ignored).string();
-    std::vector<std::string> all { "-odefault_permissions", "-osubtype=gemel",
-        "-ofsname=" + escaped(whole), words.access == Access::read_write ? "-orw" : "-oro" };
+    std::vector<std::string> all { "-osubtype=gemel", "-ofsname=" + escaped(whole),
+        words.access == Access::read_write ? "-orw" : "-oro" };
     for (auto const& word : words.passed)
         all.push_back("-o" + word);
+    if (!only_root_asks(words))
+        all.push_back("-odefault_permissions");
     return all;
 }
 

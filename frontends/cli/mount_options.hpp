@@ -8,8 +8,12 @@
 
 namespace gemel::cli {
 
+// Who keeps small writes until they make a large one.
+enum class WriteBuffering { none, by_the_host };
+
 struct MountWords {
     Access access = Access::read_only;
+    WriteBuffering buffering = WriteBuffering::none;
     bool nonempty = false;
     std::vector<std::string> passed; // to the host, as they are
     std::string refusal; // empty, or what is wrong with the words

@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <sys/uio.h>
+#include <unistd.h>
 #include <utility>
 
 namespace gemel::fuse {
@@ -19,6 +21,13 @@ namespace {
 // What stands before the bytes of a write (Linux include/uapi/linux/fuse.h, fuse_in_header and
 // fuse_write_in). Requests are read in so that those bytes land at the slot's data.
 constexpr u32 write_header_bytes = 80;
+
+// FUSE's first exchange, as far as it is looked at here (fuse.h, fuse_init_in and fuse_init_out).
+constexpr u32 init_operation = 26;
+constexpr usize operation_offset = 4;
+constexpr usize init_in_flags_offset = 40 + 12;
+constexpr usize init_out_flags_offset = 16 + 12;
+constexpr u32 handle_killpriv_v2 = 1u << 28;
 
 } // namespace
 
@@ -55,11 +64,54 @@ bool GateDevice::mount(std::string const& directory)
     if (fuse_session_mount(session_, directory.c_str()) != 0)
         return false;
     mounted_ = true;
+    if (sharing_ == Sharing::alone)
+        placement_.emplace();
+    fuse_custom_io const io { .writev = answer_host_raw,
+        .read = read_host,
+        .splice_receive = nullptr,
+        .splice_send = nullptr };
+    fuse_session_custom_io(session_, &io, fuse_session_fd(session_));
     auto const descriptor = fuse_session_fd(session_);
     ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) | O_NONBLOCK);
     machine_.watch(descriptor, [this] { receive(); });
     watching_ = true;
     return true;
+}
+
+// Whether a write takes privileges away is asked of the file before each one (getxattr
+// security.capability), unless the file system says that it sees to that: this libfuse has no word
+// for it, so it is said in the first exchange.
+ssize_t GateDevice::read_host(int descriptor, void* bytes, size_t count, void* device)
+{
+    auto const got = ::read(descriptor, bytes, count);
+    auto const word = [&](usize offset) {
+        u32 value = 0;
+        if (got >= static_cast<ssize_t>(offset + sizeof value))
+            std::memcpy(&value, static_cast<u8*>(bytes) + offset, sizeof value);
+        return value;
+    };
+    if (word(operation_offset) == init_operation) {
+        auto& self = *static_cast<GateDevice*>(device);
+        self.kills_privileges_ = self.sharing_ == Sharing::alone
+            && (word(init_in_flags_offset) & handle_killpriv_v2) != 0;
+        self.greeting_ = true;
+    }
+    return got;
+}
+
+ssize_t GateDevice::answer_host_raw(int descriptor, iovec* parts, int count, void* device)
+{
+    auto& self = *static_cast<GateDevice*>(device);
+    if (std::exchange(self.greeting_, false) && self.kills_privileges_ && count == 2
+        && parts[1].iov_len >= init_out_flags_offset - parts[0].iov_len + sizeof(u32)) {
+        auto* const place
+            = static_cast<u8*>(parts[1].iov_base) + init_out_flags_offset - parts[0].iov_len;
+        u32 flags = 0;
+        std::memcpy(&flags, place, sizeof flags);
+        flags |= handle_killpriv_v2;
+        std::memcpy(place, &flags, sizeof flags);
+    }
+    return ::writev(descriptor, parts, count);
 }
 
 // One request: who waits for its answer seldom sends another meanwhile, and if there is one, the
@@ -92,6 +144,14 @@ void GateDevice::submit(u32 index)
     ASSERT(free_.back() == index);
     free_.pop_back();
     waiting_.push_back(index);
+    if (auto* const asked = asked_[index].request; placement_ && asked) {
+        constexpr u64 large_bytes = 32 * 1024;
+        auto const& request = *reinterpret_cast<Request const*>(slot(index));
+        bool const moves
+            = request.operation == Operation::read || request.operation == Operation::write;
+        placement_->note(fuse_req_ctx(asked)->pid,
+            moves && request.bytes > large_bytes ? Placement::Size::large : Placement::Size::small);
+    }
     machine_.raise(hostmount::device_line);
 }
 
@@ -106,6 +166,7 @@ void GateDevice::end_mount()
     full_ = false;
     if (events_.unmounted)
         events_.unmounted();
+    placement_.reset();
     ASSERT(!free_.empty());
     current_ = free_.back();
     begin(nullptr, Operation::stop);

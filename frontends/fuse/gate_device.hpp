@@ -3,6 +3,7 @@
 // files are copied by the host's kernel and by the file system, and by nobody between.
 #pragma once
 
+#include "frontends/fuse/placement.hpp"
 #include "servers/hostmount/ring.hpp"
 
 #include <gemel/hosted/system.hpp>
@@ -76,6 +77,8 @@ private:
     u8* slot(u32 index) const { return memory_ + u64 { index } * hostmount::slot_bytes; }
     void receive();
     void submit(u32 index);
+    static ssize_t read_host(int descriptor, void* bytes, size_t count, void* device);
+    static ssize_t answer_host_raw(int descriptor, iovec* parts, int count, void* device);
     void end_mount();
     u32 take();
     void answer(u32 index);
@@ -90,10 +93,13 @@ private:
     fuse_session* session_ = nullptr;
     bool mounted_ = false;
     bool watching_ = false;
+    bool kills_privileges_ = false; // the host offers to leave that to us
+    bool greeting_ = false; // the first exchange is under way
     bool full_ = false; // the descriptor waits for a free slot
     std::array<Asked, hostmount::slots_max> asked_;
     std::vector<u32> free_; // last freed, first used: its memory is warm
     std::deque<u32> waiting_;
+    std::optional<Placement> placement_; // where the machine does nothing else
     u32 current_ = 0; // while a request is read in
     bool begun_ = false;
 };

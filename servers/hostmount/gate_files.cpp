@@ -136,16 +136,41 @@ Result<void> Gate::get_attributes(Work const& work)
     return {};
 }
 
+namespace {
+
+// A file that gets another owner or another size does not run with its owner's rights any more. The
+// host leaves that to the file system, so that it need not ask before each write.
+void drop_privileges(FileAttributes& wanted, FileStatus const& now)
+{
+    constexpr u16 set_user = 04000;
+    constexpr u16 set_group = 02000;
+    constexpr u16 group_execute = 010;
+    auto const lost
+        = static_cast<u16>(set_user | ((now.mode & group_execute) != 0 ? set_group : u16 { 0 }));
+    if (now.kind != FileKind::regular || (now.mode & lost) == 0)
+        return;
+    wanted.mode = static_cast<u16>(now.mode & ~lost);
+    wanted.changes |= static_cast<u32>(AttributeChange::mode);
+}
+
+} // namespace
+
 Result<void> Gate::set_attributes(Work const& work)
 {
     auto const& request = work.request;
-    FileAttributes const wanted { .changes = request.changes,
+    FileAttributes wanted { .changes = request.changes,
         .mode = request.mode,
         .uid = request.uid,
         .gid = request.gid,
         .size = request.size,
         .accessed_ns = request.accessed_ns,
         .modified_ns = request.modified_ns };
+    bool const takes_privileges = wanted.has(AttributeChange::uid)
+        || wanted.has(AttributeChange::gid) || wanted.has(AttributeChange::size);
+    if (takes_privileges && !wanted.has(AttributeChange::mode)) {
+        TRY(get_attributes(work));
+        drop_privileges(wanted, work.reply.status);
+    }
     auto const room = work.slot.bytes(listing_offset, sizeof(wanted));
     std::memcpy(room.data(), &wanted, sizeof(wanted));
     auto const attributes = work.slot.span(listing_offset, sizeof(wanted));
