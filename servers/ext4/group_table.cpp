@@ -250,8 +250,15 @@ Result<void> edit_superblock(Disk& disk, std::function<void(std::span<u8>)> cons
     auto const held = TRY(disk.change(superblock_block(super), superblock_purpose, accept_any));
     auto const bytes = held.subspan(superblock_offset % super.block_bytes, superblock_bytes);
     edit(bytes);
-    seal_superblock(bytes);
     return {};
+}
+
+void seal_changed_superblock(Disk& disk)
+{
+    auto const& super = disk.super();
+    if (auto* const slot = disk.transaction().find_running(superblock_block(super)))
+        seal_superblock(std::span(*slot->bytes)
+                            .subspan(superblock_offset % super.block_bytes, superblock_bytes));
 }
 
 Result<std::vector<u8>> superblock_now(Disk& disk)

@@ -67,6 +67,8 @@ Result<void> edit_bitmap(Disk& disk, u32 group, BitmapKind kind, BitmapEdit cons
 
 // The superblock in its block: calls edit(span of 1024 bytes) and seals it.
 Result<void> edit_superblock(Disk& disk, std::function<void(std::span<u8>)> const& edit);
+// Before a commit: its checksum, once for all the operations that counted in it.
+void seal_changed_superblock(Disk& disk);
 Result<std::vector<u8>> superblock_now(Disk& disk);
 struct FreeCounts {
     u64 blocks;

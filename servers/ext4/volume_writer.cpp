@@ -151,6 +151,7 @@ Result<void> VolumeWriter::make_room()
 
 Result<void> VolumeWriter::commit()
 {
+    seal_changed_superblock(disk_);
     auto done = journal_ ? journal_->commit(now()) : commit_in_place();
     auto const bytes = disk_.transaction().committed().size() * disk_.super().block_bytes;
     if (journal_ && done && bytes > options_.committed_bytes_max)
