@@ -10,7 +10,7 @@ usage() {
     cat <<'TEXT'
 usage: ./gemel bench [--write] [--quick] [PART...]
 
-parts: ipc boot files counts size mutants sim alarms planted   (default: all)
+parts: ipc boot files counts size mutants sim alarms planted fs   (default: all)
   ipc     hosted round trips, beside a raw switch of stacks
   boot    hosted milliseconds to the prompt; native instructions to the prompt; memory in use
   files   reading and listing through ext4, beside the host's own tools in the same run
@@ -20,10 +20,10 @@ parts: ipc boot files counts size mutants sim alarms planted   (default: all)
   sim     the simulator: events, seeds and crash states for each second of a processor, boot, journals
   alarms  how many seeds without faults ran, and what they reported (counts what ./gemel test false-alarms ran)
   planted runs and seconds until each strategy finds each planted defect; goes on where it was (15 minutes at a time)
---write puts the result into docs/numbers.md. --quick: planted once, with fewer runs.
-
-Alone: ./gemel bench fs [--rounds N] [--mib N] [--files N]
-          a mounted image beside fuse2fs and the kernel's own ext4 (loop device), medians and ratios
+  fs      a mounted image beside fuse2fs, the kernel's own ext4 (loop device) and a FUSE server that does nothing,
+          in turn, medians and ratios; and the file system from inside the system
+--write puts the result into docs/numbers.md; --quick does less of the parts planted and fs.
+Alone: ./gemel bench fs [--quick] [--rounds N]
 TEXT
 }
 
@@ -31,19 +31,19 @@ if [ "${1:-}" = fs ]; then
     shift
     host_check
     packages_need build bench-fs
-    build hosted gemel
+    build hosted gemel bench_idle_mount
     exec python3 "$root/tests/bench/fs.py" "$@"
 fi
 for word in "$@"; do
     case $word in
     -h | --help) usage; exit 0 ;;
-    --write | --quick | ipc | boot | files | counts | size | mutants | sim | alarms | planted) ;;
+    --write | --quick | ipc | boot | files | counts | size | mutants | sim | alarms | planted | fs) ;;
     *) usage >&2; exit 1 ;;
     esac
 done
 host_check
-packages_need build x86_64 arm64 boot-x86_64 boot-arm64 test bench
-build hosted gemel bench_ipc mutant_test
+packages_need build x86_64 arm64 boot-x86_64 boot-arm64 test bench bench-fs
+build hosted gemel bench_ipc bench_idle_mount mutant_test
 names=" $* "
 names=${names// --write / }
 names=${names// --quick / }
@@ -51,7 +51,7 @@ case $names in
 *' planted '* | ' ') "$root/tests/campaign/planted/build.sh" ;;
 esac
 case $names in
-' sim ' | ' alarms ' | ' planted ') ;; # which need nothing native
+' sim ' | ' alarms ' | ' planted ' | ' fs ') ;; # which need nothing native
 *)
     build x86_64
     build arm64

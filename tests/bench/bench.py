@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 
+import fs
 import planted
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "campaign"))
@@ -218,15 +219,20 @@ def part_alarms():
         yield f"of them `{workload}`", f"{failed} in {runs:,}", ""
 
 
-def part_planted():
-    yield from planted.table(planted.QUICK if part_planted.quick else planted.FULL)
+def part_planted(quick):
+    """How soon each strategy finds each planted defect (planted.py)."""
+    yield planted.COLUMNS, planted.table(planted.QUICK if quick else planted.FULL)
 
 
-part_planted.columns = planted.COLUMNS
-part_planted.quick = False
+def part_fs(quick):
+    """A mounted image beside fuse2fs, the kernel and a FUSE server that does nothing (fs.py)."""
+    return fs.part_tables(1 if quick else 2, quick)
 
+
+COLUMNS = ("what", "measured", "beside it")
+TABLES = {"planted": part_planted, "fs": part_fs}  # parts with columns of their own
 PARTS = {"ipc": part_ipc, "boot": part_boot, "files": part_files, "counts": part_counts, "size": part_size,
-         "mutants": part_mutants, "sim": part_sim, "alarms": part_alarms, "planted": part_planted}
+         "mutants": part_mutants, "sim": part_sim, "alarms": part_alarms}
 
 
 def processor():
@@ -240,18 +246,22 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("parts", nargs="*")
     options = parser.parse_args()
-    part_planted.quick = options.quick
     document = (
         "# Numbers\n\nWritten by `./gemel bench --write`. Times depend on the machine: read the ratios, which come from one"
         f" run.\nThis run: {datetime.date.today()}, {processor()}, {os.cpu_count()} processors.\n"
     )
-    for name in options.parts or PARTS:
-        columns = getattr(PARTS[name], "columns", ("what", "measured", "beside it"))
-        document += f"\n## {name}\n\n| {' | '.join(columns)} |\n|{' --- |' * len(columns)}\n"
-        for row in PARTS[name]():
-            what, value, *beside = row
-            print(f"{what}: {value}" + (f"   ({', '.join(beside)})" if any(beside) else ""), flush=True)
-            document += f"| {' | '.join(row)} |\n"
+    for name in options.parts or [*PARTS, *TABLES]:
+        document += f"\n## {name}\n"
+        tables = TABLES[name](options.quick) if name in TABLES else [(COLUMNS, PARTS[name]())]
+        for header, rows in tables:
+            document += f"\n| {' | '.join(header)} |\n|{' --- |' * len(header)}\n"
+            if name == "fs":
+                fs.show(header, rows)
+            for row in rows:
+                what, value, *beside = row
+                if name != "fs":
+                    print(f"{what}: {value}" + (f"   ({', '.join(beside)})" if any(beside) else ""), flush=True)
+                document += f"| {' | '.join(row)} |\n"
     if options.write:
         with open(f"{TOP}/docs/numbers.md", "w", encoding="utf-8") as file:
             file.write(document)
