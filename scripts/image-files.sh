@@ -1,4 +1,4 @@
-# `./gemel image ls|cat|cp|create`: files of an image without a session. Sourced by image.sh; needs common.sh.
+# `./gemel image ls|cat|cp|create|grow`: files of an image without a session. Sourced by image.sh; needs common.sh.
 # The system's own servers do the work: the image is mounted in a directory of its own for as long as it takes.
 
 image_mounted= image_work=
@@ -66,10 +66,32 @@ image_create() {
     say "made $image ($size)"
 }
 
+# image_grow IMAGE SIZE: resize2fs of e2fsprogs moves what has to move; nobody else may use the image meanwhile.
+image_grow() {
+    local image=${1:?} size=${2:?} old new
+    [ -f "$image" ] || die "$image is not a file"
+    [ -w "$image" ] || die "$image cannot be written"
+    packages_need build
+    PATH=$PATH:/usr/sbin:/sbin
+    old=$(stat -c %s "$image")
+    new=$(numfmt --from=iec "$size" 2>/dev/null) || die "$size is not a size: 512M, 8G"
+    [ "$new" -gt "$old" ] || die "$image has $old bytes already; it can only grow"
+    exec {image_lock}<"$image"
+    flock -n -x "$image_lock" || die "$image is in use. Unmount it first: gemel umount DIR"
+    e2fsck -fp "$image" >/dev/null 2>&1
+    [ $? -le 1 ] || die "$image has errors. First: gemel fsck -y $image"
+    truncate -s "$new" "$image" || die "there is no room for $size"
+    if ! image_said=$(resize2fs "$image" 2>&1); then
+        e2fsck -fn "$image" >/dev/null 2>&1 && die "$image could not grow: ${image_said##*$'\n'}"
+        die "$image could not grow and needs a check (gemel fsck -y $image): ${image_said##*$'\n'}"
+    fi
+    say "$image has $size now"
+}
+
 # image_files WORD ARGUMENT...: false if WORD is none of these commands.
 image_files() {
     local needed
-    case $1 in ls) needed=2 ;; cat) needed=3 ;; cp) needed=4 ;; create) needed=3 ;; *) return 1 ;; esac
+    case $1 in ls) needed=2 ;; cat) needed=3 ;; cp) needed=4 ;; create | grow) needed=3 ;; *) return 1 ;; esac
     case " $* " in *' --help '*) usage && exit 0 ;; esac
     [ $# -ge $needed ] || wrong "image $1 needs more words"
     "image_$@"

@@ -14,6 +14,7 @@ usage: ./gemel image ls DISK [PATH...]          files of an ext4 image, through 
        ./gemel image cat DISK PATH...
        ./gemel image cp DISK FROM... TO         paths in the image begin with ':'
        ./gemel image create DISK SIZE [TREE]    a new image, with the files of a directory
+       ./gemel image grow DISK SIZE             more room in an image that nobody uses
        ./gemel image --arch x86_64 --iso -o FILE
 
 The last writes an ISO that boots under BIOS and under UEFI, from a disc or (written as it is) from a USB stick.

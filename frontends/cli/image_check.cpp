@@ -1,6 +1,7 @@
 // The checks of image_check.hpp. Layouts: ext4 wiki, "Super Block".
 #include "frontends/cli/image_check.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
@@ -43,8 +44,8 @@ constexpr std::array signatures {
         "7zXZ"sv,
         "an xz file (unpack it first)" },
     Signature { 0, "\x28\xB5\x2F\xFD"sv, "a zstd file (unpack it first)" },
-    Signature { 512, "EFI PART"sv, "a partitioned disk (give the partition alone)" },
-    Signature { 510, "\x55\xAA"sv, "a partitioned disk (give the partition alone)" },
+    Signature { 512, "EFI PART"sv, "a partitioned disk (mount one of them: --partition 1)" },
+    Signature { 510, "\x55\xAA"sv, "a partitioned disk (mount one of them: --partition 1)" },
 };
 
 class FileDescriptor {
@@ -66,10 +67,10 @@ private:
     int number_;
 };
 
-std::vector<std::uint8_t> head_of(int file)
+std::vector<std::uint8_t> head_of(int file, std::uint64_t offset)
 {
     std::vector<std::uint8_t> head(0x11000);
-    auto const got = ::pread(file, head.data(), head.size(), 0);
+    auto const got = ::pread(file, head.data(), head.size(), static_cast<off_t>(offset));
     head.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
     return head;
 }
@@ -129,7 +130,7 @@ std::optional<std::string> refuse_content(
 
 } // namespace
 
-std::optional<std::string> refuse_image(std::string const& path, Access access)
+std::optional<std::string> refuse_image(std::string const& path, Access access, ImageWindow window)
 {
     FileDescriptor const file { ::open(
         path.c_str(), (access == Access::read_write ? O_RDWR : O_RDONLY) | O_CLOEXEC) };
@@ -143,9 +144,12 @@ std::optional<std::string> refuse_image(std::string const& path, Access access)
         return path + " cannot be opened: " + std::strerror(open_error) + ".";
     if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode))
         return path + " is neither a file nor a block device.";
-    auto const end = ::lseek(file.number(), 0, SEEK_END);
-    return refuse_content(
-        path, end > 0 ? static_cast<std::uint64_t>(end) : 0, head_of(file.number()));
+    auto const end
+        = static_cast<std::uint64_t>(std::max<off_t>(0, ::lseek(file.number(), 0, SEEK_END)));
+    if (window.offset > 0 && window.offset >= end)
+        return path + " ends before byte " + std::to_string(window.offset) + ".";
+    auto const bytes = std::min(window.bytes.value_or(end), end - window.offset);
+    return refuse_content(path, bytes, head_of(file.number(), window.offset));
 }
 
 } // namespace gemel::cli

@@ -2,6 +2,8 @@
 // command line. What is inside the file system is judged by the ext4 server.
 #pragma once
 
+#include "frontends/cli/partition.hpp"
+
 #include <optional>
 #include <string>
 
@@ -11,6 +13,7 @@ enum class Access { read_only, read_write };
 
 // Null if the file may be given to the system as its disk; otherwise the whole message for the
 // user: what is wrong with which file, and what to do.
-std::optional<std::string> refuse_image(std::string const& path, Access access);
+std::optional<std::string> refuse_image(
+    std::string const& path, Access access, ImageWindow window = {});
 
 } // namespace gemel::cli

@@ -39,6 +39,8 @@ void add_mount_options(CLI::App& command, MountOptions& options)
             "ro (default), rw, allow_other, offset=BYTES, and what mount(8) knows of nodev, "
             "noatime ...")
         ->delimiter(',');
+    command.add_option("--partition", options.partition, "a partition of the image (MBR or GPT)")
+        ->check(CLI::Range(1u, 1024u));
     command.add_flag(
         "-f,--foreground", [&](std::int64_t) { options.ground = Ground::fore; },
         "stay, and end with the mount");

@@ -93,10 +93,23 @@ void widen_read_ahead(std::string const& directory)
         << hostmount::data_bytes_max / 1024;
 }
 
+// What is mounted: an open file, and the part of it.
+struct Image {
+    int file = -1;
+    ImageWindow window {};
+
+    u64 bytes() const
+    {
+        auto const end = static_cast<u64>(::lseek(file, 0, SEEK_END));
+        auto const left = end - std::min(end, window.offset);
+        return std::min(window.bytes.value_or(left), left);
+    }
+};
+
 // One mount from boot to power off.
 class MountedSystem {
 public:
-    MountedSystem(MountOptions const& options, MountWords const& words, int image, int up)
+    MountedSystem(MountOptions const& options, MountWords const& words, Image image, int up)
         : options_(options)
         , words_(words)
         , image_(image)
@@ -117,7 +130,7 @@ private:
 
     MountOptions const& options_;
     MountWords const& words_;
-    int image_;
+    Image image_;
     int up_; // told when the mount is up; -1: nobody waits
     std::string directory_;
     std::vector<u8> bundle_;
@@ -176,10 +189,10 @@ int MountedSystem::run()
         words_.buffering == WriteBuffering::by_the_host ? fuse::Caching::write_back
                                                         : fuse::Caching::reads };
     gate_ = &gate;
+    sim::ImageMedium medium { image_.file, image_.window.offset };
     std::optional<sim::VirtioBlock> disk;
     if (options_.volume == Volume::ext4) {
-        disk.emplace(system.machine(), sim::virtio_line, image_,
-            static_cast<u64>(::lseek(image_, 0, SEEK_END)),
+        disk.emplace(system.machine(), sim::virtio_line, medium, image_.bytes(),
             words_.access == Access::read_write ? sim::ImageAccess::read_write
                                                 : sim::ImageAccess::read_only);
         system.machine().attach(sim::virtio_port, sim::virtio_ports, *disk);
@@ -286,10 +299,10 @@ int wait_until_up(pid_t child, int up)
     return status == exit_usage ? exit_usage : exit_failed;
 }
 
-int run_mounted(MountOptions const& options, MountWords const& words, int image, int up)
+int run_mounted(MountOptions const& options, MountWords const& words, Image image, int up)
 {
     if (options.volume == Volume::ext4) {
-        if (auto const refusal = lock_image(image, options.image, words.access))
+        if (auto const refusal = lock_image(image.file, options.image, words.access))
             return fail(*refusal);
     }
     try {
@@ -299,7 +312,7 @@ int run_mounted(MountOptions const& options, MountWords const& words, int image,
     }
 }
 
-int run_in_background(MountOptions const& options, MountWords const& words, int image)
+int run_in_background(MountOptions const& options, MountWords const& words, Image image)
 {
     int ends[2] = { -1, -1 };
     if (::pipe2(ends, O_CLOEXEC) != 0)
@@ -316,6 +329,23 @@ int run_in_background(MountOptions const& options, MountWords const& words, int 
     return wait_until_up(child, ends[0]);
 }
 
+// Null: the image is open, and holds a volume at its place.
+std::optional<std::string> open_image(
+    MountOptions const& options, MountWords const& words, Image& image)
+{
+    image.window.offset = words.offset.value_or(0);
+    auto const flags = (words.access == Access::read_write ? O_RDWR : O_RDONLY) | O_CLOEXEC;
+    image.file = ::open(options.image.c_str(), flags);
+    auto const end = image.file < 0 ? -1 : ::lseek(image.file, 0, SEEK_END);
+    if (options.partition != 0 && end > 0) {
+        auto const found = find_partition(image.file, static_cast<u64>(end), options.partition);
+        if (!found.refusal.empty())
+            return options.image + " " + found.refusal + ".";
+        image.window = found.window;
+    }
+    return refuse_image(options.image, words.access, image.window);
+}
+
 } // namespace
 
 int mount_image(MountOptions const& options)
@@ -325,14 +355,14 @@ int mount_image(MountOptions const& options)
         fail(words.refusal);
         return exit_usage;
     }
-    int image = -1;
+    if (words.offset && options.partition != 0) {
+        fail("--partition and -o offset= name two places; say one of them.");
+        return exit_usage;
+    }
+    Image image;
     if (options.volume == Volume::ext4) {
-        if (auto const refusal = refuse_image(options.image, words.access))
+        if (auto const refusal = open_image(options, words, image))
             return fail(*refusal);
-        image = ::open(options.image.c_str(),
-            (words.access == Access::read_write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
-        if (image < 0)
-            return fail(options.image + " cannot be opened: " + std::strerror(errno));
     }
     if (auto const refusal = refuse_place(options.directory, words))
         return fail(*refusal);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <filesystem>
 #include <string_view>
 #include <unistd.h>
@@ -25,6 +26,18 @@ std::string escaped(std::string const& text)
         out += each;
     }
     return out;
+}
+
+void read_offset(std::string const& word, MountWords& read)
+{
+    auto const text = std::string_view(word).substr(word.find('=') + 1);
+    std::uint64_t offset = 0;
+    auto const parsed = std::from_chars(text.data(), text.data() + text.size(), offset);
+    constexpr std::uint64_t sector_bytes = 512;
+    if (parsed.ec != std::errc {} || parsed.ptr != text.data() + text.size()
+        || offset % sector_bytes != 0)
+        read.refusal = "-o " + word + ": the offset is a number of bytes, a multiple of 512.";
+    read.offset = offset;
 }
 
 // Whom no permission stops. The host checks permissions with the attributes of the directory, which
@@ -51,11 +64,14 @@ MountWords read_mount_words(std::vector<std::string> const& words)
             read.nonempty = true;
         else if (word == "writeback")
             read.buffering = WriteBuffering::by_the_host;
+        else if (word.starts_with("offset="))
+            read_offset(word, read);
         else if (std::find(passed_on.begin(), passed_on.end(), word) != passed_on.end())
             read.passed.push_back(word);
         else if (word != "defaults" && !word.empty())
             read.refusal = "-o " + word
-                + " is not known here. Known: ro, rw, nonempty, allow_other, and what mount(8) "
+                + " is not known here. Known: ro, rw, offset=BYTES, writeback, nonempty, "
+                  "allow_other, and what mount(8) "
                   "calls suid, dev, exec, atime, sync with their opposites.";
     }
     return read;

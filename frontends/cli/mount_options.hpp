@@ -15,6 +15,7 @@ struct MountWords {
     Access access = Access::read_only;
     WriteBuffering buffering = WriteBuffering::none;
     bool nonempty = false;
+    std::optional<std::uint64_t> offset; // in the image, bytes
     std::vector<std::string> passed; // to the host, as they are
     std::string refusal; // empty, or what is wrong with the words
 };

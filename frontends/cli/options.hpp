@@ -37,6 +37,7 @@ struct MountOptions {
     std::string image;
     std::string directory;
     std::vector<std::string> words; // of -o, as given
+    unsigned partition = 0; // 0: the whole image
     Ground ground = Ground::back;
     Volume volume = Volume::ext4;
     Verbosity verbosity = Verbosity::quiet;

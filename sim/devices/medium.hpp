@@ -27,22 +27,25 @@ public:
 // An image file of the host.
 class ImageMedium final : public Medium {
 public:
-    explicit ImageMedium(int image) // borrowed
+    // `image` is borrowed; the disk begins at byte `first` of it.
+    explicit ImageMedium(int image, u64 first = 0)
         : image_(image)
+        , first_(first)
     {
     }
     hosted::FileOutcome read(u64 offset, u8* to, u32 bytes) override
     {
-        return hosted::read_at(image_, to, bytes, offset);
+        return hosted::read_at(image_, to, bytes, first_ + offset);
     }
     hosted::FileOutcome write(u64 offset, u8 const* from, u32 bytes) override
     {
-        return hosted::write_at(image_, from, bytes, offset);
+        return hosted::write_at(image_, from, bytes, first_ + offset);
     }
     hosted::FileOutcome flush() override { return hosted::flush_file(image_); }
 
 private:
     int image_;
+    u64 first_;
 };
 
 } // namespace gemel::sim

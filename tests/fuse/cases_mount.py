@@ -2,9 +2,10 @@
 import os
 import signal
 import stat
+import struct
 import subprocess
 
-from mounts import GEMEL, ROOT, equal, expect, gemel, is_mounted, make_image, refused, until
+from mounts import GEMEL, ROOT, check_image, equal, expect, gemel, is_mounted, make_image, refused, until
 
 
 def simple_image(place):
@@ -163,8 +164,52 @@ def image_commands(place):
     equal(command("cat", other, "/words", "words"), "words\nwords\n", "cat")
     command("cat", other, "/missing", status=2)
     command("ls", status=1)
+    command("grow", other, "20M")
+    equal(os.path.getsize(other), 20 << 20, "size after growing")
+    check_image(other)
+    equal(command("cat", other, "/words"), "words\n", "content after growing")
+    command("grow", other, "16M", status=2)
+    command("grow", other, "much", status=2)
     with open("/proc/self/mountinfo") as mounts:
         expect(image not in mounts.read(), "a mount was left")
 
 
-CASES = (image_commands, refusals, locks, background, signals, umount_by_the_host, busy, killed, ordinary_user)
+def partitions(place):
+    """Goal: a volume inside a larger image is mounted where it lies, and nothing around it changes.
+    Method: one volume twice in an image with a boot record, by number and by offset; write in one."""
+    mebi = 1 << 20
+    with open(simple_image(place), "rb") as file:
+        volume = file.read()
+    disk = place.file("parts.img")
+    with open(disk, "wb") as out:
+        record = bytearray(512)
+        for index, first in ((0, 1), (1, 12)):
+            entry = struct.pack("<B3sB3sII", 0, b"", 0x83, b"", first * mebi // 512, len(volume) // 512)
+            record[446 + 16 * index:462 + 16 * index] = entry
+        record[510:] = b"\x55\xaa"
+        out.write(record)
+        for first in (1, 12):
+            out.seek(first * mebi)
+            out.write(volume)
+        out.write(b"end")
+    refused(("mount", disk, place.directory), 2, "--partition")
+    refused(("mount", "--partition", "3", disk, place.directory), 2, "no partition 3")
+    refused(("mount", "--partition", "1", "-o", f"offset={mebi}", disk, place.directory), 1, "one of them")
+    refused(("mount", "-o", "offset=77", disk, place.directory), 1, "512")
+    refused(("mount", "-o", f"offset={64 * mebi}", disk, place.directory), 2, "ends before")
+    with place.mounted(disk, "-o", f"offset={mebi}") as directory:
+        expect(os.path.exists(os.path.join(directory, "hello")), "nothing at the offset")
+    with place.mounted(disk, "--partition", "2", "-o", "rw") as directory:
+        with open(os.path.join(directory, "new"), "w") as out:
+            out.write("new\n")
+    with open(disk, "rb") as file:
+        expect(file.read(mebi) == bytes(record) + bytes(mebi - 512), "the record changed")
+        expect(file.read(len(volume)) == volume, "the other partition changed")
+        file.seek(12 * mebi)
+        with open(place.file("second"), "wb") as out:
+            out.write(file.read(len(volume)))
+        equal(file.read(), b"end", "what follows the partition")
+    check_image(place.file("second"))
+
+
+CASES = (image_commands, partitions, refusals, locks, background, signals, umount_by_the_host, busy, killed, ordinary_user)
