@@ -11,6 +11,8 @@ PathWalk::PathWalk(fskit::SplitPath split, LastLink last)
     : components_(std::move(split.components))
     , ending_(split.ending)
     , last_(last)
+    , ended_upwards_(
+          ending_ == PathEnding::dot && !components_.empty() && components_.back() == "..")
 {
 }
 

@@ -41,6 +41,8 @@ public:
     // The file must be a directory ("a/", "a/.", "a/..").
     bool directory_required() const { return ending_ != fskit::PathEnding::name; }
     fskit::PathEnding ending() const { return ending_; }
+    // The path as given ended in "..".
+    bool ended_upwards() const { return ended_upwards_; }
     // A symlink in last place is followed.
     bool follows_last() const { return last_ == LastLink::follow || directory_required(); }
 
@@ -50,6 +52,7 @@ private:
     std::vector<std::string> components_;
     fskit::PathEnding ending_;
     LastLink last_;
+    bool ended_upwards_;
     u32 symlinks_ = 0;
 };
 

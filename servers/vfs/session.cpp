@@ -95,11 +95,9 @@ Result<Session::Existing> Session::existing(PathWalk& walk, LastLink last)
     return existing;
 }
 
-// Mount points stay, and "." is nobody's name.
-Result<void> Session::check_name_may_go(std::string_view path, PathEnding ending)
+// Mount points stay.
+Result<void> Session::check_name_may_go(std::string_view path)
 {
-    if (ending == PathEnding::dot)
-        return Error::invalid;
     return path == "/" || names_.mounts()->is_busy(path) ? Result<void>(Error::busy)
                                                          : Result<void>();
 }
@@ -137,9 +135,12 @@ Result<Opened> Session::open_at(PathWalk& walk, Vfs::Open const& request, Handle
     };
     if (!walk.directory_required())
         return ask_at<Opened>(walk, ask);
-    if (has(request.flags, OpenFlag::create))
+    bool const creates = has(request.flags, OpenFlag::create);
+    if (creates && walk.ending() == PathEnding::slash)
         return Error::is_directory;
     TRY(existing(walk, LastLink::follow));
+    if (creates)
+        return has(request.flags, OpenFlag::exclusive) ? Error::exists : Error::is_directory;
     return ask_at<Opened>(walk, ask);
 }
 
@@ -177,6 +178,8 @@ Result<void> Session::make_at(PathWalk& walk, Make make)
 Result<Vfs::Mkdir::Reply> Session::on(Vfs::Mkdir const& request)
 {
     auto walk = TRY(walk_at(request.path, LastLink::keep));
+    if (walk.ending() == PathEnding::dot)
+        return refuse_new_name(walk);
     TRY(make_at(walk, [&](At const& at) {
         return at.mount->mkdir(at.relative(), { .mode = request.mode, .owner = request.owner });
     }));
@@ -187,7 +190,7 @@ Result<Vfs::MakeNode::Reply> Session::on(Vfs::MakeNode const& request)
 {
     auto walk = TRY(walk_at(request.path, LastLink::keep));
     if (walk.directory_required())
-        return Error::not_found;
+        return refuse_new_name(walk);
     TRY(make_at(walk, [&](At const& at) {
         return at.mount->make_node(
             at.relative(), { request.mode, request.owner, request.kind, request.device });
@@ -233,12 +236,11 @@ Result<Vfs::Stat::Reply> Session::on(Vfs::Stat const& request)
 Result<Vfs::Unlink::Reply> Session::on(Vfs::Unlink const& request)
 {
     auto walk = TRY(walk_at(request.path, LastLink::keep));
-    if (walk.directory_required() && request.kind == RemoveKind::file) {
-        TRY(existing(walk, LastLink::follow)); // "f/" -> not_directory
-        return Error::is_directory;
-    }
+    if (walk.ending() == PathEnding::dot
+        || (walk.directory_required() && request.kind == RemoveKind::file))
+        return refuse_removal(walk, request.kind);
     TRY(ask_at<Done>(walk, [&](At const& at) -> Result<Found<Done>> {
-        TRY(check_name_may_go(at.text, walk.ending()));
+        TRY(check_name_may_go(at.text));
         return at.mount->unlink(at.relative(), request.kind);
     }));
     return Vfs::Unlink::Reply {};
@@ -248,11 +250,7 @@ Result<Vfs::Rename::Reply> Session::on(Vfs::Rename const& request)
 {
     auto from = TRY(walk_at(request.from, LastLink::keep));
     auto to = TRY(walk_at(request.to, LastLink::keep));
-    // "f/" names a directory; whether it does is looked at on a walk of its own.
-    if (auto named = from; from.directory_required() || to.directory_required()) {
-        if (TRY(existing(named, LastLink::keep)).status.kind != FileKind::directory)
-            return Error::not_directory;
-    }
+    TRY(check_rename_endings(from, to, request.mode));
     TRY(change_pair(std::move(from), std::move(to), [&](At const& one, At const& other) {
         return one.mount->rename(one.relative(), other.relative(), request.mode);
     }));
@@ -265,8 +263,8 @@ Result<void> Session::change_pair(PathWalk from, PathWalk to, Change change)
     auto const mounts = names_.mounts();
     for (;;) { // ends: each round follows one of at most 40 symlinks
         auto const pair = TRY(locate_pair(*mounts, from, to));
-        TRY(check_name_may_go(pair.from.text, from.ending()));
-        TRY(check_name_may_go(pair.to.text, to.ending()));
+        TRY(check_name_may_go(pair.from.text));
+        TRY(check_name_may_go(pair.to.text));
         auto const met = TRY(change(pair.from, pair.to));
         if (!met)
             return {};
@@ -282,8 +280,10 @@ Result<Vfs::Link::Reply> Session::on(Vfs::Link const& request)
         TRY(existing(from, LastLink::follow)); // "f/" -> not_directory
         return Error::no_rights;
     }
-    if (to.directory_required())
-        return Error::not_found;
+    if (to.directory_required()) {
+        TRY(status_of_name(from));
+        return refuse_new_name(to);
+    }
     TRY(change_pair(std::move(from), std::move(to), [](At const& one, At const& other) {
         return one.mount->link(one.relative(), other.relative());
     }));
@@ -298,6 +298,7 @@ Result<Vfs::SetAttributes::Reply> Session::on(Vfs::SetAttributes const& request)
     if (bytes.size() != sizeof(attributes))
         return Error::invalid;
     std::memcpy(&attributes, bytes.data(), sizeof(attributes));
+    TRY(check_ending(walk));
     auto const last = walk.directory_required() ? LastLink::follow : request.last;
     TRY(ask_at<Done>(walk,
         [&](At const& at) { return at.mount->set_attributes(at.relative(), last, attributes); }));
@@ -330,6 +331,7 @@ Result<T> Session::at_extended(Request const& request, Ask ask)
         return Error::invalid;
     if (attribute.size() > fskit::name_bytes_max)
         return Error::name_too_long;
+    TRY(check_ending(walk));
     auto const last = walk.directory_required() ? LastLink::follow : request.last;
     return ask_at<T>(walk, [&](At const& at) {
         return ask(*at.mount, ExtendedName { at.relative(), last, attribute });
@@ -365,6 +367,7 @@ Result<Vfs::RemoveExtended::Reply> Session::on(Vfs::RemoveExtended const& reques
 Result<Vfs::ListExtended::Reply> Session::on(Vfs::ListExtended const& request)
 {
     auto walk = TRY(walk_at(request.path, request.last));
+    TRY(check_ending(walk));
     auto const last = walk.directory_required() ? LastLink::follow : request.last;
     auto const names = TRY(ask_at<std::string>(
         walk, [&](At const& at) { return at.mount->list_extended(at.relative(), last); }));
@@ -375,6 +378,10 @@ Result<Vfs::ListExtended::Reply> Session::on(Vfs::ListExtended const& request)
 Result<Vfs::Readlink::Reply> Session::on(Vfs::Readlink const& request)
 {
     auto walk = TRY(walk_at(request.path, LastLink::keep));
+    if (walk.directory_required()) {
+        TRY(existing(walk, LastLink::follow));
+        return Error::invalid;
+    }
     auto const text = TRY(
         ask_at<std::string>(walk, [](At const& at) { return at.mount->readlink(at.relative()); }));
     TRY(answer(request.answer, bytes_of(text)));
@@ -388,7 +395,7 @@ Result<Vfs::Symlink::Reply> Session::on(Vfs::Symlink const& request)
     if (text.empty() || text.find('\0') != std::string::npos)
         return Error::invalid;
     if (walk.directory_required())
-        return Error::not_found;
+        return refuse_new_name(walk);
     TRY(make_at(
         walk, [&](At const& at) { return at.mount->symlink(at.relative(), text, request.owner); }));
     return Vfs::Symlink::Reply {};

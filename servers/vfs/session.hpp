@@ -72,7 +72,14 @@ private:
         std::string path;
     };
     Result<Existing> existing(PathWalk& walk, LastLink last);
-    Result<void> check_name_may_go(std::string_view path, fskit::PathEnding ending);
+    // What a path that ends in "/", "." or ".." answers where a plain name is asked for; see
+    // session_endings.cpp.
+    Result<FileStatus> status_of_name(PathWalk walk);
+    Result<void> check_ending(PathWalk const& walk);
+    Error refuse_new_name(PathWalk const& walk);
+    Error refuse_removal(PathWalk const& walk, RemoveKind kind);
+    Result<void> check_rename_endings(PathWalk const& from, PathWalk const& to, RenameMode mode);
+    Result<void> check_name_may_go(std::string_view path);
     Result<Handle> lend(Opened opened);
     // Both names of a rename or link: runs change(from, to) -> Result<optional<PairLink>>.
     template <typename Change>
