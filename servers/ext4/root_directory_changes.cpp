@@ -11,8 +11,7 @@ namespace {
 constexpr u16 permission_bits = 07777;
 constexpr u16 type_symlink = 0120000;
 constexpr u16 type_directory = 0040000;
-constexpr OpenFlags changing
-    = OpenFlag::write | OpenFlag::create | OpenFlag::truncate | OpenFlag::append;
+constexpr OpenFlags changing = OpenFlag::write | OpenFlag::create | OpenFlag::truncate;
 
 u16 mode_of(FileKind kind, u16 permissions)
 {

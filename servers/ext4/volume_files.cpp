@@ -14,9 +14,12 @@ constexpr u16 set_user_bit = 04000;
 constexpr u16 set_group_bit = 02000;
 constexpr u16 group_execute_bit = 010;
 
-// What a program of another user was changed to does not run with the owner's rights.
+// A program that is given away does not lend its new owner's rights. Who writes to one without
+// being its owner is known to who asks alone: it takes the bits away itself.
 void drop_set_bits(Inode& inode)
 {
+    if (inode.is_directory())
+        return;
     inode.mode = static_cast<u16>(inode.mode & ~set_user_bit);
     if ((inode.mode & group_execute_bit) != 0)
         inode.mode = static_cast<u16>(inode.mode & ~set_group_bit);
@@ -44,7 +47,6 @@ Result<usize> VolumeWriter::write(u32 number, u64 offset, Bytes source)
         auto const piece = operate([&]() -> Result<usize> {
             auto inode = TRY(changeable_file(number));
             auto const bytes = TRY(write_piece(disk_, inode, offset + done, source.subspan(done)));
-            drop_set_bits(inode);
             TRY(touch(inode));
             return bytes;
         });
@@ -74,7 +76,6 @@ Result<void> VolumeWriter::cut(u32 number, u64 size, Listed listed)
             auto inode = TRY(changeable_file(number));
             inode.size_bytes = size;
             auto const done = TRY(free_some_blocks(disk_, inode, first, every_block));
-            drop_set_bits(inode);
             TRY(touch(inode));
             // An open file without a name is on the list already, and stays.
             if (done == Progress::more && listed == Listed::no && inode.links > 0)
@@ -166,6 +167,8 @@ Result<void> VolumeWriter::set_attributes(u32 number, AttributeChanges const& ch
     return operate([&]() -> Result<void> {
         constexpr u16 permission_bits = 07777;
         auto inode = TRY(read_inode(disk_, number, InodeUse::any));
+        if (changes.user || changes.group)
+            drop_set_bits(inode);
         if (changes.permissions) {
             inode.mode = static_cast<u16>(
                 (inode.mode & ~permission_bits) | (*changes.permissions & permission_bits));

@@ -298,11 +298,12 @@ Result<VolumeWriter::Renaming> VolumeWriter::plan_rename(NameOf from, NameOf to,
         return Error::invalid;
     if (plan.same_file() || !plan.replaced)
         return plan;
-    if (way == RenameWay::exchange) {
-        bool const into_itself = plan.replaced->is_directory()
-            && TRY(lies_below(from.directory, plan.replaced->number));
-        return into_itself ? Result<Renaming>(Error::invalid) : Result<Renaming>(std::move(plan));
-    }
+    bool const is_ancestor
+        = plan.replaced->is_directory() && TRY(lies_below(from.directory, plan.replaced->number));
+    if (is_ancestor)
+        return way == RenameWay::exchange ? Error::invalid : Error::not_empty;
+    if (way == RenameWay::exchange)
+        return plan;
     if (plan.moved.is_directory() && !plan.replaced->is_directory())
         return Error::not_directory;
     if (!plan.moved.is_directory() && plan.replaced->is_directory())
