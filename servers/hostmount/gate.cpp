@@ -234,11 +234,21 @@ Result<void> Gate::make_link_text(Work const& work)
     return introduce(work, name, path);
 }
 
+// Before a directory goes, by rmdir or under a renamed one.
+void Gate::remember_directory(Work const& work, u64 parent, std::string_view name, Span path)
+{
+    if (!nodes_.lock()->is_directory(parent, name))
+        return;
+    if (auto const status = status_at(work, path))
+        nodes_.lock()->keep_last_status(parent, name, *status);
+}
+
 Result<void> Gate::remove(Work const& work, RemoveKind kind)
 {
     NamesLock::Alone const moving(names_);
     auto const name = TRY(name_of(work));
     auto const path = TRY(path_of_name(work));
+    remember_directory(work, work.request.node, name, path);
     TRY(without_link(directory_.call(Directory::Unlink { path, kind, answer_span(work.slot) })));
     nodes_.lock()->removed(work.request.node, name);
     return {};
@@ -256,6 +266,8 @@ Result<void> Gate::rename(Work const& work)
     auto const from = TRY(path_of_name(work));
     auto const to = put_path(
         work.slot, second_path_offset, TRY(nodes_.lock()->path(request.other_node, new_name)));
+    if (mode == RenameMode::replace)
+        remember_directory(work, request.other_node, new_name, to);
     TRY(without_link(
         directory_.call(Directory::Rename { from, to, answer_span(work.slot), mode })));
     auto const nodes = nodes_.lock();

@@ -74,6 +74,7 @@ private:
     Result<void> read_link(Work const& work);
     Result<void> make(Work const& work);
     Result<void> make_link_text(Work const& work);
+    void remember_directory(Work const& work, u64 parent, std::string_view name, Span path);
     Result<void> remove(Work const& work, RemoveKind kind);
     Result<void> rename(Work const& work);
     Result<void> link(Work const& work);

@@ -100,6 +100,29 @@ void NodeTable::forget(u64 number, u64 lookups)
     drop_if_unused(number);
 }
 
+bool NodeTable::is_directory(u64 parent, std::string_view name) const
+{
+    auto const at = nodes_.find(find(parent, name));
+    return at != nodes_.end() && at->second.kind == FileKind::directory;
+}
+
+void NodeTable::keep_last_status(u64 parent, std::string_view name, FileStatus status)
+{
+    auto const at = nodes_.find(find(parent, name));
+    if (at == nodes_.end())
+        return;
+    status.links = 0;
+    at->second.last_status = status;
+}
+
+Result<FileStatus> NodeTable::last_status(u64 node) const
+{
+    auto const at = nodes_.find(node);
+    if (at == nodes_.end() || !at->second.last_status)
+        return Error::not_found;
+    return *at->second.last_status;
+}
+
 Result<std::string> NodeTable::path(u64 number) const
 {
     std::vector<std::string_view> parts;

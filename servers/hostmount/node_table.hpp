@@ -7,6 +7,7 @@
 #include "servers/protocols/file_status.hpp"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,12 @@ public:
     void renamed(u64 parent, std::string_view name, u64 new_parent, std::string_view new_name);
     void exchanged(u64 parent, std::string_view name, u64 other, std::string_view other_name);
 
+    // A directory that is to go under this name: what is told of it while the host holds on to it.
+    bool is_directory(u64 parent, std::string_view name) const;
+    void keep_last_status(u64 parent, std::string_view name, FileStatus status);
+    // not_found: none was kept.
+    Result<FileStatus> last_status(u64 node) const;
+
     // The node that stands under the name, or 0.
     u64 find(u64 parent, std::string_view name) const;
     bool knows(u64 node) const { return nodes_.contains(node); }
@@ -56,6 +63,7 @@ private:
         FileKind kind = FileKind::regular;
         bool last_name_gone = false; // its inode's number may be another file's by now
         std::vector<Names::iterator> names;
+        std::optional<FileStatus> last_status {};
     };
     using Nodes = std::map<u64, Node>;
 
