@@ -119,6 +119,57 @@ Result<FileStatus> OpenFile::status()
     return status;
 }
 
+Result<void> OpenFile::set_attributes(FileAttributes const& attributes)
+{
+    Span const span { .offset = answer_area_offset, .length = sizeof(attributes) };
+    std::memcpy((*region_)->span().data() + span.offset, &attributes, sizeof(attributes));
+    TRY(file_.call(File::SetAttributes { .attributes = span }));
+    return {};
+}
+
+Result<void> OpenFile::allocate(AllocateKind kind, u64 offset, u64 bytes)
+{
+    TRY(file_.call(File::Allocate { .offset = offset, .bytes = bytes, .kind = kind }));
+    return {};
+}
+
+Result<u64> OpenFile::find(SeekKind kind, u64 offset)
+{
+    return TRY(file_.call(File::Seek { .offset = offset, .kind = kind })).offset;
+}
+
+Result<u64> copy_range(CopyRange const& range)
+{
+    auto const from = TRY(range.from.status());
+    auto const to = TRY(range.to.status());
+    if (from.kind == FileKind::directory || to.kind == FileKind::directory)
+        return Error::is_directory;
+    if (from.kind != FileKind::regular || to.kind != FileKind::regular)
+        return Error::invalid;
+    // Who may not is told before anything else.
+    TRY(range.from.read_piece(0));
+    TRY(range.to.client().call(File::Write { .offset = 0, .span = io_span(0) }));
+    auto const bytes
+        = range.from_offset < from.size ? std::min(range.bytes, from.size - range.from_offset) : 0;
+    bool const overlap = range.from_offset < range.to_offset + bytes
+        && range.to_offset < range.from_offset + bytes;
+    if (from.inode == to.inode && overlap)
+        return Error::invalid;
+    u64 done = 0;
+    while (done < bytes) {
+        range.from.seek(range.from_offset + done);
+        auto const piece = TRY(
+            range.from.read_piece(static_cast<usize>(std::min<u64>(bytes - done, io_area_bytes))));
+        if (piece.empty())
+            break;
+        range.to.seek(range.to_offset + done); // the two may be one
+        if (auto const written = range.to.write_piece(piece); !written)
+            return done > 0 ? Result<u64>(done) : written.error();
+        done += piece.size();
+    }
+    return done;
+}
+
 Result<Handle> OpenFile::share() const
 {
     return file_.handle().derive(Right::call | Right::derive);
@@ -311,6 +362,64 @@ Result<void> Files::make_symlink(std::string_view path, std::string_view text)
     auto const path_span = TRY(put(path));
     auto const text_span = TRY(put(text, NameArea::second));
     TRY(vfs_.call(Vfs::Symlink { .path = path_span, .text = text_span }));
+    return {};
+}
+
+namespace {
+
+// A value lies where the answer would.
+Result<Span> put_value(SharedRegion const& region, std::string_view value)
+{
+    if (value.size() > answer_area_bytes)
+        return Error::too_big;
+    std::memcpy(region.span().data() + answer_area_offset, value.data(), value.size());
+    return Span { .offset = answer_area_offset, .length = static_cast<u32>(value.size()) };
+}
+
+} // namespace
+
+Result<std::string> Files::get_extended(std::string_view path, std::string_view name, LastLink last)
+{
+    auto const path_span = TRY(put(path));
+    auto const name_span = TRY(put(name, NameArea::second));
+    auto const reply = TRY(vfs_.call(Vfs::GetExtended {
+        .path = path_span, .last = last, .attribute = name_span, .answer = answer_span }));
+    return std::string(answer_text(reply.bytes));
+}
+
+Result<void> Files::set_extended(
+    std::string_view path, std::string_view name, std::string_view value, ExtendedMode mode)
+{
+    auto const path_span = TRY(put(path));
+    auto const name_span = TRY(put(name, NameArea::second));
+    auto const value_span = TRY(put_value(*region_, value));
+    TRY(vfs_.call(Vfs::SetExtended { .path = path_span,
+        .last = LastLink::follow,
+        .attribute = name_span,
+        .value = value_span,
+        .mode = mode }));
+    return {};
+}
+
+Result<std::deque<std::string>> Files::list_extended(std::string_view path)
+{
+    auto const reply = TRY(vfs_.call(Vfs::ListExtended {
+        .path = TRY(put(path)), .last = LastLink::follow, .answer = answer_span }));
+    std::deque<std::string> names;
+    auto text = answer_text(reply.bytes);
+    for (auto end = text.find('\0'); end != std::string_view::npos; end = text.find('\0')) {
+        names.emplace_back(text.substr(0, end));
+        text.remove_prefix(end + 1);
+    }
+    return names;
+}
+
+Result<void> Files::remove_extended(std::string_view path, std::string_view name)
+{
+    auto const path_span = TRY(put(path));
+    auto const name_span = TRY(put(name, NameArea::second));
+    TRY(vfs_.call(Vfs::RemoveExtended {
+        .path = path_span, .last = LastLink::follow, .attribute = name_span }));
     return {};
 }
 

@@ -56,6 +56,10 @@ public:
     Result<void> sync(SyncKind kind = SyncKind::all);
     Result<void> resize(u64 size);
     Result<FileStatus> status();
+    Result<void> set_attributes(FileAttributes const& attributes);
+    Result<void> allocate(AllocateKind kind, u64 offset, u64 bytes);
+    // The next data or hole from `offset` on; not_found as File::Seek says. The position stays.
+    Result<u64> find(SeekKind kind, u64 offset);
     // A capability to the same open file for another program, which must attach it first.
     Result<Handle> share() const;
 
@@ -66,6 +70,18 @@ private:
     std::optional<Ref<SharedRegion>> region_;
     u64 position_ = 0;
 };
+
+// Copies up to `bytes` from one file to another of the same session, and gives how many: fewer at
+// the end, or when space ends after some. The two ranges of one file may not
+// overlap (invalid). Positions move.
+struct CopyRange {
+    OpenFile& from;
+    u64 from_offset;
+    OpenFile& to;
+    u64 to_offset;
+    u64 bytes;
+};
+Result<u64> copy_range(CopyRange const& range);
 
 // Lines of a file, without their '\n'. A last line without one counts.
 class LineReader {
@@ -125,6 +141,13 @@ public:
     Result<std::string> link_text(std::string_view path);
     Result<void> make_symlink(std::string_view path, std::string_view text);
     Result<VolumeStatus> volume(std::string_view path);
+    // Extended attributes: names are whole ("user.x"), values at most 8 KiB here.
+    Result<std::string> get_extended(
+        std::string_view path, std::string_view name, LastLink last = LastLink::follow);
+    Result<void> set_extended(std::string_view path, std::string_view name, std::string_view value,
+        ExtendedMode mode = ExtendedMode::set);
+    Result<std::deque<std::string>> list_extended(std::string_view path);
+    Result<void> remove_extended(std::string_view path, std::string_view name);
     // What is wrong with the file system that holds `path`: how much, and a line for each.
     struct Checked {
         u32 problems;
