@@ -7,7 +7,7 @@ export GEMEL_ROOT=$root
 . "$root/scripts/common.sh"
 cd "$root" || exit 2
 
-parts=(packages layout docs models hosted mutants tidy system-hosted sim explore fuse terminal gdb asan system-asan
+parts=(packages layout docs models hosted mutants tidy system-hosted sim explore fuse posix terminal gdb asan system-asan
     x86_64 native-x86_64 system-x86_64 iso arm64 native-arm64 system-arm64 size headers)
 long_parts=(tsan processors campaign explore-slurm sim-asan sim-long false-alarms coverage planted bare)
 
@@ -117,6 +117,7 @@ part_system-hosted() {
         tests/system/mischief.test tests/system/shell.test
 }
 part_fuse() { built hosted && counted "mounts of the host" python3 tests/fuse/run.py; }
+part_posix() { built hosted && counted "the POSIX suite" python3 tests/posix/run.py; }
 part_terminal() { built hosted && counted "terminal tests" python3 tests/system/terminal.py; }
 part_gdb() { built hosted && counted "debugger tests" python3 tests/gdb/run.py; }
 
