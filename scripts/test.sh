@@ -119,7 +119,11 @@ part_system-hosted() {
 part_fuse() { built hosted && counted "mounts of the host" python3 tests/fuse/run.py; }
 part_posix() { built hosted && counted "the POSIX suite" python3 tests/posix/run.py; }
 part_terminal() { built hosted && counted "terminal tests" python3 tests/system/terminal.py; }
-part_gdb() { built hosted && counted "debugger tests" python3 tests/gdb/run.py; }
+part_gdb() {
+    built hosted || return
+    counted "debugger tests" python3 tests/gdb/run.py
+    counted "time travel" python3 tests/gdb/travel.py
+}
 
 part_asan() {
     check "build of hosted-asan" in_shell build hosted-asan
@@ -135,6 +139,7 @@ part_explore-slurm() {
 part_sim-asan() {
     check "build of hosted-asan" in_shell build hosted-asan
     counted "the simulator under ASan and UBSan" python3 tests/sim/run.py --other hosted-asan
+    counted "time travel under ASan and UBSan" python3 tests/gdb/travel.py --preset hosted-asan
 }
 part_sim-long() { counted "the simulator, long" python3 tests/sim/run.py pairs compilers; }
 

@@ -2,14 +2,11 @@
 #include "frontends/cli/event_file.hpp"
 #include "frontends/cli/journal_file.hpp"
 #include "frontends/cli/options.hpp"
-#include "frontends/cli/paths.hpp"
+#include "frontends/cli/replay_debugger.hpp"
 #include "frontends/cli/sim.hpp"
 #include "sim/replay/shrink.hpp"
 
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
-#include <unistd.h>
 
 namespace gemel::cli {
 
@@ -59,39 +56,6 @@ bool stop_of(std::string const& to, SimWay& way)
     return time.has_value();
 }
 
-// This program again, in gdb, standing where it failed or where --to says.
-int in_debugger(ReplayOptions const& options)
-{
-    std::vector<std::string> words { "gdb", "-q", "-iex", "set debuginfod enabled off", "-ex",
-        "directory " + repository(), "-ex",
-        "source " + repository() + "/frontends/gdb/gemel_gdb.py", "-ex",
-        options.to.empty() ? "break gemel_replay_failed" : "break gemel_replay_reached", "-ex",
-        "run" };
-    if (!options.commands.empty())
-        words.insert(words.begin() + 1, "-batch");
-    for (auto const& command : options.commands) {
-        words.push_back("-ex");
-        words.push_back(command);
-    }
-    for (auto const* word : { "--args", "/proc/self/exe", "replay" })
-        words.push_back(word);
-    char self[4096] = {};
-    if (::readlink("/proc/self/exe", self, sizeof self - 1) > 0)
-        words[words.size() - 2] = self;
-    words.push_back(options.file);
-    words.push_back("--here");
-    if (!options.to.empty())
-        words.insert(words.end(), { "--to", options.to });
-    std::vector<char*> pointers;
-    for (auto& word : words)
-        pointers.push_back(word.data());
-    pointers.push_back(nullptr);
-    ::execvp("gdb", pointers.data());
-    std::fprintf(stderr, "gemel: gdb cannot be started: %s. Install the package gdb.\n",
-        std::strerror(errno));
-    return exit_failed;
-}
-
 std::string words_of(sim::Decision const& decision)
 {
     char text[128];
@@ -121,13 +85,13 @@ int replay(ReplayOptions const& options)
     if (!stop_of(options.to, way))
         return exit_usage;
     if (options.gdb)
-        return in_debugger(options);
+        return replay_in_debugger(options);
     auto const host = SimHost::open();
     if (!host)
         return exit_failed;
     auto const spec = spec_of(*journal);
-    if (options.here)
-        host->run_here(spec, way);
+    if (options.serve)
+        return serve_replay(*host, spec, way);
     auto const result = host->run(spec, way);
     if (options.console)
         std::printf("%s", result.console.c_str());

@@ -38,7 +38,7 @@ struct ReplayOptions {
     std::string trace;
     std::vector<std::string> commands; // for gdb; then it ends
     bool gdb = false;
-    bool here = false; // in this process: what gdb runs
+    bool serve = false; // gdb's other side, on standard input and output
     bool console = false;
 };
 

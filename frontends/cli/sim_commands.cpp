@@ -33,7 +33,7 @@ void SimCommands::add_replay(CLI::App& app)
     replay_->add_option("--trace-text", options.trace_text, "every event as text");
     replay_->add_option("--trace", options.trace, "a trace for ui.perfetto.dev");
     replay_->add_flag("--console", options.console, "show the end of the console");
-    replay_->add_flag("--here", options.here, "in this very process, without the jail");
+    replay_->add_flag("--serve", options.serve, "talk to gdb, which started this")->group("");
     shrink_ = app.add_subcommand("shrink", "fewer decisions that fail in the same way");
     shrink_->add_option("FILE", shrink_options_.file, "fail-....gemel")->required();
     shrink_->add_option(

@@ -3,6 +3,7 @@
 #include "frontends/cli/event_file.hpp"
 #include "frontends/cli/paths.hpp"
 #include "frontends/cli/volume_check.hpp"
+#include "frontends/travel/inside.hpp"
 
 #include <gemel/arch/program.hpp>
 #include <gemel/hosted/heap_fill.hpp>
@@ -28,20 +29,6 @@
 #include <sys/wait.h>
 #include <system_error>
 #include <unistd.h>
-
-// Where a debugger stops: on the stack of whoever was running.
-extern "C" {
-
-[[gnu::noinline, gnu::used]] void gemel_replay_failed()
-{
-    asm volatile("" : : : "memory");
-}
-
-[[gnu::noinline, gnu::used]] void gemel_replay_reached()
-{
-    asm volatile("" : : : "memory");
-}
-}
 
 namespace gemel::cli {
 
@@ -140,7 +127,6 @@ void say_who_waits()
     std::fprintf(stderr, "reached; %s runs\n", current ? current->task->name : "nobody");
     for (auto const& line : Inspector { system->kernel() }.waits())
         std::fprintf(stderr, "  %s\n", line.c_str());
-    gemel_replay_reached();
 }
 
 [[noreturn, gnu::noinline]] void run_lower(sim::Setup setup, SimWay const& way)
@@ -163,19 +149,24 @@ void say_who_waits()
         : ::open(events.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     setup.failing = [](sim::Outcome const& outcome) {
         report(outcome);
-        gemel_replay_failed();
+        travel::gemel_replay_failed();
     };
     setup.stop_event = way.stop_event;
     setup.stop_ns = way.stop_ns;
     setup.stopped = say_who_waits;
-    setup.closing = [jail, file] {
+    if (way.each_event)
+        setup.each_event = way.each_event;
+    setup.closing = [jail, file, each_event = way.each_event] {
         if (jail == Jail::closed)
             (void)hosted::close_jail({ { file, -1 }, leaked });
+        if (each_event)
+            each_event(0, 0);
     };
     if (!events.empty())
         setup.keep = sim::Trace::Keep::events;
     auto const outcome = sim::run_closed(setup);
     report(outcome);
+    travel::gemel_replay_over();
     if (file >= 0)
         write_event_file(file, outcome);
     ::_exit(0);

@@ -42,6 +42,8 @@ struct SimWay {
     // Says who waits for what when the run comes to this event or virtual time; 0: never.
     u64 stop_event = 0;
     u64 stop_ns = 0;
+    // Called at every event, and once as number 0 when the run begins: for a debugger.
+    void (*each_event)(u64 event, u64 time_ns) = nullptr;
 };
 
 enum class Verdict : u8 {
@@ -86,8 +88,7 @@ public:
     // The two halves of it, for several at once.
     SimChild start(SimSpec const& spec, SimWay const& way) const;
     static SimResult finish(SimChild child, int wait_status);
-    // In this process, which ends with it: for a debugger. No jail; stops at gemel_replay_failed
-    // and gemel_replay_reached.
+    // In this process, which ends with it: for a debugger. No jail.
     [[noreturn]] void run_here(SimSpec const& spec, SimWay const& way) const;
     // What an executed process does: `words` are its arguments (run_words). Does not return.
     [[noreturn]] void run_words(std::vector<std::string> const& words) const;

@@ -19,6 +19,7 @@ from gdb.FrameDecorator import FrameDecorator
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import gemel_objects  # noqa: E402,F401  makes its commands and printers
+import gemel_travel  # noqa: E402,F401  makes its commands
 
 # What jump_fcontext saves (Boost 1.74, x86_64 System V ELF): offsets from the context pointer.
 SAVED = {"r12": 8, "r13": 16, "r14": 24, "r15": 32, "rbx": 40, "rbp": 48, "rip": 56}

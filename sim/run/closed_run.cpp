@@ -169,7 +169,9 @@ void Run::switch_on()
         fill(outcome);
         setup_.failing(outcome);
     });
-    if (setup_.stop_event != 0 || setup_.stop_ns != 0)
+    if (setup_.each_event)
+        world().on_event([this] { setup_.each_event(trace_.count(), world().run_ns()); });
+    else if (setup_.stop_event != 0 || setup_.stop_ns != 0)
         world().on_event([this] {
             auto const there = (setup_.stop_event != 0 && trace_.count() >= setup_.stop_event)
                 || (setup_.stop_ns != 0 && world().run_ns() >= setup_.stop_ns);

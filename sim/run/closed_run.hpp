@@ -37,6 +37,8 @@ struct Setup {
     u64 stop_event = 0;
     u64 stop_ns = 0;
     std::function<void()> stopped;
+    // Called after every event, with its number from 1 on and its time: for a debugger's stops.
+    std::function<void(u64 event, u64 time_ns)> each_event;
     // Called once the machine is made and before it starts: from here on nothing may come from
     // outside (the jail is closed).
     std::function<void()> closing;

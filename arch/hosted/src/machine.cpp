@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <csignal>
 #include <ctime>
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -35,6 +36,8 @@ void forget_poison([[maybe_unused]] u64 address)
     throw std::system_error(errno, std::generic_category(), what);
 }
 
+Machine* standing = nullptr; // whoever holds the one address
+
 } // namespace
 
 Machine::Machine(u64 memory_bytes, Isolation isolation)
@@ -61,10 +64,12 @@ Machine::Machine(u64 memory_bytes, Isolation isolation)
     if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0)
         refuse("timer_create");
     timer_ = timer;
+    standing = this;
 }
 
 Machine::~Machine()
 {
+    standing = nullptr;
     flush_console();
     timer_delete(timer_);
     for (auto const& [leaf, mapping] : mappings_)
@@ -158,6 +163,46 @@ void Machine::leaf_emptied(void* leaf) noexcept
     auto const [begin, end] = mappings_.equal_range(leaf);
     for (auto at = begin; at != end; ++at)
         munmap(reinterpret_cast<void*>(at->second.address), region_bytes_max);
+}
+
+// Only what is there: reading a hole would fill it.
+bool Machine::copy_memory(int to) const
+{
+    auto begin = lseek(memory_descriptor_, 0, SEEK_DATA);
+    while (begin >= 0) {
+        auto const end = lseek(memory_descriptor_, begin, SEEK_HOLE);
+        while (begin < end) {
+            auto const wrote = pwrite(to, arena_ + begin, static_cast<usize>(end - begin), begin);
+            if (wrote <= 0)
+                return false;
+            begin += wrote;
+        }
+        begin = lseek(memory_descriptor_, end, SEEK_DATA);
+    }
+    return true;
+}
+
+// The descriptor keeps its number, and every mapping its place.
+bool Machine::move_memory() noexcept
+{
+    auto const copy = memfd_create("gemel-memory", MFD_CLOEXEC);
+    if (copy < 0)
+        return false;
+    auto const moved = ftruncate(copy, static_cast<off_t>(memory_bytes_)) == 0 && copy_memory(copy)
+        && dup3(copy, memory_descriptor_, O_CLOEXEC) >= 0
+        && mmap(arena_, memory_bytes_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+               memory_descriptor_, 0)
+            == arena_;
+    close(copy);
+    if (moved)
+        for (auto const& [leaf, mapping] : mappings_)
+            map_pages(mapping, static_cast<u64 const*>(leaf), 0, region_pages_max);
+    return moved;
+}
+
+bool Machine::own_memory() noexcept
+{
+    return standing && standing->move_memory();
 }
 
 // --- interrupts and time ---

@@ -655,6 +655,12 @@ bool in_task()
     return arch::host.in_task.load(std::memory_order_relaxed);
 }
 
+void const* in_task_word()
+{
+    static_assert(sizeof arch::host.in_task == 1);
+    return &arch::host.in_task;
+}
+
 int System::run()
 {
     auto const bundle_bytes = align_up<u64>(options_.bundle.size(), page_bytes);

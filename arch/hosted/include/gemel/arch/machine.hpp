@@ -136,6 +136,10 @@ public:
     void turn_to(u32 cpu) { cpu_ = cpu; }
     u32 take_called_cpus() { return std::exchange(called_cpus_, 0); }
     void poll_descriptors(int timeout_ms);
+    // For a process that was forked from one in which a machine stands: its memory becomes a copy
+    // that is its own (a fork shares it). Allocates nothing, so that it may be called wherever the
+    // process stood, but within a call of leaf_*. False: no machine stands, or the host refused.
+    static bool own_memory() noexcept;
     void tick_arrived() { tick_pending_ = true; }
     void stop_timer();
     bool powered_off() const { return powered_off_; }
@@ -182,6 +186,8 @@ private:
     void map_pages(Mapping const& mapping, u64 const* leaf, u32 first, u32 count);
     PortRange const* range_of(u32 port) const;
     u64 raw_now() const;
+    bool copy_memory(int to) const;
+    bool move_memory() noexcept;
     void idle(u64 now);
     u32 delivered(u32 line) noexcept;
 

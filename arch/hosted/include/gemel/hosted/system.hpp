@@ -67,5 +67,7 @@ private:
 
 // The system whose thread is running (one at a time on a host thread); null outside run().
 System* running();
+// Where a byte lies that is 1 while task code runs: for a process that traces this one.
+void const* in_task_word();
 
 } // namespace gemel::hosted

@@ -1,0 +1,189 @@
+"""Time travel in gdb, over the other side of its remote protocol that `gemel replay FILE --gdb` starts.
+
+    tt                      where this is: event, virtual time, task
+    tt goto WHERE           event:N, 6.1ms, +N or -N events
+    tt failure              where the run failed
+    tt checkpoints          the marks that going back starts from
+    tt last-write EXPR      before the last write of what EXPR names
+
+gdb's own reverse-continue, reverse-step, reverse-next, reverse-stepi and reverse-finish work as well: the other side
+knows how to go back.
+"""
+import re
+
+import gdb
+
+FAILED = "gemel_replay_failed"
+UNITS = {"ns": 1, "us": 1000, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
+NOT_A_REPLAY = (
+    "this is no replay: nothing here can go back in time. Run the failure's journal in gdb:"
+    " ./gemel replay FILE --gdb  (docs/simulator.md)"
+)
+BACKWARDS = ("reverse-continue", "reverse-step", "reverse-next", "reverse-stepi", "reverse-nexti", "reverse-finish")
+
+
+def is_replay():
+    connection = getattr(gdb.selected_inferior(), "connection", None)
+    if connection is None or connection.type != "remote":
+        return False
+    try:
+        return "goto event:N" in gdb.execute("monitor help", to_string=True)
+    except gdb.error:
+        return False
+
+
+def connect(command):
+    """Starts the other side; nothing is said until it stands where the user wants it."""
+    gdb.execute(f"target remote | {command}", to_string=True)
+
+
+def need_replay():
+    if not is_replay():
+        raise gdb.GdbError(NOT_A_REPLAY)
+
+
+def time_text(nanoseconds):
+    return f"+{nanoseconds // 10**9}.{nanoseconds % 10**9:09}s"
+
+
+def where():
+    """(event, instructions behind it or None, virtual time, the last event that was ever seen)."""
+    text = gdb.execute("monitor where", to_string=True)
+    found = re.match(r"event (\d+) steps (\d+|\?) time (\d+) seen (\d+)( DIFFERED)?", text)
+    if not found:
+        raise gdb.GdbError(f"the replay does not say where it is: {text.strip()}")
+    if found[5]:
+        print("beware: the same way led to another state; the run is no function of its journal")
+    return tuple(None if number == "?" else int(number) for number in found.groups()[:4])
+
+
+def task_text():
+    try:
+        current = gdb.parse_and_eval("'gemel::arch::(anonymous namespace)::host'.system->kernel_.cpu_->current")
+        if not int(current):
+            return "nobody runs"
+        task = current["task"].dereference()["name"].string()
+        return f"task {task}, thread {int(current['id'])} {current['name'].string()}"
+    except gdb.error:
+        return "no system runs"
+
+
+def show_place():
+    event, steps, time_ns, seen = where()
+    behind = " + many instructions" if steps is None else f" + {steps} instructions" if steps else ""
+    print(f"event {event}{behind} of {seen} seen  t={time_text(time_ns)}  {task_text()}")
+
+
+def jump(words):
+    """Goes there in one step of gdb's, so that it forgets what it knew of the place before."""
+    answer = gdb.execute(f"monitor goto {words}", to_string=True)
+    if not answer.startswith("gone"):
+        raise gdb.GdbError(answer.strip())
+    gdb.execute("stepi")
+    show_place()
+
+
+def target(text):
+    """What `monitor goto` understands, for what a person writes."""
+    if re.fullmatch(r"(event:|\+|-)\d+", text):
+        return text
+    number = re.fullmatch(r"\+?([0-9.]+)([a-z]+)", text)
+    if number and number[2] in UNITS and number[1].count(".") < 2:
+        return str(int(float(number[1]) * UNITS[number[2]]))
+    raise gdb.GdbError("usage: tt goto event:N | 6.1ms | +N | -N   (N: events)")
+
+
+def others_off():
+    """Disables the user's breakpoints; answers those that it disabled."""
+    points = [point for point in gdb.breakpoints() or () if point.enabled and point.visible]
+    for point in points:
+        point.enabled = False
+    return points
+
+
+def run_alone(make, direction):
+    """Runs in a direction with one breakpoint alone, and shows where that ended. False: it was not hit."""
+    disabled = others_off()
+    point = make()
+    point.silent = True
+    try:
+        gdb.execute(direction, to_string=True)
+        return point.hit_count > 0
+    finally:
+        point.delete()
+        for other in disabled:
+            if other.is_valid():
+                other.enabled = True
+
+
+def to_failure():
+    if run_alone(lambda: gdb.Breakpoint(FAILED, internal=True), "continue"):
+        gdb.execute("frame")
+    else:
+        print("the run ends without a failure")
+        gdb.execute("frame")
+
+
+def last_write(expression):
+    try:
+        value = gdb.parse_and_eval(expression)
+    except gdb.error as error:
+        raise gdb.GdbError(f"{expression}: {error}")
+    if value.address is None:
+        raise gdb.GdbError(f"{expression} lies in no memory: nothing writes it")
+    if value.type.sizeof > 32:
+        raise gdb.GdbError(f"{expression} is {value.type.sizeof} bytes long; 32 can be watched: name a part of it")
+    place = f"*({value.type.unqualified().pointer()}) {int(value.address)}"
+    now = str(value)
+    watched = [f"({value.type}) at {int(value.address):#x}"]
+
+    def make():
+        where_to = f"*(unsigned char (*)[{value.type.sizeof}]) {int(value.address)}"
+        return gdb.Breakpoint(where_to, gdb.BP_WATCHPOINT, gdb.WP_WRITE, internal=True)
+
+    if not run_alone(make, "reverse-continue"):
+        print(f"{expression} {watched[0]}: nothing wrote it since the run began")
+        return gdb.execute("frame")
+    try:
+        before = str(gdb.parse_and_eval(place))
+    except gdb.error:
+        before = "?"
+    print(f"{expression} is about to change from {before} to {now}")
+    show_place()
+    gdb.execute("frame")
+
+
+class TimeTravel(gdb.Command):
+    """tt | tt goto event:N|TIME|+N|-N | tt failure | tt checkpoints | tt last-write EXPR: go about in a replay's time."""
+
+    def __init__(self):
+        super().__init__("tt", gdb.COMMAND_RUNNING)
+
+    def invoke(self, argument, from_tty):
+        need_replay()
+        word, _, rest = argument.strip().partition(" ")
+        rest = rest.strip()
+        if word in ("", "where"):
+            show_place()
+        elif word == "goto" and rest:
+            jump(target(rest))
+        elif word == "failure":
+            to_failure()
+        elif word == "checkpoints":
+            self.checkpoints()
+        elif word == "last-write" and rest:
+            last_write(rest)
+        else:
+            raise gdb.GdbError(self.__doc__)
+
+    def checkpoints(self):
+        for line in gdb.execute("monitor marks", to_string=True).splitlines():
+            event, steps, time_ns = (int(word) for word in re.findall(r"\d+", line))
+            print(f"event {event}{f' + {steps} instructions' if steps else ''}  t={time_text(time_ns)}")
+
+
+TimeTravel()
+# gdb's own words for a target that cannot go back tell nobody what to do.
+for command in BACKWARDS:
+    gdb.execute(f"define hook-{command}\npython gemel_travel.need_replay()\nend")
+gdb.execute("python import gemel_travel")

@@ -1,0 +1,217 @@
+#!/usr/bin/env python3
+"""Time travel, as a person would type it: gemel replay FILE --gdb. The last line counts.
+
+--preset PRESET   the build that is tried (default: hosted)
+"""
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from run import FILTER, KERNEL_TEST, TIMEOUT_S, TOP, debug, missing  # noqa: E402
+
+PLACE = r"^event \d+(?: \+ \d+ instructions)? of \d+ seen  t=\S+  .*$"
+LEDGER = "frame function gemel::bank::server_main"
+RECEIPT = "bank.cpp:29"  # the kernel call between reading a balance and writing it
+
+
+class World:
+    """One build, and the failures that are walked through."""
+
+    def __init__(self, preset, folder):
+        self.program, self.folder = f"{TOP}/build/{preset}/frontends/cli/gemel", folder
+        self.commands = 0
+        self.bank, self.told = self.failure("bank", "1..20", "none")
+
+    def gemel(self, *words):
+        self.commands += 1
+        done = subprocess.run([self.program, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              errors="replace", timeout=TIMEOUT_S, check=False)
+        return done.stdout + done.stderr
+
+    def failure(self, workload, seeds, faults):
+        """The journal of the first failure, and the line that told of it."""
+        text = self.gemel("sim", "--workload", workload, "--seeds", seeds, "--faults", faults, "--journals", self.folder)
+        told = next(line for line in text.splitlines() if line.startswith("FAIL workload"))
+        return re.search(r"gemel replay (\S+) --gdb", text[text.index(told):])[1], told
+
+    def travel(self, journal, *commands, to=()):
+        words = [word for command in commands for word in ("--ex", command)]
+        return self.gemel("replay", journal, "--gdb", *to, *words)
+
+
+def places(text):
+    return re.findall(PLACE, text, re.M)
+
+
+def marked(*commands):
+    """Commands whose output parts() finds."""
+    return ("echo @@\\n", *commands, "echo \\n##\\n")
+
+
+def parts(text, count):
+    """What was said between marks, without how far the run was ever seen."""
+    found = [re.sub(r" of \d+ seen", "", part) for part in re.findall(r"^@@\n(.*?)\n##$", text, re.M | re.S)]
+    return found if len(found) == count else [f"{len(found)} parts instead of {count}\n{text}"] * count
+
+
+def same(text, *pairs):
+    """Nothing is missing when both of each pair are equal, and not empty."""
+    for left, right in pairs:
+        if left != right or not left:
+            return f"{text}\n--- expected to be equal:\n{left}\n--- and\n{right}", [r"\Aequal"]
+    return "equal", [r"equal"]
+
+
+# Goal: four commands from nothing to gdb at the planted race, back to the write that lost money, and forwards to the
+# very same failure.
+def test_four_commands(world):
+    world.commands = 0
+    journal, told = world.failure("bank", "1..20", "none")
+    again = world.gemel("replay", journal)
+    smaller = f"{world.folder}/small.gemel"
+    small = world.gemel("shrink", journal, "-o", smaller)
+    text = world.travel(smaller, "tt", LEDGER, "tt last-write ledger.balance[0]", "bt 3", "tt failure", "tt")
+    assert world.commands == 4 and again.splitlines()[0] == told, again
+    assert re.search(r"shrunk \d+ decisions -> [1-5] in", small), small
+    at = places(text)
+    if len(at) != 3 or at[0] != at[2]:
+        return text, ["three places, the first and the last equal"]
+    return text, [
+        r"gemel_replay_failed", r"task bank, thread \d+ bank", r"^ledger\.balance\[0\] is about to change from \d+ to \d+$",
+        r"task bank, thread \d+ teller", r"^#0 .*?transfer .*? at .*?examples/bank/bank.cpp:30",
+        r"^#1 .*?serve_customers", r"gemel_replay_failed",
+    ]
+
+
+# Goal: whoever went back and forwards again arrives at the same failure with the same L1.
+# Method: the hash that the run itself reports when it fails, read in gdb.
+def test_equal_l1(world):
+    shared = "'gemel::cli::(anonymous namespace)::own_shared'->l1"
+    l1 = f'printf "l1 %016lx%016lx\\n", {shared}.high, {shared}.low'
+    text = world.travel(world.bank, l1, "tt goto event:700", "reverse-stepi", "tt goto event:1500", "tt goto -300",
+                        f"tbreak {RECEIPT}", "continue", "reverse-next", "tt failure", l1, "continue", l1)
+    found = re.findall(r"^l1 ([0-9a-f]{32})$", text, re.M)
+    told = re.search(r"L1 ([0-9a-f]{32})", world.told)[1]
+    return same(text, (found, [told] * 3))
+
+
+STATE = ("tt", "info registers rip rsp rbp rbx r12", "info tasks", "info caps bank", "x/32gx $rsp")
+
+
+# Goal: event N is the same state from whichever side it is reached.
+# Method: registers, stack, tasks and capabilities, by a run straight to it and back from the failure; further back than
+# a mark, too.
+def test_goto_is_exact(world):
+    def state_at(*before):
+        text = world.travel(world.bank, *before, *marked(*STATE), to=() if before else ("--to", "event:2400"))
+        return parts(text, 1)[0]
+
+    straight = state_at()
+    back = state_at("tt failure", "tt goto event:2400")
+    there_and_back = state_at("tt goto event:500", "tt goto +1900")
+    return same(straight, (straight, back), (straight, there_and_back), (straight[:12], "event 2400  "))
+
+
+# Goal: an instruction back is the inverse of one forwards, also across an event.
+def test_instructions(world):
+    look = marked("tt", "info registers", "x/16gx $rsp")
+    text = world.travel(world.bank, "tt goto event:2390", "stepi 10", *look, "stepi 30", "reverse-stepi 30", *look,
+                        "tt goto event:2390", *look, "reverse-stepi", *marked("tt"), "stepi", *look)
+    ahead, back, event, before, again = parts(text, 5)
+    line = same(text, (ahead, back), (event, again))
+    return line if line[0] != "equal" else (before, [r"^event 2389 \+ \d+ instructions"])
+
+
+# Goal: reverse-continue visits the hits of a breakpoint in the opposite order, and ends at the run's begin.
+def test_reverse_continue(world):
+    hits = 6
+    text = world.travel(world.bank, "tt goto event:2300", f"break {RECEIPT}", *["continue", "tt"] * hits,
+                        *["reverse-continue", "tt"] * (hits - 1), *marked("delete", "reverse-continue", "tt"))
+    found = [re.sub(r" of \d+ seen", "", place) for place in places(text)]
+    forwards, backwards = found[1:hits + 1], found[hits + 1:-1]
+    begin, = parts(text, 1)
+    line = same(text, (forwards[:-1][::-1], backwards), (len(forwards), hits))
+    return line if line[0] != "equal" else (begin, [r"No more reverse-execution history", r"^event 0  "])
+
+
+# Goal: a watchpoint shows the same writes in both directions.
+def test_watchpoint(world):
+    text = world.travel(world.bank, "tt goto event:2400", "tbreak bank.cpp:30", "continue", "watch -l ledger.balance[0]",
+                        *["continue"] * 4, *["reverse-continue"] * 4)
+    changes = re.findall(r"Old value = (\d+)\nNew value = (\d+)", text)
+    return same(text, (changes[:4], [(new, old) for old, new in changes[4:]][::-1]), (len(changes), 8))
+
+
+# Goal: back over a kernel call, through the kernel and other tasks, to the line before in the same task.
+def test_reverse_lines(world):
+    text = world.travel(world.bank, "tt goto event:2400", "tbreak bank.cpp:30", "continue", "tt", "reverse-next", "tt",
+                        "reverse-next", "tt", "tt failure", LEDGER, "tt last-write ledger.balance[1]", "reverse-finish")
+    threads = [re.search(r"thread \d+", place)[0] for place in places(text)[1:4]]
+    line = same(text, (threads, threads[:1] * 3))
+    if line[0] != "equal":
+        return line
+    return text, [r"bank.cpp:30|^30\s", r"^event", r"^29\s|bank.cpp:29", r"^event", r"bank.cpp:38"]
+
+
+# Goal: a machine that was switched off and on again on the way is gone back through.
+def test_power_cut(world):
+    journal, _ = world.failure("fs-crash", "1..60", "power-cut,recovery-cut,disk-lie")
+    state = marked("tt", "info tasks", "x/8gx $rsp")
+    text = world.travel(journal, "tt goto -50", *state, "tt goto event:3000", "reverse-stepi", *marked("tt"),
+                        "tt failure", "tt goto -50", *state)
+    first, early, last = parts(text, 3)
+    line = same(text, (first, last))
+    return line if line[0] != "equal" else (early, [r"^event 2999 \+ \d+ instructions"])
+
+
+# Goal: who asks a process that cannot go back is told what can.
+def test_not_a_replay(_world):
+    text = debug(["break plus_one_server", "run", "tt goto event:5", "reverse-continue"], ["--args", KERNEL_TEST, FILTER])
+    with tempfile.TemporaryDirectory(prefix="gemel-gdb-") as folder:
+        core = f"{folder}/core"
+        debug(["break plus_one_server", "run", f"generate-core-file {core}"], ["--args", KERNEL_TEST, FILTER])
+        text += "CORE\n" + debug(["tt", "reverse-step"], [KERNEL_TEST, core])
+    told = r"gemel replay FILE --gdb"
+    return text, [told, told, "CORE", told, told]
+
+
+# Goal: wrong words and impossible places are refused with what is right, and the session goes on.
+def test_refusals(world):
+    text = world.travel(world.bank, "tt goto yesterday", "tt fly", "set var $rax = 5", "tt last-write 5",
+                        "tt goto event:999999", "tt", "continue", "tt goto event:10", "tt")
+    return text, [
+        r"^event 2\d+", r"No more reverse-execution history", r"^event 10 of",
+        r"usage: tt goto event:N", r"tt goto event:N", r"cannot be changed", r"lies in no memory", # on standard error
+    ]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--preset", default="hosted")
+    parser.add_argument("names", nargs="*")
+    options = parser.parse_args()
+    tests = {name: test for name, test in globals().items() if name.startswith("test_")}
+    chosen = {name: test for name, test in tests.items() if not options.names or name[5:] in options.names}
+    passed = failed = 0
+    with tempfile.TemporaryDirectory(prefix="gemel-travel-") as folder:
+        world = World(options.preset, folder)
+        for name, test in chosen.items():
+            try:
+                text, patterns = test(world)
+                lost = missing(text, patterns)
+            except (AssertionError, subprocess.TimeoutExpired, TypeError, IndexError, StopIteration) as error:
+                text, lost = str(error), "an answer in time"
+            passed, failed = passed + (lost is None), failed + (lost is not None)
+            print(f"{'ok  ' if lost is None else 'FAIL'} {name}", flush=True)
+            if lost is not None:
+                print(f"expected: {lost}\n{text}")
+    print(f"{passed} passed, {failed} failed, 0 skipped")
+    sys.exit(2 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
