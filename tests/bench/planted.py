@@ -124,7 +124,7 @@ def cell(found, extent):
         return "-"
     runs = sorted([each[0] if each[2] else extent.runs + 1, each[1]] for each in found)
     middle = runs[(len(runs) - 1) // 2]
-    return f"over {extent.runs}" if middle[0] > extent.runs else f"{middle[0]} ({middle[1]:.1f} s)"
+    return f"over {extent.runs}" if middle[0] > extent.runs else f"{middle[0]} ({middle[1]:.2f} s)"
 
 
 def table(extent):
