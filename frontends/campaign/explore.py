@@ -172,13 +172,17 @@ def arguments():
     return options
 
 
+def counted(number, what):
+    return f"{number} {what}" + ("" if number == 1 else "s")
+
+
 def tell(store, names):
     total = store.totals()
     for row in store.signatures():
         print(f"{row['kind']} {row['what']}: {row['times']} times, first seed {row['seed']} of {row['workload']}")
         print(f"  again:   {report.command_of(row)}")
         if row["signature"] in names:
-            small = "" if row["decisions"] is None else f"   ({row['decisions']} decisions)"
+            small = "" if row["decisions"] is None else f"   ({counted(row['decisions'], 'decision')})"
             print(f"  replay:  gemel replay {names[row['signature']]} --gdb{small}")
     for row in store.errors():
         print(f"NOT RUN {row['workload']} {row['first']}..{row['last']}: {row['error']}")
