@@ -48,7 +48,18 @@ struct ShrinkOptions {
     unsigned runs_max = 2000;
 };
 
+// `gemel when`: how likely a failure was, from the instants of its run on.
+struct WhenOptions {
+    std::string file;
+    unsigned seeds = 20; // futures that are tried from each instant
+    unsigned points = 16; // instants, before it is looked at more closely
+    unsigned jobs = 1;
+    std::string strategy = "portfolio"; // of the futures
+    bool json = false;
+};
+
 int replay(ReplayOptions const& options);
+int when(WhenOptions const& options);
 int shrink_journal(ShrinkOptions const& options);
 int simulate(SimOptions const& options);
 int diverge(std::string const& left, std::string const& right);

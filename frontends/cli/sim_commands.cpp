@@ -6,6 +6,7 @@ SimCommands::SimCommands(CLI::App& app)
 {
     add_sim(app);
     add_replay(app);
+    add_when(app);
     diverge_ = app.add_subcommand("diverge", "the first event in which two runs differ");
     diverge_->add_option("A", left_, "events of one run (gemel sim --events A)")->required();
     diverge_->add_option("B", right_, "events of the other")->required();
@@ -40,6 +41,26 @@ void SimCommands::add_replay(CLI::App& app)
         "-o,--output", shrink_options_.to, "the shrunk journal (default: FILE itself)");
     shrink_->add_option("--runs", shrink_options_.runs_max, "how many runs it may take")
         ->capture_default_str();
+}
+
+void SimCommands::add_when(CLI::App& app)
+{
+    auto& options = when_options_;
+    when_ = app.add_subcommand(
+        "when", "how likely a failure was, from each instant on, and when it was certain");
+    when_->add_option("FILE", options.file, "fail-....gemel")->required();
+    when_->add_option("--seeds", options.seeds, "futures that are tried from each instant")
+        ->check(CLI::Range(1u, 100'000u))
+        ->capture_default_str();
+    when_->add_option("--points", options.points, "instants, before it looks more closely")
+        ->check(CLI::Range(2u, 1000u))
+        ->capture_default_str();
+    when_->add_option("--jobs", options.jobs, "runs at a time")
+        ->check(CLI::Range(1u, 64u))
+        ->capture_default_str();
+    when_->add_option("--strategy", options.strategy, "who runs next in these futures")
+        ->capture_default_str();
+    when_->add_flag("--json", options.json, "the same as JSON");
 }
 
 void SimCommands::add_run_options(CLI::App& command)
@@ -106,6 +127,8 @@ std::optional<int> SimCommands::run()
         return replay(replay_options_);
     if (shrink_->parsed())
         return shrink_journal(shrink_options_);
+    if (when_->parsed())
+        return when(when_options_);
     if (diverge_->parsed())
         return diverge(left_, right_);
     if (sites_->parsed())

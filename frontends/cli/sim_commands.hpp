@@ -22,6 +22,7 @@ private:
     void add_sim(CLI::App& app);
     void add_run_options(CLI::App& command);
     void add_replay(CLI::App& app);
+    void add_when(CLI::App& app);
 
     SimOptions options_;
     std::string left_;
@@ -29,8 +30,10 @@ private:
     bool never_hit_ = false;
     ReplayOptions replay_options_;
     ShrinkOptions shrink_options_;
+    WhenOptions when_options_;
     CLI::App* replay_ = nullptr;
     CLI::App* shrink_ = nullptr;
+    CLI::App* when_ = nullptr;
     CLI::App* sim_ = nullptr;
     CLI::App* diverge_ = nullptr;
     CLI::App* sites_ = nullptr;

@@ -243,6 +243,7 @@ sim::Setup SimHost::setup_of(SimSpec const& spec) const
     setup.fault_kinds = spec.fault_kinds;
     setup.until_ns = spec.until_ns;
     setup.decisions = spec.decisions;
+    setup.branch = spec.branch;
     auto const* workload = sim::find_workload(spec.workload);
     if (workload && workload->crash_states != 0) {
         setup.crash_states = workload->crash_states;

@@ -16,6 +16,7 @@ struct SimSpec {
     u32 fault_kinds = 0;
     u64 until_ns = 10'000'000'000;
     std::optional<std::vector<sim::Decision>> decisions;
+    sim::Setup::Branch branch; // of a forked run
 };
 
 // What is done to the process and must make no difference.

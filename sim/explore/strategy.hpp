@@ -50,6 +50,7 @@ public:
     // Answers an index.
     u32 choose(std::span<Candidate const> candidates, u64 step, u64 object);
     void on(bool value) { on_ = value; }
+    bool is_on() const { return on_; }
     StrategyKind kind() const { return kind_; }
 
 private:

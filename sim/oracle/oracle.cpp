@@ -76,6 +76,13 @@ Oracle::Oracle(u64 seed, std::span<Decision const> decisions)
         given_[decision.key] = decision.value;
 }
 
+void Oracle::branch(u64 seed, Rates const& rates)
+{
+    seed_ = seed;
+    rates_ = rates;
+    replaying_ = false;
+}
+
 Key Oracle::placed(Key key) const
 {
     key.entity ^= boot_ << boot_shift;

@@ -93,6 +93,8 @@ public:
 
     // The machine is switched on again: keys are asked anew. At most 16 times.
     void next_boot() { ++boot_; }
+    // From here on answers come from this seed, whatever they came from before.
+    void branch(u64 seed, Rates const& rates);
     // Faults happen only while they are on.
     void faults(bool on) { faults_on_ = on; }
     bool replaying() const { return replaying_; }

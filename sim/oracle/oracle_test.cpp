@@ -53,6 +53,32 @@ TEST(Oracle, FaultsHappenOnlyWhileTheyAreOn)
         EXPECT_EQ(oracle.choose({ Kind::task_kill, 1, i }, 2, 0), 0u);
 }
 
+// Goal: up to a branch the answers are those that are played back; after it another seed's.
+TEST(Oracle, Branches)
+{
+    Oracle first { 3, often() };
+    first.faults(true);
+    for (u32 i = 0; i < 200; ++i)
+        (void)first.choose({ Kind::disk_delay, 0, i }, 50, 0);
+    auto const branched = [&](u64 seed) {
+        Oracle again { 3, first.decisions() };
+        again.faults(true);
+        for (u32 i = 0; i < 100; ++i)
+            (void)again.choose({ Kind::disk_delay, 0, i }, 50, 0);
+        again.branch(seed, often());
+        for (u32 i = 100; i < 200; ++i)
+            (void)again.choose({ Kind::disk_delay, 0, i }, 50, 0);
+        return again.decisions();
+    };
+    auto const before = [](std::vector<Decision> const& decisions) {
+        return std::vector<Decision> { decisions.begin(), decisions.begin() + 30 };
+    };
+    EXPECT_EQ(branched(8), branched(8));
+    EXPECT_EQ(before(branched(8)), before(first.decisions()));
+    EXPECT_NE(branched(8), branched(9));
+    EXPECT_NE(branched(8), first.decisions());
+}
+
 // Goal: the numbers are the same on every compiler and machine, for ever: journals hold seeds.
 TEST(Oracle, MixIsFixed)
 {

@@ -86,6 +86,7 @@ public:
 private:
     Oracle oracle_of() const;
     void switch_on();
+    void branch();
     void told(std::string_view text);
     void take(char byte);
     void enter(Phase phase);
@@ -112,6 +113,7 @@ private:
     std::string console_;
     usize line_begin_ = 0;
     bool stopped_ = false;
+    bool branched_ = false;
     u32 retyped_ = 0;
     u64 begun_ns_ = 0; // virtual time before this boot
     u32 boots_ = 0;
@@ -169,7 +171,9 @@ void Run::switch_on()
         fill(outcome);
         setup_.failing(outcome);
     });
-    if (setup_.each_event)
+    if (setup_.branch.event != 0)
+        world().on_event([this] { branch(); });
+    else if (setup_.each_event)
         world().on_event([this] { setup_.each_event(trace_.count(), world().run_ns()); });
     else if (setup_.stop_event != 0 || setup_.stop_ns != 0)
         world().on_event([this] {
@@ -180,6 +184,19 @@ void Run::switch_on()
                 setup_.stopped();
             }
         });
+}
+
+// The past stays as it was; the future is another seed's.
+void Run::branch()
+{
+    auto const& branch = setup_.branch;
+    if (branched_ || trace_.count() < branch.event)
+        return;
+    branched_ = true;
+    oracle_.branch(branch.seed, swarm(branch.seed, setup_.fault_kinds));
+    auto const on = strategy_.is_on();
+    strategy_ = Strategy { branch.strategy, branch.seed };
+    strategy_.on(on);
 }
 
 // The power is gone: what is left on the disk, and on again.

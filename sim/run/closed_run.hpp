@@ -39,6 +39,13 @@ struct Setup {
     std::function<void()> stopped;
     // Called after every event, with its number from 1 on and its time: for a debugger's stops.
     std::function<void(u64 event, u64 time_ns)> each_event;
+    // From this event on every answer is a fresh one, drawn from this seed (`gemel when`); 0: never.
+    struct Branch {
+        u64 event = 0;
+        u64 seed = 0;
+        StrategyKind strategy = StrategyKind::portfolio;
+    };
+    Branch branch;
     // Called once the machine is made and before it starts: from here on nothing may come from
     // outside (the jail is closed).
     std::function<void()> closing;

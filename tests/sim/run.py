@@ -5,6 +5,7 @@
 --long           also other compilers, and a thousand pairs of runs
 """
 import argparse
+import json
 import os
 import re
 import shutil
@@ -158,6 +159,33 @@ def test_debugger():
         expect(re.search(r"^\* +\d+ bank ", text, re.M), text[-3000:])
         _, text = gemel("replay", journal, "--gdb", "--to", "event:1000", "--ex", "bt")
         expect("gemel_replay_reached" in text and "gemel::arch::system_call" in text, text[-3000:])
+
+
+def test_when():
+    """Goal: `when` finds the instant from which on every future fails, which is before the failure; futures before it
+    differ; it says the same with more jobs, and as JSON. Method: the race of examples/bank, whose outcome is open until
+    the one transfer that goes wrong."""
+    with tempfile.TemporaryDirectory(prefix="gemel-sim-") as folder:
+        journal, told = bank_failure(folder)
+        words = ["when", journal, "--seeds", "8", "--points", "4"]
+        status, text = gemel(*words, "--jobs", "2")
+        expect(status == 0 and text.splitlines()[0] in told, text)
+        rows = [tuple(map(int, row)) for row in re.findall(r"^ +(\d+)  \+\S+ +(\d+) of 8 ", text, re.M)]
+        certain = int(re.search(r"^certain from event (\d+) on, t=\S+, in task bank$", text, re.M)[1])
+        failed_at = int(re.search(r" event (\d+) ", told)[1])
+        expect(rows[-1] == (failed_at, 8) and rows == sorted(rows) and len(rows) > 4, text)
+        expect((certain, 8) in rows and certain < failed_at, text)
+        expect(any(event == certain - 1 and failed < 8 for event, failed in rows), text)
+        expect(all(failed == 8 for event, failed in rows if event >= certain), text)
+        expect(any(0 < failed < 8 for _, failed in rows), text)
+        status, text = gemel(*words, "--json")
+        found = json.loads(text)
+        expect(status == 0 and found["certain"]["event"] == certain and found["certain"]["task"] == "bank", text)
+        expect([(each["event"], each["failed"]) for each in found["instants"]] == rows, text)
+        status, text = gemel("when", f"{folder}/none.gemel")
+        expect(status == 2 and "none.gemel" in text, text)
+        status, text = gemel("when", journal, "--strategy", "luck")
+        expect(status == 1 and "luck" in text, text)
 
 
 def fields(data):
@@ -337,7 +365,7 @@ def compare_builds(preset):
 
 TESTS = [
     test_twice, test_no_alarm, test_environment, test_diverge, test_replay, test_journal_damage, test_debugger,
-    test_trace, test_power_cuts, test_lying_disk, test_usage, test_unknown_workload, test_scan,
+    test_when, test_trace, test_power_cuts, test_lying_disk, test_usage, test_unknown_workload, test_scan,
 ]
 LONG = [test_pairs, test_compilers]
 
