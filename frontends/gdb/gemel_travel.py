@@ -15,6 +15,7 @@ import gdb
 
 FAILED = "gemel_replay_failed"
 UNITS = {"ns": 1, "us": 1000, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
+failure_event = None  # once it was seen
 NOT_A_REPLAY = (
     "this is no replay: nothing here can go back in time. Run the failure's journal in gdb:"
     " ./gemel replay FILE --gdb  (docs/simulator.md)"
@@ -64,8 +65,8 @@ def task_text():
             return "nobody runs"
         task = current["task"].dereference()["name"].string()
         return f"task {task}, thread {int(current['id'])} {current['name'].string()}"
-    except gdb.error:
-        return "no system runs"
+    except gdb.error:  # between two boots, or a build without symbols of data
+        return "no task to be seen"
 
 
 def show_place():
@@ -80,7 +81,13 @@ def jump(words):
     if not answer.startswith("gone"):
         raise gdb.GdbError(answer.strip())
     gdb.execute("stepi")
-    show_place()
+
+
+def jump_silently(words):
+    points = others_off()
+    jump(words)
+    for point in points:
+        point.enabled = True
 
 
 def target(text):
@@ -117,11 +124,23 @@ def run_alone(make, direction):
 
 
 def to_failure():
-    if run_alone(lambda: gdb.Breakpoint(FAILED, internal=True), "continue"):
-        gdb.execute("frame")
+    """From its event's begin where that is known, from the run's where it is not ahead."""
+    global failure_event
+
+    def found():
+        return run_alone(lambda: gdb.Breakpoint(FAILED, internal=True), "continue")
+
+    if failure_event is not None:
+        jump_silently(f"event:{failure_event}")
+    there = found()
+    if not there and failure_event is None:
+        jump_silently("event:0")
+        there = found()
+    if there:
+        failure_event = where()[0]
     else:
         print("the run ends without a failure")
-        gdb.execute("frame")
+    gdb.execute("frame")
 
 
 def last_write(expression):
@@ -167,6 +186,7 @@ class TimeTravel(gdb.Command):
             show_place()
         elif word == "goto" and rest:
             jump(target(rest))
+            show_place()
         elif word == "failure":
             to_failure()
         elif word == "checkpoints":

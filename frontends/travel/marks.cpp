@@ -17,6 +17,7 @@ constexpr usize marks_max = 40; // at events: then every second goes
 constexpr usize fine_marks_max = 6;
 constexpr u64 fine_spacing = 4000; // instructions, while they are counted
 constexpr u64 fine_distance = 120; // instructions before a place that was gone back to
+constexpr u64 near_events = 20; // likewise, in events
 constexpr u64 count_max = 20'000'000; // instructions between two events: a minute or two
 
 } // namespace
@@ -37,7 +38,7 @@ Tracee Timeline::again(Place const& mark)
 
 // At an event, or in a task's own code: the kernel may be about to change the machine's mappings,
 // which a twin has to copy.
-void Timeline::keep(Place const& place, Tracee& process)
+void Timeline::keep(Place const& place, Tracee& process, Keep how)
 {
     if (marks_.contains(place) || (place.steps != 0 && !process.get<bool>(in_task_address())))
         return;
@@ -47,7 +48,7 @@ void Timeline::keep(Place const& place, Tracee& process)
     auto const time = process.get<u64>(reinterpret_cast<u64>(&gemel_replay_inside.time_ns));
     auto const told = place.steps == 0 ? process.registers().rsi : time;
     marks_.emplace(place, Kept { std::move(*twin), told });
-    if (place.steps != 0) {
+    if (how == Keep::for_now) {
         fine_marks_.push_back(place);
         if (fine_marks_.size() > fine_marks_max) {
             marks_.erase(fine_marks_.front());
@@ -73,6 +74,14 @@ u64 Timeline::in_task_address()
     return reinterpret_cast<u64>(hosted::in_task_word());
 }
 
+bool Timeline::to_event_of(u64 event)
+{
+    if (run(now_, { event, ~0ull }, Heed::nothing) != Found::reached || event_of(now_) != event)
+        return false;
+    at({ event, 0 });
+    return true;
+}
+
 // To a place that exists. False: the run went another way.
 bool Timeline::to(Place const& place)
 {
@@ -82,19 +91,20 @@ bool Timeline::to(Place const& place)
         now_ = again(mark);
         at(mark);
     }
-    if (at_.base.event < place.event) {
-        if (run(now_, { place.event, ~0ull }, Heed::nothing) != Found::reached
-            || event_of(now_) != place.event)
+    if (at_.base.event + 2 * near_events < place.event) {
+        if (!to_event_of(place.event - near_events))
             return false;
-        at({ place.event, 0 });
+        keep(at_.base, now_, Keep::for_now); // whoever goes back goes back again
     }
+    if (at_.base.event < place.event && !to_event_of(place.event))
+        return false;
     auto const far = place.steps - at_.base.steps > 3 * fine_distance;
     if (far) {
         auto const before = place.steps - fine_distance;
         if (!now_.steps(before - at_.base.steps))
             return false;
         at({ place.event, before });
-        keep(at_.base, now_);
+        keep(at_.base, now_, Keep::for_now);
     }
     auto const all = now_.steps(place.steps - at_.base.steps);
     at(place);
@@ -111,7 +121,7 @@ bool Timeline::take(
         interrupted_ = asked_();
         if (interrupted_)
             return false;
-        keep(place, process);
+        keep(place, process, Keep::for_now);
         process.watch(watches); // to make a twin is to forget them
     }
     return halted.how != Halt::ended && !is_entry(process.pc());

@@ -76,7 +76,8 @@ bool Packets::fill(bool wait)
     ssize_t got = 0;
     while ((got = ::read(from_, bytes, sizeof bytes)) < 0 && errno == EINTR)
         ;
-    if (got <= 0)
+    over_ = got <= 0;
+    if (over_)
         return false;
     received_.append(bytes, static_cast<usize>(got));
     return true;
@@ -85,6 +86,8 @@ bool Packets::fill(bool wait)
 bool Packets::interrupt()
 {
     (void)fill(false);
+    if (over_)
+        return true;
     if (received_.find_first_not_of('+') != received_.find(interrupt_byte)
         || received_.find(interrupt_byte) == std::string::npos)
         return false;

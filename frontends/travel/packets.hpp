@@ -4,7 +4,6 @@
 
 #include "core/base/types.hpp"
 
-#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,7 +25,8 @@ public:
     void answer(std::string_view content);
     // No acknowledgements from now on.
     void trust() { trusted_ = true; }
-    // Whether an interrupt (a byte 0x03) has come. Does not wait; packets are kept for next().
+    // Whether an interrupt (a byte 0x03) has come, or the other side is gone. Does not wait;
+    // packets are kept for next().
     bool interrupt();
     int descriptor() const { return from_; }
 
@@ -40,6 +40,7 @@ private:
     int from_;
     int to_;
     bool trusted_ = false;
+    bool over_ = false; // end of file
     std::string received_;
 };
 

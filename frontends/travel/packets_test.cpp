@@ -87,6 +87,7 @@ TEST(Packets, Interrupt)
     EXPECT_FALSE(wire.packets->interrupt());
     EXPECT_EQ(wire.packets->next(), "g");
     wire.hangs_up();
+    EXPECT_TRUE(wire.packets->interrupt());
     EXPECT_EQ(wire.packets->next(), std::nullopt);
 }
 

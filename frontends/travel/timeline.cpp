@@ -47,7 +47,7 @@ Timeline::Timeline(std::function<void()> const& body, int descriptor, std::funct
     if (run(now_, { 0, ~0ull }, Heed::nothing) != Found::reached)
         throw std::system_error(ECHILD, std::generic_category(), "the run did not begin");
     at({ 0, 0 });
-    keep({ 0, 0 }, now_);
+    keep({ 0, 0 }, now_, Keep::spread);
     if (marks_.empty())
         throw std::system_error(EAGAIN, std::generic_category(), "no second process can be made");
 }
@@ -228,7 +228,7 @@ Timeline::Found Timeline::advance(Bounds const& bounds, Heed heed)
         if (found != Found::reached)
             return found;
         if (event() == next)
-            keep({ next, 0 }, now_);
+            keep({ next, 0 }, now_, Keep::spread);
         if (event() >= bounds.event || time_ns() >= bounds.time_ns)
             return found;
     }

@@ -92,6 +92,7 @@ private:
         u64 time_ns = 0;
     };
     enum class Found : u8 { reached, over, breakpoint, watch, signal, interrupted };
+    enum class Keep : u8 { spread, for_now }; // over the whole run; the newest few
     enum class Heed : u8 { nothing, breakpoints, signals_too };
     struct Bounds {
         u64 event = ~0ull;
@@ -115,7 +116,8 @@ private:
     Stop over();
     void arrived(Found found);
     void at(Place const& place) { at_ = { place, {} }; }
-    void keep(Place const& place, Tracee& process);
+    void keep(Place const& place, Tracee& process, Keep how);
+    bool to_event_of(u64 event);
     void thin_out();
     u64 event_marks_end() const;
     Place nearest(Place const& place) const;
@@ -139,7 +141,7 @@ private:
     Tracee now_;
     Path at_;
     std::map<Place, Kept> marks_;
-    std::vector<Place> fine_marks_; // between events; the oldest goes first
+    std::vector<Place> fine_marks_; // for now; the oldest goes first
     u64 spacing_;
     u64 last_event_ = 0;
     std::map<u64, u64> lengths_; // instructions from an event to the next

@@ -182,9 +182,11 @@ def test_not_a_replay(_world):
 # Goal: wrong words and impossible places are refused with what is right, and the session goes on.
 def test_refusals(world):
     text = world.travel(world.bank, "tt goto yesterday", "tt fly", "set var $rax = 5", "tt last-write 5",
-                        "tt goto event:999999", "tt", "continue", "tt goto event:10", "tt")
+                        "tt goto event:999999", "tt", "continue", "tt goto event:10", "tt", "tt failure", "continue",
+                        "tt failure", "tt failure", "tt")
     return text, [
         r"^event 2\d+", r"No more reverse-execution history", r"^event 10 of",
+        *[r"gemel_replay_failed \(\)"] * 3, r"^event \d+ \+ \d+ instructions of",
         r"usage: tt goto event:N", r"tt goto event:N", r"cannot be changed", r"lies in no memory", # on standard error
     ]
 
