@@ -10,7 +10,7 @@ usage() {
     cat <<'TEXT'
 usage: ./gemel bench [--write] [--quick] [PART...]
 
-parts: ipc boot files counts size mutants sim alarms planted fs   (default: all)
+parts: ipc boot files counts size mutants sim debug alarms planted fs   (default: all)
   ipc     hosted round trips, beside a raw switch of stacks
   boot    hosted milliseconds to the prompt; native instructions to the prompt; memory in use
   files   reading and listing through ext4, beside the host's own tools in the same run
@@ -18,6 +18,7 @@ parts: ipc boot files counts size mutants sim alarms planted fs   (default: all)
   size    resident bytes of the native kernels
   mutants defects planted in the kernel that its tests notice
   sim     the simulator: events, seeds and crash states for each second of a processor, boot, journals
+  debug   going about in the time of a replay in gdb: to any instant of an hour, backwards by a step or a breakpoint
   alarms  how many seeds without faults ran, and what they reported (counts what ./gemel test false-alarms ran)
   planted runs and seconds until each strategy finds each planted defect; goes on where it was (15 minutes at a time)
   fs      a mounted image beside fuse2fs, the kernel's own ext4 (loop device) and a FUSE server that does nothing,
@@ -37,12 +38,12 @@ fi
 for word in "$@"; do
     case $word in
     -h | --help) usage; exit 0 ;;
-    --write | --quick | ipc | boot | files | counts | size | mutants | sim | alarms | planted | fs) ;;
+    --write | --quick | ipc | boot | files | counts | size | mutants | sim | debug | alarms | planted | fs) ;;
     *) usage >&2; exit 1 ;;
     esac
 done
 host_check
-packages_need build x86_64 arm64 boot-x86_64 boot-arm64 test bench bench-fs
+packages_need build x86_64 arm64 boot-x86_64 boot-arm64 test bench bench-fs gdb
 build hosted gemel bench_ipc bench_idle_mount mutant_test
 names=" $* "
 names=${names// --write / }
@@ -51,7 +52,7 @@ case $names in
 *' planted '* | ' ') "$root/tests/campaign/planted/build.sh" ;;
 esac
 case $names in
-' sim ' | ' alarms ' | ' planted ' | ' fs ') ;; # which need nothing native
+' sim ' | ' debug ' | ' alarms ' | ' planted ' | ' fs ') ;; # which need nothing native
 *)
     build x86_64
     build arm64

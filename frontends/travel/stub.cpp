@@ -135,8 +135,9 @@ std::string Stub::answer_to(std::string const& packet)
     case 's':
     case 'C':
     case 'S':
-    case 'b':
         return last_ = resumed(packet);
+    case 'b':
+        return packet == "bc" || packet == "bs" ? last_ = resumed(packet) : "";
     case 'H':
     case 'T':
     case 'D':

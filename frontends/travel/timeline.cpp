@@ -143,24 +143,26 @@ void Timeline::disarm(Tracee& process)
 // Waits for the process; a user who asks is heard at the next event, or at once when none comes.
 Halted Timeline::settle(Tracee& process)
 {
-    auto asked = false;
     auto stopped = false;
+    auto heard = true; // what came together with the last packet
     interrupted_ = false;
     for (;;) {
         if (auto const halted = process.try_wait())
             return *halted;
+        if (heard && !interrupted_ && asked_()) {
+            interrupted_ = true;
+            process.put(address_of(gemel_replay_inside.stop_event), u64 { 0 });
+        }
         pollfd ready[] = { { children_, POLLIN, 0 }, { descriptor_, POLLIN, 0 } };
-        auto const count = ::poll(ready, asked ? 1 : 2, asked && !stopped ? patience_ms : -1);
+        auto const patience = interrupted_ && !stopped ? patience_ms : -1;
+        auto const count = ::poll(ready, interrupted_ ? 1 : 2, patience);
         signalfd_siginfo news {};
         while (::read(children_, &news, sizeof news) == sizeof news)
             ;
+        heard = ready[1].revents != 0;
         if (count == 0) {
             process.interrupt();
             stopped = true;
-        } else if (!asked && ready[1].revents != 0 && asked_()) {
-            asked = true;
-            interrupted_ = true;
-            process.put(address_of(gemel_replay_inside.stop_event), u64 { 0 });
         }
     }
 }

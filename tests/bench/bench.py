@@ -229,10 +229,64 @@ def part_fs(quick):
     return fs.part_tables(1 if quick else 2, quick)
 
 
+TIMED = """python
+import time, gdb
+class Timed(gdb.Command):
+    def __init__(self): super().__init__("timed", gdb.COMMAND_USER)
+    def invoke(self, words, from_tty):
+        begun = time.monotonic()
+        gdb.execute(words)
+        print("TIMED %.1f ms" % ((time.monotonic() - begun) * 1000))
+Timed()
+end
+"""
+HOUR = "while sleep 1; do :; done"
+TRIES = 9
+
+
+def timed_in_gdb(journal, script, *commands):
+    """Milliseconds of those of the commands that begin with `timed`, sorted."""
+    words = [word for command in (f"source {script}", *commands) for word in ("--ex", command)]
+    text = output_of([GEMEL, "replay", journal, "--gdb", *words])
+    times = sorted(float(each) for each in re.findall(r"^TIMED ([\d.]+) ms$", text, re.M))
+    if len(times) != sum(command.startswith("timed") for command in commands):
+        sys.exit(f"bench: gdb did not do it all:\n{text[-2000:]}")
+    return times
+
+
+def spread(times):
+    return f"{statistics.median(times):.0f} ms (median of {len(times)}; {times[0]:.0f} to {times[-1]:.0f})"
+
+
+def part_debug():
+    with tempfile.TemporaryDirectory(prefix="gemel-bench-") as folder:
+        script = f"{folder}/timed.gdb"
+        with open(script, "w", encoding="utf-8") as file:
+            file.write(TIMED)
+        text = output_of([GEMEL, "sim", "--workload", HOUR, "--until", "1h", "--faults", "none", "--seed", "1",
+                          "--journals", folder])
+        journal = found(r"gemel replay (\S+) --gdb", text, "the hour")[1]
+        events = int(found(r"event (\d+)  task", text, "the hour")[1])
+        instants = [f"timed tt goto {3590 * (i * 4 % TRIES) // TRIES + 5}s" for i in range(TRIES)]
+        yield ("replay in gdb: to any instant of an hour's run", spread(timed_in_gdb(journal, script, *instants)),
+               f"goal 1 s; {events} events, after one pass over them")
+        text = output_of([GEMEL, "sim", "--workload", "bank", "--faults", "none", "--seeds", "1..20", "--journals", folder])
+        journal = found(r"gemel replay (\S+) --gdb", text, "the bank")[1]
+        begin = ("tt goto event:2400", "tbreak bank.cpp:30", "continue")
+        steps = timed_in_gdb(journal, script, *begin, *["timed reverse-step"] * TRIES)
+        yield "reverse-step in a failure of examples/bank", spread(steps), "goal 100 ms"
+        steps = timed_in_gdb(journal, script, *begin, *["timed reverse-next"] * TRIES)
+        yield "reverse-next there", spread(steps), "kernel calls and other tasks' turns are passed over"
+        hits = timed_in_gdb(journal, script, "break bank.cpp:29", *["timed reverse-continue"] * TRIES)
+        yield "reverse-continue there, to a breakpoint", spread(hits), "goal 1 s"
+        look = ("frame function gemel::bank::server_main", "timed tt last-write ledger.balance[0]", "tt failure")
+        yield "who wrote this last (tt last-write)", spread(timed_in_gdb(journal, script, *look * 3)), ""
+
+
 COLUMNS = ("what", "measured", "beside it")
 TABLES = {"planted": part_planted, "fs": part_fs}  # parts with columns of their own
 PARTS = {"ipc": part_ipc, "boot": part_boot, "files": part_files, "counts": part_counts, "size": part_size,
-         "mutants": part_mutants, "sim": part_sim, "alarms": part_alarms}
+         "mutants": part_mutants, "sim": part_sim, "debug": part_debug, "alarms": part_alarms}
 
 
 def processor():

@@ -32,10 +32,11 @@ class World:
                               errors="replace", timeout=TIMEOUT_S, check=False)
         return done.stdout + done.stderr
 
-    def failure(self, workload, seeds, faults):
+    def failure(self, workload, seeds, faults, *words):
         """The journal of the first failure, and the line that told of it."""
-        text = self.gemel("sim", "--workload", workload, "--seeds", seeds, "--faults", faults, "--journals", self.folder)
-        told = next(line for line in text.splitlines() if line.startswith("FAIL workload"))
+        text = self.gemel("sim", "--workload", workload, "--seeds", seeds, "--faults", faults, "--journals", self.folder,
+                          *words)
+        told = next(line for line in text.splitlines() if line.startswith(("FAIL workload", "FAIL liveness")))
         return re.search(r"gemel replay (\S+) --gdb", text[text.index(told):])[1], told
 
     def travel(self, journal, *commands, to=()):
@@ -177,6 +178,52 @@ def test_not_a_replay(_world):
         text += "CORE\n" + debug(["tt", "reverse-step"], [KERNEL_TEST, core])
     told = r"gemel replay FILE --gdb"
     return text, [told, told, "CORE", told, told]
+
+
+class Wire:
+    """gdb's side of the protocol, by hand."""
+
+    def __init__(self, program, journal):
+        self.process = subprocess.Popen([program, "replay", journal, "--serve"], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.send("QStartNoAckMode")
+        assert self.answer() == "OK"
+
+    def send(self, packet, behind=b""):
+        self.process.stdin.write(b"$%s#%02x" % (packet.encode(), sum(packet.encode()) % 256) + behind)
+        self.process.stdin.flush()
+
+    def answer(self):
+        text = b""
+        while not re.search(rb"\$[^#]*#..$", text):
+            byte = self.process.stdout.read(1)
+            if not byte:
+                raise AssertionError("the other side is gone")
+            text += byte
+        return re.search(rb"\$([^#]*)#..$", text)[1].decode()
+
+    def ask(self, packet):
+        self.send(packet)
+        return self.answer()
+
+
+# Goal: an interrupt stops a long run at once, in a place from which one can go on, back and forth; what is no packet of
+# the protocol is refused, and the end of gdb is the end.
+def test_interrupt(world):
+    journal, _ = world.failure("while sleep 1; do :; done", "1..1", "none", "--until", "20m")
+    wire = Wire(world.program, journal)
+    try:
+        wire.send("c", b"\x03")
+        stopped, pc = wire.answer(), wire.ask("g")[256:272]
+        back, forth, again = wire.ask("bs"), wire.ask("s"), wire.ask("g")[256:272]
+        odd = [wire.ask(words) for words in ("m0,8", "m0,ffffffffffffff", "Z9,0,0", "Z2,7ffff0000000,400", "vFoo", "m", "b")]
+        wire.send("k")
+        status = wire.process.wait(timeout=20)
+    finally:
+        wire.process.kill()
+    known = (stopped, back[:3], forth[:3], pc == again)
+    return same(f"{known} {odd}", (known, ("T02thread:1;", "T05", "T05", True)), (str(status), "0"),
+                (odd[:3], ["E14", "E14", ""]), (odd[3][:2], "E."), (odd[4:], ["", "E14", ""]))
 
 
 # Goal: wrong words and impossible places are refused with what is right, and the session goes on.
