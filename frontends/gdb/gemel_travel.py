@@ -12,6 +12,7 @@ knows how to go back.
 import re
 
 import gdb
+import gemel_objects
 
 FAILED = "gemel_replay_failed"
 UNITS = {"ns": 1, "us": 1000, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
@@ -60,12 +61,15 @@ def where():
 
 def task_text():
     try:
-        current = gdb.parse_and_eval("'gemel::arch::(anonymous namespace)::host'.system->kernel_.cpu_->current")
+        kernel = gemel_objects.running_kernel()
+        if kernel is None:
+            return "no system runs"
+        current = kernel["cpu_"].dereference()["current"]
         if not int(current):
             return "nobody runs"
         task = current["task"].dereference()["name"].string()
         return f"task {task}, thread {int(current['id'])} {current['name'].string()}"
-    except gdb.error:  # between two boots, or a build without symbols of data
+    except gdb.error:  # a build without symbols of data
         return "no task to be seen"
 
 

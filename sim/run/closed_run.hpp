@@ -39,7 +39,8 @@ struct Setup {
     std::function<void()> stopped;
     // Called after every event, with its number from 1 on and its time: for a debugger's stops.
     std::function<void(u64 event, u64 time_ns)> each_event;
-    // From this event on every answer is a fresh one, drawn from this seed (`gemel when`); 0: never.
+    // From this event on every answer is a fresh one, drawn from this seed (`gemel when`); 0:
+    // never.
     struct Branch {
         u64 event = 0;
         u64 seed = 0;
