@@ -202,7 +202,7 @@ bool Machine::move_memory() noexcept
 
 bool Machine::own_memory() noexcept
 {
-    return standing && standing->move_memory();
+    return standing && !standing->isolated() && standing->move_memory();
 }
 
 // --- interrupts and time ---

@@ -138,7 +138,8 @@ public:
     void poll_descriptors(int timeout_ms);
     // For a process that was forked from one in which a machine stands: its memory becomes a copy
     // that is its own (a fork shares it). Allocates nothing, so that it may be called wherever the
-    // process stood, but within a call of leaf_*. False: no machine stands, or the host refused.
+    // process stood, but within a call of leaf_*. False: no machine stands, it is
+    // isolated, or the host refused.
     static bool own_memory() noexcept;
     void tick_arrived() { tick_pending_ = true; }
     void stop_timer();
