@@ -91,6 +91,8 @@ void Reservation::stop()
     ++counts_.stops;
 }
 
+// Half a tick early: the kernel looks at its ticks, and one that comes a little before the time
+// that was asked for would not count.
 u64 Reservation::next_ns(u64 now) const
 {
     if (gone_)
@@ -101,7 +103,7 @@ u64 Reservation::next_ns(u64 now) const
     auto const left = used_ns_ >= terms_.budget_ns ? 0 : terms_.budget_ns - used_ns_;
     if (left == 0 && terms_.policy == ReservationPolicy::deadline)
         return end_ns();
-    return std::min(end_ns(), now + std::max(left, tick_ns));
+    return std::min(end_ns(), now + std::max(left, tick_ns) - tick_ns / 2);
 }
 
 Reservation::Outcome Reservation::end_job(u64 now)

@@ -92,7 +92,7 @@ TEST(Reservation, AThreadThatWaitsIsNotStopped)
     reservation.advance(5 * tick_ns);
     EXPECT_FALSE(thread.stopped);
     EXPECT_TRUE(thread.confined);
-    EXPECT_EQ(reservation.next_ns(5 * tick_ns), 6 * tick_ns);
+    EXPECT_EQ(reservation.next_ns(5 * tick_ns), 5 * tick_ns + tick_ns / 2);
     thread.ready = true;
     reservation.advance(6 * tick_ns);
     EXPECT_TRUE(thread.stopped);
