@@ -10,6 +10,8 @@ namespace gemel::init {
 namespace {
 
 constexpr std::string_view bundle_prefix = "/gemel/";
+// How far the first stack and the others are moved at most, each by itself: in regions.
+constexpr u64 moved_regions = 1024;
 
 bool writable(ProgramWindow const& window)
 {
@@ -117,11 +119,15 @@ Result<Task> Loader::load(Launch launch, Handle fault_port)
     auto& startup = *::new (page.bytes()) Startup;
     if (launch.sees_bundle)
         TRY(place_bundle(task, place, startup));
+    // Who is led astray does not know where these lie. Threads' stacks and large blocks come down
+    // from the end.
+    auto const chance = TRY(machine_.entropy());
+    place.free += chance % moved_regions * region_bytes_max;
     auto const startup_address = place.free;
     startup.stack_base = place.free + region_bytes_max;
     startup.stack_bytes = launch.stack_pages * page_bytes;
     startup.address_begin = place.free + 2 * region_bytes_max;
-    startup.address_end = task.end();
+    startup.address_end = task.end() - chance / moved_regions % moved_regions * region_bytes_max;
     TaskBroker::ThreadStart const start { .entry = place.entry,
         .stack_top = startup.stack_base + startup.stack_bytes,
         .argument = startup_address,

@@ -32,9 +32,12 @@ struct Launch {
 
 class Loader {
 public:
-    // `own` is init's startup page: what it knows of the machine is passed on.
-    Loader(TaskMakers const& makers, Startup const& own, std::vector<Handle> bundle)
+    // `own` is init's startup page: what it knows of the machine is passed on. `machine` says where
+    // stacks lie, by chance; it outlives the loader.
+    Loader(TaskMakers const& makers, MachineBroker const& machine, Startup const& own,
+        std::vector<Handle> bundle)
         : makers_(makers)
+        , machine_(machine)
         , own_(own)
         , bundle_(std::move(bundle))
     {
@@ -62,6 +65,7 @@ private:
     Result<void> fill(Startup& startup, Task& task, Launch& launch);
 
     TaskMakers makers_;
+    MachineBroker const& machine_;
     Startup const& own_;
     std::vector<Handle> bundle_;
     // Text and constants are the same for every instance of a program of the bundle.

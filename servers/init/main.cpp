@@ -92,7 +92,7 @@ Result<void> server_main(Env& env)
     auto const own_client = TRY(port.derive(Right::call | Right::derive));
 
     Bundle const bundle(bundle_bytes(env.startup()));
-    Loader loader({ tasks, memory }, env.startup(), take_bundle(env));
+    Loader loader({ tasks, memory }, machine, env.startup(), take_bundle(env));
     ProcessTable table(loader, port);
     ObjectServer objects(port);
     Worker worker(port, worker_bit);

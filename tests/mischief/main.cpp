@@ -60,8 +60,9 @@ struct Attempt {
     std::string_view name;
     std::string (*run)();
 };
-constexpr Attempt attempts[] = { { "handles", try_handles }, { "dead-port", try_dead_port },
-    { "memory", try_memory }, { "ports", try_ports }, { "threads", try_threads } };
+constexpr Attempt attempts[]
+    = { { "handles", try_handles }, { "dead-port", try_dead_port }, { "places", show_places },
+          { "memory", try_memory }, { "ports", try_ports }, { "threads", try_threads } };
 
 } // namespace
 

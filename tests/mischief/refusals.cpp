@@ -1,7 +1,9 @@
 #include "tests/mischief/refusals.hpp"
 
 #include "servers/rt/rt.hpp"
+#include "servers/rt/thread.hpp"
 
+#include <atomic>
 #include <vector>
 
 namespace gemel::mischief {
@@ -109,6 +111,23 @@ std::string try_threads()
         thread->release();
         return std::nullopt;
     });
+}
+
+std::string show_places()
+{
+    int const here = 0;
+    std::atomic<u64> there { 0 };
+    constexpr usize stack_bytes = 16 * 1024;
+    auto thread = spawn_thread(
+        [](void* argument) {
+            *static_cast<std::atomic<u64>*>(argument) = reinterpret_cast<u64>(&argument);
+            sleep_until(Deadline::none());
+        },
+        &there, stack_bytes, "second");
+    while (thread && there == 0)
+        sleep_until(Deadline::after_ms(1));
+    return concatenate("first ", Hexadecimal { reinterpret_cast<u64>(&here) }, "\nsecond ",
+        Hexadecimal { there.load() }, '\n');
 }
 
 } // namespace gemel::mischief
