@@ -23,10 +23,11 @@ Result<protocol::Init::StopService::Reply> Supervisor::on(Init::StopService cons
     std::erase(waiting_, instance->service.name);
     instance->start_again = false;
     instance->mount_again = false;
-    instance->port = Handle();
-    instance->client = Handle();
+    // Its task first: a server that hears that its port is gone says so.
     if (instance->state == State::running)
         stop(*instance);
+    instance->port = Handle();
+    instance->client = Handle();
     instance->state = State::stopped;
     return Init::StopService::Reply {};
 }
