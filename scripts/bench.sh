@@ -10,11 +10,12 @@ usage() {
     cat <<'TEXT'
 usage: ./gemel bench [--write] [--quick] [PART...]
 
-parts: ipc boot files counts size mutants sim debug alarms planted fs   (default: all)
+parts: ipc boot files counts cpus size mutants sim debug alarms planted fs   (default: all)
   ipc     hosted round trips, beside a raw switch of stacks
   boot    hosted milliseconds to the prompt; native instructions to the prompt; memory in use
   files   reading and listing through ext4, beside the host's own tools in the same run
   counts  instructions of the kernel's paths on x86_64 and arm64 (QEMU's instruction clock)
+  cpus    a round trip while 1, 2, 4 and 8 processors make them (QEMU's instruction clock)
   size    resident bytes of the native kernels
   mutants defects planted in the kernel that its tests notice
   sim     the simulator: events, seeds and crash states for each second of a processor, boot, journals
@@ -38,7 +39,7 @@ fi
 for word in "$@"; do
     case $word in
     -h | --help) usage; exit 0 ;;
-    --write | --quick | ipc | boot | files | counts | size | mutants | sim | debug | alarms | planted | fs) ;;
+    --write | --quick | ipc | boot | files | counts | cpus | size | mutants | sim | debug | alarms | planted | fs) ;;
     *) usage >&2; exit 1 ;;
     esac
 done

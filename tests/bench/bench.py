@@ -144,6 +144,17 @@ def parse_counts(text):
     return dict(re.findall(r"^(.+?):? +(\d+)(?: instructions)?$", text, re.M))
 
 
+def part_cpus():
+    alone = {}
+    for cpus in (1, 2, 4, 8):
+        values = []
+        for face in FACES:
+            text = output_of([sys.executable, f"{TOP}/tests/native/run.py", "scale", "--face", face, "--cpus", str(cpus), "--thread", "single"])
+            count = int(found(r"^round trip on \d processors: (\d+)$", text, "scale")[1])
+            values.append(f"{face} {count} ({count / alone.setdefault(face, count):.2f} times one processor's)")
+        yield f"a round trip while {cpus} processors make them, instructions of all", values[0], values[1]
+
+
 def part_size():
     for face in FACES:
         text = output_of([f"{TOP}/scripts/size.sh", face])
@@ -285,8 +296,8 @@ def part_debug():
 
 COLUMNS = ("what", "measured", "beside it")
 TABLES = {"planted": part_planted, "fs": part_fs}  # parts with columns of their own
-PARTS = {"ipc": part_ipc, "boot": part_boot, "files": part_files, "counts": part_counts, "size": part_size,
-         "mutants": part_mutants, "sim": part_sim, "debug": part_debug, "alarms": part_alarms}
+PARTS = {"ipc": part_ipc, "boot": part_boot, "files": part_files, "counts": part_counts, "cpus": part_cpus,
+         "size": part_size, "mutants": part_mutants, "sim": part_sim, "debug": part_debug, "alarms": part_alarms}
 
 
 def processor():

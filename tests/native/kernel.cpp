@@ -206,6 +206,50 @@ void wild_registers(Checks& checks)
         answered == started, "a thread with wild registers faults or ends, and the kernel goes on");
 }
 
+// --- interrupts by message
+// --------------------------------------------------------------------------
+
+// The status; the line that it became in `line`.
+u64 msi_allocate(u64 broker, u64 first, u64& line)
+{
+    Registers registers {};
+    registers.words[2] = first;
+    registers.words[3] = port_new();
+    registers.words[4] = 1;
+    auto const status = operate(registers, broker, Operation::msi_allocate);
+    line = registers.words[4];
+    return status;
+}
+
+u64 narrowed_to(u64 broker, u64 first, u64 lines)
+{
+    return cap(broker, CapOperation::badge,
+        broker_badge(Operation::msi_allocate, 1, static_cast<u32>(first), static_cast<u32>(lines)),
+        Right::call | Right::derive);
+}
+
+// A broker's range holds for the line that an allocation becomes, not only for the one it asks for.
+void interrupts_by_message(Checks& checks)
+{
+    auto const broker = capability(checks.startup, "broker-irq");
+    u64 line = 0;
+    auto const any = msi_allocate(broker, 1, line);
+    if (any != status_ok) {
+        checks.expect(any == status_of(Error::unavailable), "this machine has none");
+        return;
+    }
+    u64 other = 0;
+    checks.expect(msi_allocate(narrowed_to(broker, line, 2), line, other) == status_ok
+            && other >= line && other < line + 2,
+        "within its range a broker gives one");
+    checks.expect(
+        msi_allocate(narrowed_to(broker, 1, line - 1), 1, other) == status_of(Error::unavailable),
+        "one that would lie beyond the range is refused");
+    checks.expect(
+        msi_allocate(narrowed_to(broker, line, 2), 1, other) == status_of(Error::no_rights),
+        "so is asking from outside of it");
+}
+
 // --- time
 // -------------------------------------------------------------------------------------------
 
@@ -251,6 +295,7 @@ void gemel_program_start(gemel::Startup const* startup)
     fault_is_resumed(checks);
     revocation(checks);
     own_registers(checks);
+    interrupts_by_message(checks);
     time_passes(checks);
     wild_registers(checks);
     checks.end();

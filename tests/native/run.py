@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""tests/native/run.py kernel|spaces|smp|fuzz|attack|bench --face x86_64|arm64: builds a boot bundle with that program as init
+"""tests/native/run.py kernel|spaces|smp|fuzz|attack|bench|scale --face x86_64|arm64: builds a boot bundle with that program as init
 and boots the native kernel on it. All but `bench` end with `N passed, M failed, 0 skipped` and fail like the
-program; `bench` prints one figure a line, counted with QEMU's instruction clock. `traces` compares the fuzzer's
+program; `bench` and `scale` print one figure a line, counted with QEMU's instruction clock. `traces` compares the fuzzer's
 traces of the hosted kernel and of the faces given: the same calls have the same results."""
 import argparse
 import os
@@ -102,7 +102,7 @@ def traces(options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("program", choices=["kernel", "spaces", "smp", "fuzz", "attack", "bench", "traces"])
+    parser.add_argument("program", choices=["kernel", "spaces", "smp", "fuzz", "attack", "bench", "scale", "traces"])
     parser.add_argument("--face", choices=sorted(MACHINES), default="x86_64")
     parser.add_argument("--variables", default="", help="init's: rounds=20 seed=1 (fuzz)")
     parser.add_argument("--plant", action="store_true", help="traces: with a difference, which must be found")
@@ -122,7 +122,7 @@ def main():
         more += ["-append", options.variables]
     if options.thread:
         more += ["-accel", f"tcg,thread={options.thread}"]
-    if options.program == "bench":
+    if options.program in ("bench", "scale"):
         more += ["-icount", "shift=0"]
     if options.icount is not None:
         more += ["-icount", f"shift={options.icount},sleep=off"]
