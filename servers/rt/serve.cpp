@@ -91,6 +91,7 @@ Error loop(Pool& pool)
         } else if (reply_to) {
             // The caller is gone, or a capability in the answer was refused: then it must hear so.
             (void)system::port_send(reply_to, Outgoing::failed(received.error()).message());
+            reply = Outgoing(); // what it carried was not taken, and would count as sent next time
         } else {
             return received.error();
         }

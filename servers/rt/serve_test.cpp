@@ -100,6 +100,47 @@ TEST(Serve, RoundTrips)
 
 namespace {
 
+// Its gift comes when the caller has given up.
+struct LateGardener : Gardener {
+    explicit LateGardener(Handle const& from)
+        : gift(from)
+    {
+    }
+    using Gardener::on;
+    Result<Garden::Give::Reply> on(Garden::Give)
+    {
+        sleep_until(Deadline::after_ms(30));
+        return Garden::Give::Reply { TRY(gift.derive(Right::call | Right::derive)), Handle() };
+    }
+    Handle const& gift;
+};
+
+} // namespace
+
+// Goal: what an answer carries to a caller that is gone comes back, and is closed.
+// Method: count what was derived for callers that no longer wait, after the server has gone on.
+TEST(Serve, AnAnswerThatNobodyTakesKeepsNothing)
+{
+    EXPECT_EQ(in_program([](Env&) {
+        Handle const gift(*system::port_allocate());
+        LateGardener gardener(gift);
+        Handle const port(*system::port_allocate());
+        Client<Garden> const client(std::move(*port.derive(Right::call | Right::derive)));
+        std::function<void()> run = [&] { (void)serve<Garden>(port, gardener, {}); };
+        in_thread(run);
+        for (int i = 0; i < 3; ++i) {
+            auto const late = client.call(Garden::Give {}, Deadline::after_ms(5));
+            EXPECT_EQ(late.error(), Error::timed_out);
+            EXPECT_TRUE(client.call(Garden::Empty {}));
+        }
+        EXPECT_TRUE(client.call(Garden::Empty {}));
+        EXPECT_EQ(gift.inspect()->children, 0u);
+    }),
+        0);
+}
+
+namespace {
+
 // Has no memory whenever it is told to.
 class Starving final : public Service {
 public:
