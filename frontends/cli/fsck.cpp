@@ -175,7 +175,8 @@ int replay(FsckOptions const& options, Image& image)
 int check_image(FsckOptions const& options)
 {
     auto const access = options.way == FsckWay::look ? Access::read_only : Access::read_write;
-    if (auto const refusal = refuse_image(options.image, access))
+    if (auto const refusal = refuse_image(options.image, access, {},
+            options.way == FsckWay::repair ? Content::ignored : Content::judged))
         return fail(*refusal);
     auto const file = ::open(
         options.image.c_str(), (access == Access::read_write ? O_RDWR : O_RDONLY) | O_CLOEXEC);

@@ -130,7 +130,8 @@ std::optional<std::string> refuse_content(
 
 } // namespace
 
-std::optional<std::string> refuse_image(std::string const& path, Access access, ImageWindow window)
+std::optional<std::string> refuse_image(
+    std::string const& path, Access access, ImageWindow window, Content content)
 {
     FileDescriptor const file { ::open(
         path.c_str(), (access == Access::read_write ? O_RDWR : O_RDONLY) | O_CLOEXEC) };
@@ -144,6 +145,8 @@ std::optional<std::string> refuse_image(std::string const& path, Access access, 
         return path + " cannot be opened: " + std::strerror(open_error) + ".";
     if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode))
         return path + " is neither a file nor a block device.";
+    if (content == Content::ignored)
+        return std::nullopt;
     auto const end
         = static_cast<std::uint64_t>(std::max<off_t>(0, ::lseek(file.number(), 0, SEEK_END)));
     if (window.offset > 0 && window.offset >= end)

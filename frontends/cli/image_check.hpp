@@ -11,9 +11,12 @@ namespace gemel::cli {
 
 enum class Access { read_only, read_write };
 
+// Whether what is in the file matters: not to a repair, which may find a copy of what is damaged.
+enum class Content { judged, ignored };
+
 // Null if the file may be given to the system as its disk; otherwise the whole message for the
 // user: what is wrong with which file, and what to do.
-std::optional<std::string> refuse_image(
-    std::string const& path, Access access, ImageWindow window = {});
+std::optional<std::string> refuse_image(std::string const& path, Access access,
+    ImageWindow window = {}, Content content = Content::judged);
 
 } // namespace gemel::cli

@@ -105,7 +105,7 @@ Result<void> check_checksum(Bytes bytes, Superblock const& super, MountReport& r
     if (computed != stored) {
         return refuse(report, Error::corrupt, "corrupt superblock: its checksum is ",
             Hex { stored }, " and should be ", Hex { computed },
-            "; e2fsck can restore it from a backup copy");
+            "; gemel fsck -y restores it from a copy");
     }
     return {};
 }

@@ -1,8 +1,9 @@
 """`gemel fsck`: what it says, what it repairs, and its exit statuses."""
+import os
 import subprocess
 
 from cases_mount import simple_image
-from mounts import equal, expect, gemel, refused
+from mounts import equal, expect, gemel, make_image, refused
 
 
 def judged_clean(image):
@@ -62,4 +63,31 @@ def fsck_refusals(place):
         fsck(image, 0)
 
 
-CASES = (fsck_repairs, fsck_refusals)
+def fsck_restores_the_superblock(place):
+    """Goal: a superblock that is wiped out or does not fit its sum comes back from its copy, files and all; noise does
+    not. Method: three block sizes; wipe it, then change its label; e2fsck judges."""
+    for block_bytes in (1024, 2048, 4096):
+        source = place.file(f"source-{block_bytes}")
+        os.mkdir(source)
+        with open(os.path.join(source, "kept"), "w") as out:
+            out.write("kept\n")
+        image = make_image(place.file(f"{block_bytes}.img"), source, "300M", "-b", str(block_bytes))
+        for place_of_damage, damage in ((1024, bytes(1024)), (1024 + 0x78, b"other label")):
+            with open(image, "r+b") as file:
+                file.seek(place_of_damage)
+                file.write(damage)
+            refused(("mount", image, place.directory), 2, "superblock" if damage[0] else image)
+            expect("took its place" in fsck(image, 1, "-y"), "no word of the copy")
+            judged_clean(image)
+            with place.mounted(image) as directory:
+                with open(os.path.join(directory, "kept")) as file:
+                    equal(file.read(), "kept\n", "content")
+    noise = place.file("noise")
+    with open(noise, "wb") as out:
+        out.write(os.urandom(9 << 20))
+    before = content(noise)
+    refused(("fsck", "-y", noise), 8, "noise")
+    expect(content(noise) == before, "noise was changed")
+
+
+CASES = (fsck_repairs, fsck_refusals, fsck_restores_the_superblock)

@@ -1,5 +1,6 @@
 #include "servers/ext4/check/repair.hpp"
 
+#include "servers/ext4/check/backup_superblock.hpp"
 #include "servers/ext4/recovery.hpp"
 #include "servers/ext4/volume.hpp"
 #include "servers/ext4/volume_super.hpp"
@@ -33,8 +34,9 @@ public:
 
     Result<Repair> run()
     {
+        auto const restored = TRY(restore_superblock(device_, report_));
         auto const recovery = TRY(recover(device_, sink_, report_));
-        repair_.changed = recovery.was_needed;
+        repair_.changed = recovery.was_needed || restored;
         repair_.before = TRY(examine());
         repair_.after = repair_.before;
         for (int round = 0; round < rounds_max; ++round) {
@@ -47,6 +49,10 @@ public:
             TRY(mark_clean());
         else if (repair_.changed)
             TRY(mark_damaged());
+        if (restored) {
+            report_.notes.push_back(sentence(
+                "the superblock was damaged; its copy in block ", *restored, " took its place"));
+        }
         return std::move(repair_);
     }
 
