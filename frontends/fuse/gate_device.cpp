@@ -28,6 +28,11 @@ constexpr usize operation_offset = 4;
 constexpr usize init_in_flags_offset = 40 + 12;
 constexpr usize init_out_flags_offset = 16 + 12;
 constexpr u32 handle_killpriv_v2 = 1u << 28;
+// What libfuse keeps to itself of later messages (fuse_write_in and fuse_setattr_in).
+constexpr usize write_flags_offset = 40 + 20;
+constexpr u32 write_kill_privileges = 1u << 2;
+constexpr usize setattr_valid_offset = 40;
+constexpr u32 setattr_kill_privileges = 1u << 11;
 
 } // namespace
 
@@ -209,6 +214,24 @@ std::span<std::byte> GateDevice::data()
 {
     auto* const at = slot(current_) + hostmount::data_offset;
     return { reinterpret_cast<std::byte*>(at), hostmount::data_bytes_max };
+}
+
+u32 GateDevice::message_word(usize offset) const
+{
+    u32 word = 0;
+    auto const* const message = slot(current_) + hostmount::data_offset - write_header_bytes;
+    std::memcpy(&word, message + offset, sizeof word);
+    return word;
+}
+
+bool GateDevice::write_takes_privileges() const
+{
+    return kills_privileges_ && (message_word(write_flags_offset) & write_kill_privileges) != 0;
+}
+
+bool GateDevice::change_takes_privileges() const
+{
+    return kills_privileges_ && (message_word(setattr_valid_offset) & setattr_kill_privileges) != 0;
 }
 
 double GateDevice::timeout_seconds() const

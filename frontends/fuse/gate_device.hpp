@@ -59,6 +59,10 @@ public:
     void put_name(std::string_view name);
     void put_second_name(std::string_view name);
     std::span<std::byte> data();
+    // Whether the write (the setattr) that is being read in takes the bits that lend an identity
+    // away, because of who asks: the host leaves that to us (read_host).
+    bool write_takes_privileges() const;
+    bool change_takes_privileges() const;
     // An open directory needs no handle here.
     double timeout_seconds() const;
     // What the host told at the connection's start.
@@ -77,6 +81,7 @@ private:
     u8* slot(u32 index) const { return memory_ + u64 { index } * hostmount::slot_bytes; }
     void receive();
     void submit(u32 index);
+    u32 message_word(usize offset) const;
     static ssize_t read_host(int descriptor, void* bytes, size_t count, void* device);
     static ssize_t answer_host_raw(int descriptor, iovec* parts, int count, void* device);
     void end_mount();

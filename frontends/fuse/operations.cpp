@@ -139,6 +139,7 @@ void on_setattr(
     take(FUSE_SET_ATTR_MTIME, AttributeChange::modified);
     take(FUSE_SET_ATTR_ATIME_NOW, AttributeChange::accessed_now);
     take(FUSE_SET_ATTR_MTIME_NOW, AttributeChange::modified_now);
+    asked.flags = device_of(request).change_takes_privileges() ? hostmount::takes_privileges : 0;
     asked.mode = permissions(wanted->st_mode);
     asked.uid = wanted->st_uid;
     asked.gid = wanted->st_gid;
@@ -291,6 +292,7 @@ void on_write(fuse_req_t request, fuse_ino_t node, char const* bytes, size_t cou
 {
     auto const room = device_of(request).data();
     auto& asked = begin(request, Operation::write, node);
+    asked.flags = device_of(request).write_takes_privileges() ? hostmount::takes_privileges : 0;
     asked.file = file->fh;
     asked.offset = static_cast<u64>(offset);
     asked.bytes = std::min<u64>(count, room.size());

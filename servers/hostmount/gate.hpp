@@ -81,6 +81,7 @@ private:
     Result<void> open(Work const& work);
     Result<void> create_file(Work const& work);
     Result<void> read(Work const& work);
+    Result<void> take_privileges(Work const& work, HeldFile const& file);
     Result<void> write(Work const& work);
     Result<void> release(Work const& work);
     Result<void> sync(Work const& work);

@@ -84,10 +84,45 @@ Result<void> Gate::read(Work const& work)
     return {};
 }
 
+namespace {
+
+// Mode bits that lend an identity, of the file as it is; nothing when it has none. The host leaves
+// that to the file system, so that it need not ask before each write.
+std::optional<u16> mode_without_privileges(FileStatus const& now)
+{
+    constexpr u16 set_user = 04000;
+    constexpr u16 set_group = 02000;
+    constexpr u16 group_execute = 010;
+    auto const lost
+        = static_cast<u16>(set_user | ((now.mode & group_execute) != 0 ? set_group : u16 { 0 }));
+    if (now.kind != FileKind::regular || (now.mode & lost) == 0)
+        return std::nullopt;
+    return static_cast<u16>(now.mode & ~lost);
+}
+
+} // namespace
+
+Result<void> Gate::take_privileges(Work const& work, HeldFile const& file)
+{
+    TRY(file.client.call(File::Stat { work.slot.span(answer_offset, answer_bytes) }));
+    FileStatus now;
+    std::memcpy(&now, work.slot.bytes(answer_offset, sizeof(now)).data(), sizeof(now));
+    auto const mode = mode_without_privileges(now);
+    if (!mode)
+        return {};
+    FileAttributes const wanted { .changes = static_cast<u32>(AttributeChange::mode),
+        .mode = *mode };
+    std::memcpy(work.slot.bytes(listing_offset, sizeof(wanted)).data(), &wanted, sizeof(wanted));
+    TRY(file.client.call(File::SetAttributes { work.slot.span(listing_offset, sizeof(wanted)) }));
+    return {};
+}
+
 Result<void> Gate::write(Work const& work)
 {
     auto const file = TRY(held(work.request.file));
     auto const bytes = static_cast<u32>(std::min<u64>(work.request.bytes, data_bytes_max));
+    if ((work.request.flags & takes_privileges) != 0)
+        TRY(take_privileges(work, *file));
     for (u32 done = 0; done < bytes;) {
         auto const reply = file->client.call(File::Write {
             work.request.offset + done, work.slot.span(data_offset + done, bytes - done) });
@@ -138,25 +173,6 @@ Result<void> Gate::get_attributes(Work const& work)
     return {};
 }
 
-namespace {
-
-// A file that gets another owner or another size does not run with its owner's rights any more. The
-// host leaves that to the file system, so that it need not ask before each write.
-void drop_privileges(FileAttributes& wanted, FileStatus const& now)
-{
-    constexpr u16 set_user = 04000;
-    constexpr u16 set_group = 02000;
-    constexpr u16 group_execute = 010;
-    auto const lost
-        = static_cast<u16>(set_user | ((now.mode & group_execute) != 0 ? set_group : u16 { 0 }));
-    if (now.kind != FileKind::regular || (now.mode & lost) == 0)
-        return;
-    wanted.mode = static_cast<u16>(now.mode & ~lost);
-    wanted.changes |= static_cast<u32>(AttributeChange::mode);
-}
-
-} // namespace
-
 Result<void> Gate::set_attributes(Work const& work)
 {
     auto const& request = work.request;
@@ -167,11 +183,12 @@ Result<void> Gate::set_attributes(Work const& work)
         .size = request.size,
         .accessed_ns = request.accessed_ns,
         .modified_ns = request.modified_ns };
-    bool const takes_privileges = wanted.has(AttributeChange::uid)
-        || wanted.has(AttributeChange::gid) || wanted.has(AttributeChange::size);
-    if (takes_privileges && !wanted.has(AttributeChange::mode)) {
+    if ((request.flags & takes_privileges) != 0 && !wanted.has(AttributeChange::mode)) {
         TRY(get_attributes(work));
-        drop_privileges(wanted, work.reply.status);
+        if (auto const mode = mode_without_privileges(work.reply.status)) {
+            wanted.mode = *mode;
+            wanted.changes |= static_cast<u32>(AttributeChange::mode);
+        }
     }
     auto const room = work.slot.bytes(listing_offset, sizeof(wanted));
     std::memcpy(room.data(), &wanted, sizeof(wanted));

@@ -59,7 +59,7 @@ enum class Operation : u32 {
     lookup = 1, // node, name -> node, status
     forget, // `data` holds `bytes` Forgotten records
     get_attributes, // node or file -> status
-    set_attributes, // node or file, changes -> status
+    set_attributes, // node or file, changes, flags (takes_privileges) -> status
     read_link, // node -> bytes in data
     make_node, // node, name, kind, mode, device -> node, status
     make_directory,
@@ -71,7 +71,7 @@ enum class Operation : u32 {
     open, // node, flags (OpenFlags) -> file
     create, // node, name, mode, flags -> node, status, file
     read, // file, offset, bytes -> bytes in data
-    write, // file, offset, bytes in data -> bytes
+    write, // file, offset, bytes in data, flags (takes_privileges) -> bytes
     release, // file
     sync, // file, flags (SyncKind's number)
     sync_directory, // node
@@ -88,6 +88,8 @@ enum class Operation : u32 {
 };
 
 inline constexpr u64 root_node = 1;
+// A change by who may not leave another's file with the bits that lend an identity.
+inline constexpr u32 takes_privileges = 1;
 
 struct Request {
     Operation operation = Operation::stop;

@@ -5,6 +5,7 @@ import random
 import stat
 import struct
 import subprocess
+import sys
 
 from mounts import check_image, described, digest, equal, expect, gemel, make_image, same_trees
 
@@ -202,6 +203,29 @@ def writing_attributes(place):
     return on_each(place, attributes)
 
 
+def set_user_bits(place):
+    """Goal: a write or a truncation takes the set-user bit away, and root's does not, as write(2) says."""
+    if os.geteuid() != 0:
+        return "only root writes as somebody else"
+    user = 65534
+    image = make_image(place.file("bits.img"), None, "16M")
+    changes = {"write": "os.write(os.open(path, os.O_WRONLY), b'x')", "shorter": "os.truncate(path, 1)",
+               "longer": "os.truncate(path, 9000)"}
+    os.chmod(place.path, 0o755)
+    with place.mounted(image, "-o", "rw,allow_other") as directory:
+        for who, kept in ((user, 0), (0, stat.S_ISUID)):
+            for name, change in changes.items():
+                path = os.path.join(directory, f"{name}-{who}")
+                with open(path, "w") as out:
+                    out.write("four")
+                os.chown(path, user, user)
+                os.chmod(path, 0o4777)
+                subprocess.run([sys.executable, "-c", f"import os; os.setuid({who}); path = {path!r}; {change}"],
+                               check=True, timeout=60)
+                equal(os.stat(path).st_mode & stat.S_ISUID, kept, f"set-user bit after {name} by {who}")
+    return None
+
+
 def extended(name, directory):
     if name == "tmpfs":
         return  # a memory tree keeps none
@@ -266,4 +290,4 @@ def a_tree_survives_remounting(place):
     equal(digest(image), before, "a read-only mount changed the image")
 
 
-CASES = (writing_files, writing_names, writing_attributes, writing_extended, streams_beside_the_host, a_tree_survives_remounting)
+CASES = (writing_files, writing_names, writing_attributes, set_user_bits, writing_extended, streams_beside_the_host, a_tree_survives_remounting)
