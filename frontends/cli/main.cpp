@@ -81,6 +81,8 @@ int run_command_line(int count, char** words)
     RunOptions run;
     auto& run_command = *app.add_subcommand("run", "the system hosted, in this terminal");
     add_run_options(run_command, run);
+    run_command.add_option(
+        "--fuse", run.fuse_directory, "an empty directory of the host, where the disk is seen too");
     run_command.add_flag(
         "--trace", [&](std::int64_t) { run.tracing = Tracing::on; },
         "print every message on standard error");

@@ -3,6 +3,7 @@
 #include "frontends/cli/host_clock.hpp"
 #include "frontends/cli/image_lock.hpp"
 #include "frontends/cli/mount_options.hpp"
+#include "frontends/cli/mount_place.hpp"
 #include "frontends/cli/options.hpp"
 #include "frontends/cli/paths.hpp"
 #include "frontends/cli/process.hpp"
@@ -40,27 +41,6 @@ int fail(std::string const& what)
 {
     std::fprintf(stderr, "gemel: %s\n", what.c_str());
     return exit_failed;
-}
-
-// What a person may have got wrong about the place. The rest is libfuse's to say.
-std::optional<std::string> refuse_place(std::string const& directory, MountWords const& words)
-{
-    struct stat status { };
-    if (::stat(directory.c_str(), &status) != 0) {
-        if (errno == ENOTCONN)
-            return directory + " is a mount whose process ended. First: gemel umount " + directory;
-        return directory + " cannot be used: " + std::strerror(errno)
-            + (errno == ENOENT ? ". Make it first: mkdir " + directory : std::string("."));
-    }
-    if (!S_ISDIR(status.st_mode))
-        return directory + " is not a directory.";
-    if (!words.nonempty && !directory_is_empty(directory))
-        return directory + " is not empty. Mount on an empty directory, or say -o nonempty.";
-    if (::access("/dev/fuse", F_OK) != 0)
-        return "/dev/fuse is not here. Load it (modprobe fuse), or give the container that device.";
-    if (::geteuid() != 0 && find_program("fusermount3").empty())
-        return "fusermount3 is missing: an ordinary user mounts through it (package fuse3).";
-    return std::nullopt;
 }
 
 // The first thing that went wrong, for a person: "0.012 ERROR ext4: text" is "gemel: text". What
@@ -121,7 +101,6 @@ public:
 
 private:
     hosted::Options machine_options();
-    bool open_session(fuse::GateDevice& gate);
     void serving(hostmount::DriverState state);
     void take_signals();
     void signalled();
@@ -159,23 +138,9 @@ hosted::Options MountedSystem::machine_options()
     return machine;
 }
 
-bool MountedSystem::open_session(fuse::GateDevice& gate)
-{
-    auto const all = fuse_words(words_, options_.image);
-    std::vector<char*> arguments { const_cast<char*>("gemel") };
-    for (auto const& word : all)
-        arguments.push_back(const_cast<char*>(word.c_str()));
-    fuse_args given = FUSE_ARGS_INIT(static_cast<int>(arguments.size()), arguments.data());
-    auto const opened = gate.open_session(given);
-    fuse_opt_free_args(&given);
-    return opened;
-}
-
 int MountedSystem::run()
 {
-    auto* const real = ::realpath(options_.directory.c_str(), nullptr);
-    directory_ = real != nullptr ? real : options_.directory;
-    std::free(real);
+    directory_ = real_directory(options_.directory);
     hosted::System system { machine_options() };
     system_ = &system;
     system.machine().on_console([this](std::string_view text) {
@@ -200,7 +165,7 @@ int MountedSystem::run()
     sim::CmosClock clock { host_seconds };
     system.machine().attach(sim::clock_port, sim::clock_ports, clock);
     system.machine().attach(hostmount::device_port, hostmount::device_ports, gate);
-    if (!open_session(gate))
+    if (!open_fuse_session(gate, words_, options_.image))
         return exit_usage;
     auto const status = system.run();
     if (!gate.mounted()) {

@@ -16,6 +16,7 @@ enum class Walls { none, between_tasks }; // hosted: whether loads and stores st
 struct RunOptions {
     std::string image; // empty: the default disk
     std::optional<std::string> script;
+    std::string fuse_directory; // of the host, where the disk is to be seen; empty: nowhere
     Access access = Access::read_only;
     unsigned memory_mib = 256; // 16..16384
     unsigned cpus = 1; // 1..8

@@ -2,6 +2,7 @@
 #include "frontends/cli/host_clock.hpp"
 #include "frontends/cli/host_console.hpp"
 #include "frontends/cli/image_lock.hpp"
+#include "frontends/cli/mount_place.hpp"
 #include "frontends/cli/options.hpp"
 #include "frontends/cli/paths.hpp"
 #include "frontends/cli/script_word.hpp"
@@ -45,15 +46,43 @@ std::string command_line(RunOptions const& options, Input input)
         words += "GEMEL_VERBOSE=1 ";
     if (options.tracing == Tracing::on)
         words += "GEMEL_TRACE=1 ";
+    if (!options.fuse_directory.empty())
+        words += "GEMEL_MORE_SERVICES=/gemel/etc/export.toml ";
     return words;
 }
 
+// The disk as a mount of the host, beside the system's own use of it.
+class Export {
+public:
+    Export(hosted::System& system, RunOptions const& options, std::string const& image)
+        : options_(options)
+        , gate_(system, { .serving = [this](auto) { serving(); }, .unmounted = {} },
+              fuse::Sharing::shared, fuse::Caching::reads)
+    {
+        words_.access = options.access;
+        if (open_fuse_session(gate_, words_, image))
+            system.machine().attach(hostmount::device_port, hostmount::device_ports, gate_);
+    }
+
+private:
+    // libfuse says what goes wrong; the system goes on.
+    void serving() { static_cast<void>(gate_.mount(real_directory(options_.fuse_directory))); }
+
+    RunOptions const& options_;
+    MountWords words_;
+    fuse::GateDevice gate_;
+};
+
 // The machine, its devices and the console, from boot to power off.
-int run_machine(RunOptions const& options, int image, Input input)
+int run_machine(RunOptions const& options, std::string const& path, int image, Input input)
 {
     auto const bundle = boot_bundle();
     hosted::Options machine_options;
     machine_options.memory_bytes = align_up<u64>(u64 { options.memory_mib } << 20, memory_step);
+    if (!options.fuse_directory.empty()) {
+        machine_options.device_memory_bytes = fuse::GateDevice::memory_bytes;
+        machine_options.memory_bytes += machine_options.device_memory_bytes;
+    }
     machine_options.cpus = options.cpus;
     if (options.walls == Walls::between_tasks)
         machine_options.isolation = arch::Isolation::on;
@@ -78,6 +107,9 @@ int run_machine(RunOptions const& options, int image, Input input)
     system.machine().attach(sim::clock_port, sim::clock_ports, clock);
     system.machine().attach(sim::uart_port, sim::uart_ports, console.uart());
     system.machine().attach(sim::virtio_port, sim::virtio_ports, disk);
+    std::optional<Export> exported;
+    if (!options.fuse_directory.empty())
+        exported.emplace(system, options, path);
 
     auto const status = system.run();
     filter.finish();
@@ -101,6 +133,10 @@ int run_hosted(RunOptions options)
     if (options.script && script_word(*options.script).size() > script_word_bytes_max)
         return fail(
             options, "the script is too long. Put it in a file of the image, -c 'gsh FILE'.");
+    if (!options.fuse_directory.empty()) {
+        if (auto const refusal = refuse_place(options.fuse_directory, {}))
+            return fail(options, *refusal);
+    }
     auto const image = image_for(options);
     if (!image)
         return options.script ? exit_gemel_failed : exit_failed;
@@ -114,7 +150,7 @@ int run_hosted(RunOptions options)
         = !options.script && ::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0;
     try {
         auto const terminal = interactive ? enter_terminal() : std::nullopt;
-        return run_machine(options, descriptor, terminal ? Input::terminal : Input::stream);
+        return run_machine(options, *image, descriptor, terminal ? Input::terminal : Input::stream);
     } catch (std::system_error const& error) {
         return fail(options, std::string { "the machine cannot start: " } + error.what());
     }

@@ -174,7 +174,7 @@ void GateDevice::end_mount()
     placement_.reset();
     ASSERT(!free_.empty());
     current_ = free_.back();
-    begin(nullptr, Operation::stop);
+    begin(nullptr, sharing_ == Sharing::alone ? Operation::stop : Operation::leave);
     submit(current_);
 }
 
@@ -237,7 +237,7 @@ bool GateDevice::change_takes_privileges() const
 double GateDevice::timeout_seconds() const
 {
     constexpr double for_good = 1e6; // seconds; what changes, the host itself changes
-    return sharing_ == Sharing::alone ? for_good : 1.0;
+    return sharing_ == Sharing::alone ? for_good : 0;
 }
 
 // libfuse's lock is held: only the request is told.

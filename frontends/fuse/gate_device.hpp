@@ -22,7 +22,7 @@ namespace gemel::fuse {
 // How long the host may keep names and attributes.
 enum class Sharing : u8 {
     alone, // nobody else changes the file system: for good
-    shared, // tasks of the system do too: a second
+    shared, // tasks of the system do too: not at all, each use asks
 };
 
 // What the host keeps for itself.
@@ -65,6 +65,7 @@ public:
     bool change_takes_privileges() const;
     // An open directory needs no handle here.
     double timeout_seconds() const;
+    Sharing sharing() const { return sharing_; }
     // What the host told at the connection's start.
     void connected(fuse_conn_info& connection);
 

@@ -503,11 +503,11 @@ void reply_failure(GateDevice& device, GateDevice::Asked const& asked, Error err
     fuse_reply_err(asked.request, host_error(asked.operation, error));
 }
 
-fuse_file_info file_of(hostmount::Reply const& reply)
+fuse_file_info file_of(GateDevice const& device, hostmount::Reply const& reply)
 {
     fuse_file_info file {};
     file.fh = reply.file;
-    file.keep_cache = 1;
+    file.keep_cache = device.sharing() == Sharing::alone ? 1 : 0;
     file.noflush = 1;
     return file;
 }
@@ -530,6 +530,10 @@ void GateDevice::connected(fuse_conn_info& connection)
     // Bytes land in the slots by plain reads and leave them by plain writes.
     connection.want &= ~static_cast<unsigned>(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE
         | FUSE_CAP_SPLICE_MOVE | FUSE_CAP_AUTO_INVAL_DATA);
+    if (sharing_ == Sharing::shared) { // pages go when size or time say that somebody else wrote
+        connection.want &= ~static_cast<unsigned>(FUSE_CAP_EXPLICIT_INVAL_DATA);
+        want(FUSE_CAP_AUTO_INVAL_DATA);
+    }
     connection.max_write = hostmount::data_bytes_max;
     connection.max_readahead = hostmount::data_bytes_max;
     connection.max_background = hostmount::slots_max - 4;
@@ -601,13 +605,13 @@ void answer_host(GateDevice& device, GateDevice::Asked const& asked, std::span<u
         fuse_reply_readlink(asked.request, std::string(data, bytes).c_str());
         return;
     case Operation::open: {
-        auto const file = file_of(reply);
+        auto const file = file_of(device, reply);
         fuse_reply_open(asked.request, &file);
         return;
     }
     case Operation::create: {
         auto const entry = entry_of(device, reply.node, reply.status);
-        auto const file = file_of(reply);
+        auto const file = file_of(device, reply);
         fuse_reply_create(asked.request, &entry, &file);
         return;
     }
@@ -651,6 +655,7 @@ void answer_host(GateDevice& device, GateDevice::Asked const& asked, std::span<u
         return;
     case Operation::forget:
     case Operation::stop:
+    case Operation::leave:
         return;
     }
 }

@@ -115,6 +115,8 @@ Result<void> Gate::carry_out(Work const& work)
         return volume_status(work);
     case Operation::stop:
         return stop();
+    case Operation::leave:
+        return leave(work);
     case Operation::link:
         return link(work);
     case Operation::get_extended:
@@ -359,6 +361,19 @@ Result<void> Gate::volume_status(Work const& work)
     TRY(directory_.call(Directory::Statfs { answer_span(work.slot) }));
     work.reply.volume
         = struct_at<VolumeStatus>(work.slot.bytes(answer_offset, sizeof(VolumeStatus)));
+    return {};
+}
+
+// Files that are open here close; what the host wrote is durable.
+Result<void> Gate::leave(Work const& work)
+{
+    files_.lock()->held.clear();
+    auto const path = put_path(work.slot, path_offset, {});
+    auto const synced = without_link(
+        directory_.call(Directory::Sync { path, SyncScope::volume, answer_span(work.slot) }));
+    outlook_.store(Outlook::stopped);
+    failed_.store(!synced);
+    TRY(synced);
     return {};
 }
 

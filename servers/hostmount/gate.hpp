@@ -98,6 +98,7 @@ private:
     Result<void> remove_extended(Work const& work);
     Result<void> volume_status(Work const& work);
     Result<void> stop();
+    Result<void> leave(Work const& work);
 
     // Paths in the slot, where the file system reads them.
     Result<Span> path_of(Work const& work, u64 node);

@@ -84,7 +84,8 @@ enum class Operation : u32 {
     remove_extended, // node, name
     allocate, // file, offset, bytes, flags (AllocateKind's number)
     seek, // file, offset, flags (SeekKind's number) -> offset
-    stop, // nothing is mounted any more: make everything durable, then end
+    stop, // nothing is mounted any more: make everything durable, unmount the volume, then end
+    leave, // the same, but the volume goes on being used
 };
 
 inline constexpr u64 root_node = 1;

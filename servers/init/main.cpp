@@ -112,6 +112,12 @@ Result<void> server_main(Env& env)
     auto const path = env.variable("GEMEL_SERVICES").value_or(services_path);
     auto file = bundle_services(bundle, path);
     supervisor->report_problems(path, file);
+    if (auto const more = env.variable("GEMEL_MORE_SERVICES")) {
+        auto others = bundle_services(bundle, *more);
+        supervisor->report_problems(*more, others);
+        std::move(
+            others.services.begin(), others.services.end(), std::back_inserter(file.services));
+    }
     supervisor->boot(std::move(file.services));
     InitService service(table, objects, *supervisor);
     return serve_with(port, service);

@@ -8,12 +8,13 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import cases_crash  # noqa: E402
 import cases_fsck  # noqa: E402
+import cases_live  # noqa: E402
 import cases_mount  # noqa: E402
 import cases_read  # noqa: E402
 import cases_write  # noqa: E402
 from mounts import Failure, Place  # noqa: E402
 
-CASES = cases_read.CASES + cases_write.CASES + cases_mount.CASES + cases_crash.CASES + cases_fsck.CASES
+CASES = cases_read.CASES + cases_write.CASES + cases_mount.CASES + cases_crash.CASES + cases_live.CASES + cases_fsck.CASES
 
 
 def why_not():
