@@ -112,8 +112,18 @@ usize rounded_for_search(usize bytes)
 
 } // namespace
 
+// The first of the list that holds the size itself may be large enough: where blocks of one size
+// come and go, it is. Without that look none of them would be used again before neighbours merge.
 Heap::Block* Heap::take(usize bytes)
 {
+    auto const own = index_of(bytes);
+    if (own.first < first_count) {
+        auto* const block = free_[own.first][own.second];
+        if (block && block->size() >= bytes) {
+            remove(*block);
+            return block;
+        }
+    }
     auto const [first, second] = index_of(rounded_for_search(bytes));
     if (first >= first_count)
         return nullptr;

@@ -8,6 +8,7 @@
 #include <map>
 #include <random>
 #include <set>
+#include <vector>
 
 namespace gemel {
 namespace {
@@ -121,6 +122,28 @@ TEST(Heap, StartsSmall)
     auto* const block = heap.allocate(100);
     EXPECT_EQ(regions.bytes(), 64u * 1024);
     heap.free(block);
+}
+
+// Goal: blocks that come and go in one size take no more memory for it. Method: every second of a
+// thousand is freed, so that no neighbours merge, and asked for again.
+TEST(Heap, BlocksOfOneSizeAreUsedAgain)
+{
+    TestRegions regions;
+    Heap heap(regions);
+    std::vector<void*> blocks(1000);
+    for (auto& block : blocks)
+        block = heap.allocate(4096);
+    auto const bytes = regions.bytes();
+    for (int round = 0; round < 3; ++round) {
+        for (usize each = 0; each < blocks.size(); each += 2)
+            heap.free(blocks[each]);
+        for (usize each = 0; each < blocks.size(); each += 2)
+            blocks[each] = heap.allocate(4096);
+        EXPECT_EQ(regions.bytes(), bytes) << "round " << round;
+    }
+    EXPECT_TRUE(heap.consistent());
+    for (auto* const block : blocks)
+        heap.free(block);
 }
 
 // Goal: large blocks go back to the kernel at once.
