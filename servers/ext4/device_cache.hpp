@@ -17,7 +17,7 @@ namespace gemel::ext4 {
 // Used by one thread at a time.
 class DeviceCache final : public BlockDevice {
 public:
-    static constexpr usize sessions_max = 16;
+    static constexpr usize sessions_max = 8;
     static constexpr usize session_bytes = 256 * 1024;
     static constexpr u32 chunk_bytes_max = 64 * 1024;
 

@@ -41,7 +41,7 @@ struct Purpose {
 
 class Disk {
 public:
-    static constexpr usize cache_bytes_max = 4 << 20;
+    static constexpr usize cache_bytes_max = 2 << 20;
 
     // Borrows both; they outlive it.
     Disk(BlockReader& device, ErrorSink& errors, Superblock super);

@@ -24,7 +24,7 @@ inline constexpr i64 commit_interval_ns = 5'000'000'000;
 struct WriteOptions {
     std::function<i64()> now_ns; // since 1970
     usize running_bytes_max = 1 << 20; // of metadata in one transaction
-    usize committed_bytes_max = 2 << 20; // that waits for its places
+    usize committed_bytes_max = 1 << 20; // that waits for its places
 };
 
 struct NewFile {

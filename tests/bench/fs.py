@@ -88,7 +88,7 @@ class Subject:
 
 class Gemel(Subject):
     name = "gemel"
-    cache_mib = 8  # servers/ext4: blocks of metadata and of the device, 4 each
+    cache_mib = 4  # servers/ext4: blocks of metadata and of the device, 2 each
 
     def mount(self, image, directory):
         return run(GEMEL, "mount", "-o", "rw", image, directory).returncode == 0
