@@ -4,11 +4,9 @@
 
 namespace gemel::ext4 {
 
-namespace {
+using namespace pointer_layout;
 
-constexpr u64 direct_pointers = 12;
-constexpr u32 levels_max = 3;
-constexpr usize pointer_bytes = 4;
+namespace {
 
 // Which pointer of the inode leads to a file block, and what lies below that pointer.
 struct Descent {
@@ -33,12 +31,6 @@ Result<Descent> plan(Disk& disk, Inode const& inode, u64 file_block)
     }
     return disk.corrupt("inode ", inode.number, ": file block ", file_block,
         " is more than its block pointers can map");
-}
-
-Result<BlockRef> load_pointers(Disk& disk, Inode const& inode, u64 block)
-{
-    Purpose const purpose { Purpose::Kind::block_pointers, 0, inode.number };
-    return disk.metadata(block, purpose, [](Bytes) { return Result<void> {}; });
 }
 
 Result<u32> pointer_at(Disk& disk, Inode const& inode, u64 holder, Bytes pointers, u64 index)
@@ -75,6 +67,11 @@ Run run_of(u32 pointer, u64 blocks)
 }
 
 } // namespace
+
+Result<BlockRef> load_pointers(Disk& disk, Inode const& inode, u64 block)
+{
+    return disk.metadata(block, purpose_of_pointers(inode), [](Bytes) { return Result<void> {}; });
+}
 
 Result<Run> find_run_by_pointers(Disk& disk, Inode const& inode, u64 file_block)
 {

@@ -1,7 +1,7 @@
 #include "servers/ext4/file_edit.hpp"
 
 #include "servers/ext4/block_allocator.hpp"
-#include "servers/ext4/extent_edit.hpp"
+#include "servers/ext4/map_edit.hpp"
 
 #include <algorithm>
 
@@ -12,7 +12,7 @@ namespace {
 constexpr u32 extents_in_a_step = 8;
 constexpr u32 unwritten_blocks_max = extent_layout::written_blocks_max - 1;
 
-// find_run_by_extents tells unwritten blocks from holes by their place.
+// find_run tells unwritten blocks from holes by their place.
 bool is_hole(Run const& run)
 {
     return run.kind == Run::Kind::zeros && run.disk_block == 0;
@@ -22,7 +22,7 @@ Result<u64> goal_for(Disk& disk, Inode const& inode, u64 file_block)
 {
     auto const& super = disk.super();
     if (file_block > 0) {
-        auto const before = TRY(find_run_by_extents(disk, inode, file_block - 1));
+        auto const before = TRY(find_run(disk, inode, file_block - 1));
         if (!is_hole(before))
             return before.disk_block + 1;
     }
@@ -44,31 +44,30 @@ Result<void> write_blocks(
 
 } // namespace
 
-u64 file_bytes_max(Superblock const& super)
+u64 file_bytes_max(Superblock const& super, Inode const& inode)
 {
-    return (extent_layout::file_blocks_max - 1) * super.block_bytes;
-}
-
-Result<void> check_mapped_by_extents(Inode const& inode)
-{
-    if (!inode.has(InodeFlag::extents) || inode.has(InodeFlag::inline_data))
-        return Error::unsupported;
-    return {};
+    // Without the feature only the lower half of a size is kept, as a signed number.
+    constexpr u64 small_file_bytes_max = 0x7FFF'FFFF;
+    if (!super.has(ReadOnlyCompatible::large_file))
+        return small_file_bytes_max;
+    return mapped_blocks_max(super, inode) * super.block_bytes;
 }
 
 Result<usize> write_piece(Disk& disk, Inode& inode, u64 offset, Bytes source)
 {
     u64 const block_bytes = disk.super().block_bytes;
-    source = source.first(std::min(source.size(), piece_bytes_max));
-    if (offset >= file_bytes_max(disk.super()))
+    auto const limit = file_bytes_max(disk.super(), inode);
+    if (offset >= limit)
         return Error::too_big;
+    source = source.first(std::min<u64>({ source.size(), piece_bytes_max, limit - offset }));
     auto const file_block = offset / block_bytes;
     auto const skipped = offset % block_bytes;
     auto const wanted = (skipped + source.size() - 1) / block_bytes + 1;
-    auto run = TRY(find_run_by_extents(disk, inode, file_block));
+    auto run = TRY(find_run(disk, inode, file_block));
     auto blocks = std::min(run.blocks, wanted);
     bool const hole = is_hole(run);
     if (hole) {
+        blocks = TRY(prepare_mapping(disk, inode, file_block, blocks));
         auto const goal = TRY(goal_for(disk, inode, file_block));
         auto const got = TRY(allocate_blocks(disk, goal, blocks));
         run.disk_block = got.start;
@@ -80,7 +79,7 @@ Result<usize> write_piece(Disk& disk, Inode& inode, u64 offset, Bytes source)
     else
         TRY(write_blocks(disk, inode, run.disk_block, blocks, skipped, part));
     if (hole) {
-        TRY(insert_extent(disk, inode,
+        TRY(insert_mapping(disk, inode,
             { file_block, static_cast<u32>(blocks), Run::Kind::data, run.disk_block }));
         inode.allocated_bytes += blocks * block_bytes;
     } else if (run.kind == Run::Kind::zeros) {
@@ -94,7 +93,7 @@ Result<Progress> free_some_blocks(Disk& disk, Inode& inode, u64 first, u64 end)
 {
     auto const block_bytes = disk.super().block_bytes;
     for (u32 step = 0; step < extents_in_a_step; ++step) {
-        auto const removed = TRY(remove_last_extent(disk, inode, first, end));
+        auto const removed = TRY(remove_last_mapping(disk, inode, first, end));
         if (removed.blocks == 0)
             return Progress::done;
         if (inode.is_directory()) {
@@ -111,7 +110,7 @@ Result<void> zero_bytes(Disk& disk, Inode const& inode, u64 from, u64 to)
 {
     u64 const block_bytes = disk.super().block_bytes;
     while (from < to) {
-        auto const run = TRY(find_run_by_extents(disk, inode, from / block_bytes));
+        auto const run = TRY(find_run(disk, inode, from / block_bytes));
         auto const skipped = from % block_bytes;
         auto const bytes
             = std::min({ to - from, run.blocks * block_bytes - skipped, u64 { piece_bytes_max } });
@@ -127,7 +126,7 @@ Result<void> zero_bytes(Disk& disk, Inode const& inode, u64 from, u64 to)
 Result<Progress> fill_first_hole(Disk& disk, Inode& inode, u64 first, u64 end)
 {
     while (first < end) {
-        auto const run = TRY(find_run_by_extents(disk, inode, first));
+        auto const run = TRY(find_run(disk, inode, first));
         if (!is_hole(run)) {
             first += run.blocks;
             continue;
@@ -145,7 +144,7 @@ Result<Progress> fill_first_hole(Disk& disk, Inode& inode, u64 first, u64 end)
 Result<Progress> unwrite_last_data(Disk& disk, Inode& inode, u64 first, u64 end)
 {
     for (auto at = first; at < end;) {
-        auto const run = TRY(find_run_by_extents(disk, inode, at));
+        auto const run = TRY(find_run(disk, inode, at));
         auto const count = std::min({ run.blocks, end - at, u64 { unwritten_blocks_max } });
         if (run.kind == Run::Kind::data) {
             auto const removed = TRY(remove_last_extent(disk, inode, at, at + count));

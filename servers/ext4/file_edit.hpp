@@ -10,8 +10,8 @@ namespace gemel::ext4 {
 // A part of one step is at most this long.
 inline constexpr usize piece_bytes_max = 1 << 20;
 
-// The greatest size that extents can map.
-u64 file_bytes_max(Superblock const& super);
+// The greatest size of this file: what its map can hold.
+u64 file_bytes_max(Superblock const& super, Inode const& inode);
 
 // Writes the first part of `source` at `offset` and gives its length, at least one byte. The size
 // grows with it.
@@ -27,13 +27,10 @@ Result<Progress> free_some_blocks(Disk& disk, Inode& inode, u64 first, u64 end);
 // Zeros in the bytes [from, to) of blocks that hold data; holes stay.
 Result<void> zero_bytes(Disk& disk, Inode const& inode, u64 from, u64 to);
 
-// Gives the first hole in [first, end) unwritten blocks.
+// Gives the first hole in [first, end) unwritten blocks; of files with extents.
 Result<Progress> fill_first_hole(Disk& disk, Inode& inode, u64 first, u64 end);
 
 // Makes the last data blocks in [first, end) unwritten ones.
 Result<Progress> unwrite_last_data(Disk& disk, Inode& inode, u64 first, u64 end);
-
-// Whether its blocks are mapped by extents, as every change here needs: Error::unsupported.
-Result<void> check_mapped_by_extents(Inode const& inode);
 
 } // namespace gemel::ext4

@@ -4,8 +4,8 @@
 
 #include "servers/ext4/block_allocator.hpp"
 #include "servers/ext4/directory_chain.hpp"
-#include "servers/ext4/extent_edit.hpp"
 #include "servers/ext4/index_path.hpp"
+#include "servers/ext4/map_edit.hpp"
 
 #include <algorithm>
 
@@ -241,7 +241,7 @@ Result<AppendedBlock> append_directory_block(Disk& disk, Inode& directory)
             goal = last.disk_block + 1;
     }
     auto const run = TRY(allocate_blocks(disk, goal, 1));
-    TRY(insert_extent(disk, directory, { file_block, 1, Run::Kind::data, run.start }));
+    TRY(insert_mapping(disk, directory, { file_block, 1, Run::Kind::data, run.start }));
     directory.size_bytes += super.block_bytes;
     directory.allocated_bytes += super.block_bytes;
     return AppendedBlock { file_block, run.start };

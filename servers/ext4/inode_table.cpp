@@ -2,6 +2,7 @@
 #include "servers/ext4/inode_table.hpp"
 
 #include "servers/ext4/group_table.hpp"
+#include "servers/ext4/map_edit.hpp"
 
 #include <algorithm>
 
@@ -169,11 +170,8 @@ Result<Inode> allocate_inode(Disk& disk, u32 directory, NewInode const& made)
         inode.accessed = inode.modified = inode.changed = timestamp_of(made.now_ns);
         inode.created = inode.changed;
         auto const type = made.mode & type_bits;
-        if (type == type_directory || type == type_regular) {
-            inode.flags = static_cast<u32>(InodeFlag::extents);
-            store16(inode.map, 0, 0xF30A);
-            store16(inode.map, 4, 4);
-        }
+        if (type == type_directory || type == type_regular)
+            start_map(super, inode);
         TRY(write_inode(disk, inode));
         return inode;
     }

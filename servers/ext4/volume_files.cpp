@@ -1,6 +1,6 @@
 // Changes of files: contents, size, allocation, attributes (see volume_writer.hpp).
-#include "servers/ext4/extent_edit.hpp"
 #include "servers/ext4/file_edit.hpp"
+#include "servers/ext4/map_edit.hpp"
 #include "servers/ext4/volume_writer.hpp"
 
 #include <algorithm>
@@ -36,7 +36,7 @@ Result<Inode> VolumeWriter::changeable_file(u32 number)
         return Error::invalid;
     if (inode.has(InodeFlag::immutable))
         return Error::no_rights;
-    TRY(check_mapped_by_extents(inode));
+    TRY(check_changeable_map(inode));
     return inode;
 }
 
@@ -94,9 +94,9 @@ Result<void> VolumeWriter::cut(u32 number, u64 size, Listed listed)
 
 Result<void> VolumeWriter::resize(u32 number, u64 size)
 {
-    if (size > file_bytes_max(disk_.super()))
-        return Error::too_big;
     auto const inode = TRY(changeable_file(number));
+    if (size > file_bytes_max(disk_.super(), inode))
+        return Error::too_big;
     return size > inode.size_bytes ? grow(number, size) : cut(number, size);
 }
 
@@ -125,12 +125,15 @@ Result<void> VolumeWriter::allocate(u32 number, u64 offset, u64 bytes, Allocatio
 {
     if (bytes == 0)
         return Error::invalid;
-    auto const limit = file_bytes_max(disk_.super());
+    auto const file = TRY(changeable_file(number));
+    auto const limit = file_bytes_max(disk_.super(), file);
     if (offset > limit || bytes > limit - offset)
         return Error::too_big;
     auto const end = offset + bytes;
     if (allocation == Allocation::punch)
         return punch(number, offset, end);
+    if (!file.has(InodeFlag::extents)) // block pointers know no blocks without content
+        return Error::unsupported;
     u64 const block_bytes = disk_.super().block_bytes;
     bool const zeroes = allocation == Allocation::zero || allocation == Allocation::zero_keep_size;
     auto const first_whole = (offset + block_bytes - 1) / block_bytes;

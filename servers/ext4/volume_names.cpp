@@ -1,8 +1,8 @@
 // Changes of names: create, remove, link, rename (see volume_writer.hpp).
 #include "servers/ext4/block_allocator.hpp"
 #include "servers/ext4/directory_edit.hpp"
-#include "servers/ext4/extent_edit.hpp"
 #include "servers/ext4/file_edit.hpp"
+#include "servers/ext4/map_edit.hpp"
 #include "servers/ext4/volume_writer.hpp"
 
 #include <algorithm>
@@ -43,7 +43,7 @@ Result<Inode> VolumeWriter::directory(u32 number)
         return Error::not_directory;
     if (inode.has(InodeFlag::immutable))
         return Error::no_rights;
-    TRY(check_mapped_by_extents(inode));
+    TRY(check_changeable_map(inode));
     return inode;
 }
 
@@ -97,9 +97,7 @@ Result<void> VolumeWriter::fill_symlink(Inode& inode, std::string_view text)
         inode.size_bytes = text.size();
         return {};
     }
-    inode.flags |= static_cast<u32>(InodeFlag::extents);
-    store16(inode.map, 0, extent_layout::node_magic);
-    store16(inode.map, 4, 4);
+    start_map(disk_.super(), inode);
     TRY(write_piece(disk_, inode, 0, bytes));
     return {};
 }
@@ -160,15 +158,6 @@ Result<void> VolumeWriter::drop_link(Inode& inode)
     return inode.links == 0 ? add_orphan(disk_, inode) : write_inode(disk_, inode);
 }
 
-// What this code could not free must not lose its last name.
-Result<void> VolumeWriter::refuse_old_map(Inode const& inode)
-{
-    bool const mapped = inode.type() == FileType::regular || inode.is_directory();
-    if (mapped && inode.allocated_bytes > 0)
-        return check_mapped_by_extents(inode);
-    return {};
-}
-
 Result<void> VolumeWriter::remove(NameOf place, Removal removal)
 {
     auto const number = TRY(operate([&]() -> Result<u32> {
@@ -185,7 +174,6 @@ Result<void> VolumeWriter::remove(NameOf place, Removal removal)
             return Error::not_empty;
         if (inode.has(InodeFlag::immutable) || inode.has(InodeFlag::append_only))
             return Error::no_rights;
-        TRY(refuse_old_map(inode));
         TRY(remove_entry(disk_, parent, place.name));
         if (inode.is_directory())
             count_down(parent);
@@ -210,7 +198,7 @@ Result<void> VolumeWriter::evict(u32 number)
     while (true) {
         auto const progress = TRY(operate([&]() -> Result<Progress> {
             auto inode = TRY(read_inode(disk_, number, InodeUse::any));
-            if (inode.has(InodeFlag::extents)
+            if (maps_blocks(inode)
                 && TRY(free_some_blocks(disk_, inode, 0, every_block)) == Progress::more) {
                 TRY(write_inode(disk_, inode));
                 return Progress::more;
@@ -310,7 +298,6 @@ Result<VolumeWriter::Renaming> VolumeWriter::plan_rename(NameOf from, NameOf to,
         return Error::is_directory;
     if (plan.replaced->is_directory() && !TRY(is_empty_directory(disk_, *plan.replaced)))
         return Error::not_empty;
-    TRY(refuse_old_map(*plan.replaced));
     return plan;
 }
 

@@ -38,8 +38,6 @@ Result<void> check_writable(Superblock const& super, u16 state, MountReport& rep
         return refuse(
             report, "it was not unmounted cleanly and has no journal; run gemel fsck -y or e2fsck");
     }
-    if (!super.has(Incompatible::extent))
-        return refuse(report, "its files are mapped by block pointers (no extents)");
     if (auto const bits = super.incompatible & unwritable_incompatible; bits != 0)
         return refuse(report, feature_names(FeatureWord::incompatible, bits));
     auto const others = super.read_only_compatible & ~writable_read_only_compatible

@@ -126,7 +126,6 @@ private:
     Result<void> drop_link(Inode& inode);
     Result<void> evict(u32 number);
     Result<void> evict_if_unused(u32 number);
-    Result<void> refuse_old_map(Inode const& inode);
     Result<bool> lies_below(u32 directory, u32 ancestor);
 
     // What a rename is about: `target` is the second directory, unless both are one.

@@ -152,6 +152,11 @@ TEST_P(WriteTest, FullVolume)
         }
     }
     ASSERT_LT(files, 1'000u);
+    // Where data would need a block of pointers too, single blocks may be left.
+    auto const rest = create("rest").value();
+    auto const block_bytes = written.volume().super().block_bytes;
+    for (u64 at = 0; writer.write(rest, at, std::span(bytes).first(block_bytes)); at += block_bytes)
+        ASSERT_LT(at, 4 * block_bytes);
     auto const open = writer.create({ root_inode, "open" }, { .mode = 0100644 }).value();
     EXPECT_EQ(writer.write(open, 0, bytes).error(), Error::no_space);
     EXPECT_EQ(written.volume().statistics().available_blocks, 0u);
@@ -266,6 +271,59 @@ TEST(NoJournal, IsRepairedAfterAPowerCut)
     expect_clean(image);
 }
 
+// Goal: files mapped by block pointers change and grow beside files with extents in one volume, and
+// reach every level of pointers.
+// Method: make them without the feature, switch it on, write, punch and cut on all levels; e2fsck.
+TEST(WriteOldMap, OldFilesInANewVolume)
+{
+    TemporaryFolder folder;
+    auto const image = folder.path() / "image";
+    make_empty_image(image, "-b 1024 -O ^extent,^64bit", "64M");
+    constexpr u64 places[] = { 0, 11, 12, 267, 268, 269, 5'000, 65'803, 65'804, 70'000, 131'340,
+        16'843'019 }; // the last that 1 KiB of pointers can map
+    auto const block
+        = [](u64 number) { return std::vector<u8>(1024, static_cast<u8>(number % 251 + 1)); };
+    {
+        WrittenVolume written(image);
+        auto const old
+            = written.writer().create({ root_inode, "old" }, { .mode = 0100644 }).value();
+        for (auto const place : places)
+            ASSERT_TRUE(written.writer().write(old, place * 1024, block(place))) << place;
+        EXPECT_EQ(
+            written.writer().write(old, 16'843'020ull * 1024, block(1)).error(), Error::too_big);
+        EXPECT_EQ(written.writer().resize(old, 16'843'020ull * 1024 + 1).error(), Error::too_big);
+        EXPECT_EQ(
+            written.writer().allocate(old, 0, 9000, Allocation::grow).error(), Error::unsupported);
+        ASSERT_TRUE(written.writer().unmount());
+    }
+    expect_clean(image);
+    run("tune2fs -O extent " + quoted(image));
+    WrittenVolume written(image);
+    auto const before = written.volume().statistics().free_blocks;
+    auto& writer = written.writer();
+    auto const old = written.number("old");
+    auto const made = writer.create({ root_inode, "new" }, { .mode = 0100644 }).value();
+    std::vector<u8> found(1024);
+    for (auto const place : places) {
+        ASSERT_TRUE(writer.write(made, place * 1024, block(place)));
+        ASSERT_TRUE(written.volume().read(*written.volume().inode(old), place * 1024, found));
+        EXPECT_EQ(found, block(place)) << place;
+    }
+    ASSERT_TRUE(writer.allocate(old, 268 * 1024 + 100, 1024 * 65'000, Allocation::punch));
+    ASSERT_TRUE(written.volume().read(*written.volume().inode(old), 5'000 * 1024, found));
+    EXPECT_EQ(found, std::vector<u8>(1024));
+    ASSERT_TRUE(writer.resize(old, 70'000 * 1024 + 5));
+    ASSERT_TRUE(writer.write(old, 300 * 1024, std::vector<u8>(400 * 1024, 7)));
+    ASSERT_TRUE(writer.unmount());
+    expect_clean(image);
+    WrittenVolume again(image);
+    ASSERT_TRUE(again.writer().remove({ root_inode, "old" }, Removal::file));
+    ASSERT_TRUE(again.writer().remove({ root_inode, "new" }, Removal::file));
+    ASSERT_TRUE(again.writer().unmount());
+    EXPECT_GT(again.volume().statistics().free_blocks, before);
+    expect_clean(image);
+}
+
 INSTANTIATE_TEST_SUITE_P(Shapes, WriteTest,
     testing::Values(Shape { "debian", "" }, Shape { "block4k", "-b 4096" },
         Shape { "block2k", "-b 2048" }, Shape { "inode128", "-I 128" },
@@ -274,7 +332,10 @@ INSTANTIATE_TEST_SUITE_P(Shapes, WriteTest,
         Shape { "meta_bg", "-O meta_bg,^resize_inode" }, Shape { "no_flex", "-O ^flex_bg -g 2048" },
         Shape { "no_journal", "-O ^has_journal" },
         Shape { "no_journal4k", "-b 4096 -O ^has_journal,^metadata_csum" },
-        Shape { "no_journal128", "-b 2048 -I 128 -O ^has_journal,^64bit" }),
+        Shape { "no_journal128", "-b 2048 -I 128 -O ^has_journal,^64bit" },
+        Shape { "ext2", "-t ext2" }, Shape { "ext2_4k", "-t ext2 -b 4096 -I 128" },
+        Shape { "ext3", "-t ext3 -J size=1" }, Shape { "ext3_2k", "-t ext3 -b 2048 -O ^dir_index" },
+        Shape { "no_extent", "-O ^extent,^64bit" }),
     [](auto const& info) { return std::string(info.param.name); });
 
 } // namespace

@@ -128,6 +128,11 @@ void ModelledVolume::allocate(std::string const& path)
     auto const length = 1 + random_() % 100'000;
     auto const kind = static_cast<Allocation>(random_() % 5);
     auto const done = written_.writer().allocate(written_.number(path), offset, length, kind);
+    bool const by_pointers = !written_.volume().super().has(Incompatible::extent);
+    if (by_pointers && kind != Allocation::punch) {
+        ASSERT_EQ(done.error(), Error::unsupported);
+        return;
+    }
     if (!done) {
         ASSERT_EQ(done.error(), Error::no_space);
         return;
