@@ -18,13 +18,36 @@ u16 mode_of(FileType type)
     return type == FileType::symbolic_link ? 0120777 : plain_file;
 }
 
+constexpr char const* access_list_name = "system.posix_acl_access";
+
+// As acl(5) has it: one more user may do all that the mask lets; nobody else but the owner and the
+// group anything.
+std::vector<u8> access_list(u8 mask)
+{
+    struct Entry {
+        u8 tag;
+        u8 permissions;
+        u32 id;
+    };
+    constexpr u32 nobody = 0xFFFF'FFFF;
+    Entry const entries[] { { 0x01, 6, nobody }, { 0x02, 7, 4 }, { 0x04, 4, nobody },
+        { 0x10, mask, nobody }, { 0x20, 0, nobody } };
+    std::vector<u8> bytes { 2, 0, 0, 0 };
+    for (auto const& entry : entries) {
+        bytes.insert(bytes.end(), { entry.tag, 0, entry.permissions, 0 });
+        for (u32 shift = 0; shift < 32; shift += 8)
+            bytes.push_back(static_cast<u8>(entry.id >> shift));
+    }
+    return bytes;
+}
+
 } // namespace
 
 char const* name_of(Operation operation)
 {
     constexpr char const* names[] { "create", "append", "overwrite", "cut", "extend", "rename",
         "rename over", "link", "unlink", "mkdir", "rmdir", "symlink", "long symlink", "chmod",
-        "punch", "preallocate", "setxattr", "removexattr" };
+        "punch", "preallocate", "setxattr", "removexattr", "setfacl", "zero", "exchange" };
     return names[static_cast<usize>(operation)];
 }
 
@@ -143,10 +166,20 @@ bool VolumeSubject::change_file(Operation operation)
         auto const count = 1 + random_() % (size - offset);
         done = writer.allocate(inode, offset, count, Allocation::punch);
         std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(offset), count, u8 { 0 });
+    } else if (operation == Operation::zero && size > 0) {
+        auto const offset = random_() % size;
+        auto const count = 1 + random_() % 5000;
+        done = writer.allocate(inode, offset, count, Allocation::zero);
+        bytes.resize(std::max<usize>(size, offset + count));
+        std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(offset), count, u8 { 0 });
     } else if (operation == Operation::preallocate) {
         done = writer.allocate(inode, size, 1 + random_() % 6000, Allocation::keep_size);
     } else if (operation == Operation::set_permissions) {
         done = writer.set_attributes(inode, { .permissions = u16 { 0600 } });
+        for (auto& [each, node] : tree) { // the list follows: its mask lets nobody else in
+            if (node.id == id && node.extended.contains(access_list_name))
+                node.extended[access_list_name] = access_list(0);
+        }
     } else {
         return false;
     }
@@ -170,7 +203,12 @@ bool VolumeSubject::change_extended(Operation operation)
     auto extended = tree[path].extended;
     auto const name = "user." + std::string(1 + random_() % 3, 'x');
     Result<void> done {};
-    if (operation == Operation::set_extended) {
+    if (operation == Operation::set_access_list) {
+        auto const value = access_list(static_cast<u8>(1 + random_() % 7));
+        extended[access_list_name] = value;
+        done = volume_->writer()->set_extended(
+            number(path), access_list_name, value, AttributeMode::set);
+    } else if (operation == Operation::set_extended) {
         auto const value = pattern(random_() % 2 == 0 ? 20 : 200);
         extended[name] = value;
         done = volume_->writer()->set_extended(number(path), name, value, AttributeMode::set);
@@ -207,12 +245,16 @@ bool VolumeSubject::change_name(Operation operation)
         tree.erase(path);
         return settle(writer.remove(place(path), Removal::file), std::move(tree));
     }
-    auto const target
-        = operation == Operation::rename_over ? pick(FileType::regular) : fresh_name();
+    bool const onto = operation == Operation::rename_over || operation == Operation::exchange;
+    auto const target = onto ? pick(FileType::regular) : fresh_name();
     if (tree.contains(target) && tree[target].id == node.id)
         return false;
     std::string const from_name = path.substr(path.rfind('/') + 1);
     auto const from = NameOf { place(path).directory, from_name };
+    if (operation == Operation::exchange) {
+        std::swap(tree[path], tree[target]);
+        return settle(writer.rename(from, place(target), RenameWay::exchange), std::move(tree));
+    }
     tree[target] = node;
     if (operation == Operation::link)
         return settle(writer.link(number(path), place(target)), std::move(tree));
@@ -243,12 +285,15 @@ bool VolumeSubject::perform(Operation operation)
     case Operation::set_permissions:
     case Operation::punch:
     case Operation::preallocate:
+    case Operation::zero:
         return change_file(operation);
     case Operation::set_extended:
     case Operation::remove_extended:
+    case Operation::set_access_list:
         return change_extended(operation);
     case Operation::rename:
     case Operation::rename_over:
+    case Operation::exchange:
     case Operation::link:
     case Operation::unlink:
     case Operation::remove_directory:

@@ -29,8 +29,11 @@ enum class Operation : u8 {
     preallocate,
     set_extended,
     remove_extended,
+    set_access_list,
+    zero,
+    exchange,
 };
-inline constexpr u32 operations = 18;
+inline constexpr u32 operations = 21;
 char const* name_of(Operation operation);
 
 class VolumeSubject final : public Subject {
