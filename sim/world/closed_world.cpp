@@ -1,6 +1,7 @@
 #include "sim/world/closed_world.hpp"
 
 #include "core/base/assert.hpp"
+#include "sim/world/boundary.hpp"
 
 #include <cstdio>
 
@@ -12,7 +13,6 @@ constexpr u32 kills_per_task_max = 2; // what supervision promises to survive wi
 constexpr u32 late_us_max = 5000;
 constexpr u32 jump_ms_max = 200;
 constexpr u8 status_failed = 250; // the machine's, where its own word does not count
-constexpr u64 exit_assertion = 134; // servers/rt/start.hpp
 constexpr u32 spurious_lines[] = { 4, 8 }; // the serial line's and the first disk's
 
 // init's end is the machine's, and the shell is the user: faults that end a task are not theirs.
@@ -117,30 +117,6 @@ void ClosedWorld::idle(u64 wake_ns) noexcept
 
 // --- kernel entries ---
 
-// Messages by value; what a broker is told holds addresses and is left out.
-u64 ClosedWorld::message_of(Thread& thread, u64 number)
-{
-    auto& kernel = system_.kernel();
-    auto const* words = thread.frame.words();
-    auto const call = static_cast<Call>(number & 0xFF);
-    auto const sends
-        = call == Call::port_send || (call == Call::port_receive && (number >> 8 & 3) != 0);
-    if (!sends)
-        return 0;
-    auto const handle = words[0];
-    if ((handle & reply_token_bit) == 0) {
-        auto const index = static_cast<u32>(handle);
-        auto const rows = kernel.rows();
-        if (index >= rows.size() || rows[index].object >= kernel.pages().size()
-            || kernel.pages()[rows[index].object].type != ObjectType::port)
-            return words[1] & 0xFFFF;
-    }
-    Hash hash;
-    for (u32 i = 1; i < 8; ++i)
-        hash.add(words[i]);
-    return hash.low;
-}
-
 // The object that a handle names, as a number that is not 0; a reply goes to whoever waits for it.
 u64 ClosedWorld::object_of(u64 handle)
 {
@@ -149,15 +125,6 @@ u64 ClosedWorld::object_of(u64 handle)
     if (handle == 0 || (handle & reply_token_bit) != 0 || index >= rows.size())
         return 0;
     return u64 { rows[index].object } + 1;
-}
-
-// A task that ends itself with the status of a failed assertion has found a bug.
-bool ClosedWorld::check_exit(Thread& thread)
-{
-    auto const* words = thread.frame.words();
-    auto const number = thread.frame.status();
-    return static_cast<Call>(number & 0xFF) == Call::port_receive && (number >> 8 & 1) != 0
-        && words[0] == own_fault_port && words[2] == exit_assertion;
 }
 
 bool ClosedWorld::is_killed(Thread const& thread, u32 ordinal)
@@ -177,17 +144,12 @@ hosted::Fate ClosedWorld::entering(Thread& thread)
     if (time_ns_ > end_ns_)
         fail("liveness", "the run did not end in the time it had");
     auto const ordinal = ++thread_entries_[thread.id];
-    auto const number = thread.frame.status();
-    auto const call = static_cast<Call>(number & 0xFF);
-    auto const handle = call == Call::port_send || call == Call::port_receive
-            || call == Call::cap_move || call == Call::sched_switch || call == Call::signal
-        ? thread.frame.words()[0]
-        : 0;
-    serving_ = static_cast<u16>(number);
+    auto const event = entry_event(system_.kernel(), thread);
+    serving_ = event.call;
     served_ = thread.id;
-    thread_object_[thread.id] = object_of(handle);
-    note(EventKind::enter, &thread, serving_, handle, message_of(thread, number));
-    if (check_exit(thread))
+    thread_object_[thread.id] = object_of(event.a);
+    note(EventKind::enter, &thread, serving_, event.a, event.b);
+    if (ends_by_assertion(thread))
         fail("assertion", "a task ended with a failed assertion", thread.task->name);
     if (!is_killed(thread, ordinal))
         return hosted::Fate::goes_on;

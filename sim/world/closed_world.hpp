@@ -76,8 +76,6 @@ private:
     void run_due();
     void devices_act(Kernel& kernel);
     bool is_killed(Thread const& thread, u32 ordinal);
-    bool check_exit(Thread& thread);
-    u64 message_of(Thread& thread, u64 number);
     u64 object_of(u64 handle);
     Candidate candidate_of(Thread const& thread) const;
     void set_failure(std::string check, std::string what, std::string task);

@@ -86,10 +86,10 @@ u64 Machine::raw_now() const
     return static_cast<u64>(now.tv_sec) * 1'000'000'000 + static_cast<u64>(now.tv_nsec);
 }
 
-// A machine in a world has no clock to start, and may be made where none can be read.
+// A machine in a closed world has no clock to start, and may be made where none can be read.
 void Machine::start_clock()
 {
-    if (!world_ && !virtual_time_)
+    if (is_live() && !virtual_time_)
         started_ns_ = raw_now();
 }
 
@@ -225,7 +225,7 @@ u32 Machine::take_interrupt() noexcept
 {
     if (tick_pending_) {
         tick_pending_ = false;
-        if (!world_)
+        if (is_live())
             poll_descriptors(0); // a busy system still hears its devices
         return delivered(tick_line);
     }
@@ -249,7 +249,7 @@ u32 Machine::delivered(u32 line) noexcept
 void Machine::wake_at(u64 nanoseconds) noexcept
 {
     wake_ns_ = nanoseconds;
-    if (timer_armed_ || virtual_time_ || world_ || nanoseconds == ~0ull)
+    if (timer_armed_ || virtual_time_ || nanoseconds == ~0ull || !is_live())
         return;
     itimerspec const every { { 0, static_cast<long>(tick_ns) }, { 0, static_cast<long>(tick_ns) } };
     timer_settime(timer_, 0, &every, nullptr);
@@ -297,6 +297,11 @@ void Machine::idle(u64 now)
         idle_();
     if (world_)
         return world_->idle(wake_ns_);
+    sleep(now);
+}
+
+void Machine::sleep(u64 now)
+{
     stop_timer();
     auto const wait_ns = wake_ns_ - now;
     auto const timeout = wake_ns_ == ~0ull ? -1 : static_cast<int>((wait_ns + 999'999) / 1'000'000);
@@ -374,8 +379,11 @@ void Machine::flush_console()
 
 u64 Machine::entropy() noexcept
 {
-    if (world_)
-        return world_->entropy();
+    return world_ ? world_->entropy() : host_entropy();
+}
+
+u64 Machine::host_entropy()
+{
     u64 value = 0;
     auto const got = getrandom(&value, sizeof value, 0);
     ASSERT(got == sizeof value);

@@ -465,10 +465,16 @@ void on_tick(int signal, siginfo_t*, void* raw)
     if (host.system) {
         auto& context = *static_cast<ucontext_t*>(raw);
         auto const stack = static_cast<u64>(context.uc_mcontext.gregs[REG_RSP]);
-        if (host.in_task && in_program_text(context))
-            redirect(signal, {}, context, stack - red_zone);
-        else
-            host.system->machine().tick_arrived();
+        auto& machine = host.system->machine();
+        auto* world = machine.world();
+        auto const in_code = host.in_task && in_program_text(context);
+        auto const place = in_code ? hosted::TickPlace::task_code : hosted::TickPlace::kernel;
+        if (!world || world->ticked(place)) {
+            if (in_code)
+                redirect(signal, {}, context, stack - red_zone);
+            else
+                machine.tick_arrived();
+        }
     }
     errno = saved_errno;
 }

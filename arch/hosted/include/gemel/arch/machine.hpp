@@ -110,6 +110,11 @@ public:
     void use_virtual_time(u64 const& nanoseconds) { virtual_time_ = &nanoseconds; }
 
     void start_clock(); // time is counted from here
+    // What Linux would answer: for a world that is live.
+    u64 host_ns() const { return raw_now() - started_ns_; }
+    void host_clock_is(u64 nanoseconds) { started_ns_ = raw_now() - nanoseconds; }
+    static u64 host_entropy();
+    void sleep(u64 now); // until a descriptor is ready or the kernel's tick is due
     // Asks `world` in place of Linux from now on. It outlives the machine's run.
     void live_in(hosted::World& world) { world_ = &world; }
     hosted::World* world() const { return world_; }
@@ -190,6 +195,7 @@ private:
     bool copy_memory(int to) const;
     bool move_memory() noexcept;
     void idle(u64 now);
+    bool is_live() const { return !world_ || world_->live(); }
     u32 delivered(u32 line) noexcept;
 
     u32 wait() noexcept;

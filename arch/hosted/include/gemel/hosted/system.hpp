@@ -21,9 +21,6 @@ struct Options {
     std::string command_line; // key=value words: init's variables
 };
 
-// What the host thread did when the tick came.
-enum class TickPlace : u8 { kernel, task_code };
-
 class System {
 public:
     explicit System(Options const& options);

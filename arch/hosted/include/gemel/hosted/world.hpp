@@ -1,6 +1,6 @@
 // What is around the machine and no function of it: time, chance, and the instants at which things
 // happen. A machine without a world asks Linux. With one (the simulator's, or a recording) nothing
-// ticks by itself: every instant is a kernel entry, so that a run is a function of the answers.
+// happens by itself: every instant is a kernel entry, so that a run is a function of the answers.
 #pragma once
 
 #include "core/base/types.hpp"
@@ -14,12 +14,22 @@ struct Thread;
 
 namespace gemel::hosted {
 
+// What the host thread did when the tick came.
+enum class TickPlace : u8 { kernel, task_code };
+
 // What becomes of a thread that enters the kernel.
 enum class Fate : u8 { goes_on, faults };
 
 class World {
 public:
     virtual ~World() = default;
+
+    // Linux's timer and descriptors are behind this world: it hears of ticks (ticked) and has the
+    // machine wait for Linux (Machine::sleep).
+    virtual bool live() const noexcept { return false; }
+    // The timer's signal has come, in whatever code. True: it preempts task code where it stands;
+    // otherwise this world lets the tick arrive at a kernel entry.
+    virtual bool ticked(TickPlace) noexcept { return false; }
 
     virtual u64 now_ns() noexcept = 0; // since boot
     virtual u64 entropy() noexcept = 0;

@@ -1,0 +1,82 @@
+// Disks around a recording: one that notes what the session reads for the first time, and one that
+// gives it back. What the session itself wrote needs no record: it writes it again.
+#pragma once
+
+#include "sim/devices/medium.hpp"
+#include "sim/record/played_world.hpp"
+#include "sim/record/recording_world.hpp"
+
+#include <unordered_map>
+#include <vector>
+
+namespace gemel::sim {
+
+inline constexpr u32 record_sector_bytes = 512;
+
+// Which sectors of a disk somebody knows. Large disks cost what is used of them.
+class SectorSet {
+public:
+    bool has(u64 sector) const;
+    void add(u64 sector, u64 count);
+    void remove(u64 sector, u64 count);
+
+private:
+    static constexpr u64 part_sectors = 4096;
+    u64& word_of(u64 sector);
+
+    std::unordered_map<u64, std::vector<u64>>
+        parts_; // by sector / part_sectors; never gone through
+};
+
+class RecordingDisk final : public Medium {
+public:
+    // Both outlive it.
+    RecordingDisk(Medium& medium, RecordingWorld& world)
+        : medium_(medium)
+        , world_(world)
+    {
+    }
+    hosted::FileOutcome read(u64 offset, u8* to, u32 bytes) override;
+    hosted::FileOutcome write(u64 offset, u8 const* from, u32 bytes) override;
+    hosted::FileOutcome flush() override;
+
+private:
+    hosted::FileOutcome noted(hosted::FileOutcome outcome);
+
+    Medium& medium_;
+    RecordingWorld& world_;
+    SectorSet known_;
+    u64 requests_ = 0;
+};
+
+class PlayedDisk final : public Medium {
+public:
+    // Bytes of the disk that the recording does not hold; false: nobody knows them.
+    using Unknown = std::function<bool(u64 offset, u8* to, u32 bytes)>;
+
+    explicit PlayedDisk(PlayedWorld& world) // outlives it
+        : world_(world)
+    {
+    }
+    hosted::FileOutcome read(u64 offset, u8* to, u32 bytes) override;
+    hosted::FileOutcome write(u64 offset, u8 const* from, u32 bytes) override;
+    hosted::FileOutcome flush() override;
+
+    // The recording is left behind: what it would still have told of the disk is taken now, and
+    // `unknown` asked for the rest. Nothing is written anywhere but here.
+    void go_on(Unknown unknown);
+
+private:
+    bool fails();
+    void take(Record const& record);
+    u8* place_of(u64 sector);
+
+    PlayedWorld& world_;
+    std::unordered_map<u64, std::vector<u8>> blocks_; // by sector / 8; never gone through
+    SectorSet known_;
+    Unknown unknown_;
+    u64 requests_ = 0;
+    bool live_ = false;
+};
+
+} // namespace gemel::sim

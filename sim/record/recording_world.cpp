@@ -1,0 +1,205 @@
+#include "sim/record/recording_world.hpp"
+
+#include <algorithm>
+
+namespace gemel::sim {
+
+namespace {
+
+constexpr usize typed_bytes_max = 4096; // of one record
+
+std::span<u8 const> bytes_of(std::string_view text)
+{
+    return { reinterpret_cast<u8 const*>(text.data()), text.size() };
+}
+
+} // namespace
+
+RecordingWorld::RecordingWorld(hosted::System& system, Trace& trace, RecordWriter* writer)
+    : SessionWorld(system, trace)
+    , writer_(writer)
+{
+    if (!writer_)
+        stop_tracing();
+}
+
+u64 RecordingWorld::since_position()
+{
+    auto const count = entries() - position_;
+    position_ = entries();
+    return count;
+}
+
+// --- time ---
+
+u64 RecordingWorld::read_clock() noexcept
+{
+    auto const now = std::max(system().machine().host_ns(), time_ns());
+    if (writer_) {
+        fields_.clear();
+        put_number(fields_, now - time_ns());
+        writer_->add(RecordKind::time, fields_);
+    }
+    return now;
+}
+
+void RecordingWorld::go_on_from(u64 time_ns)
+{
+    time_is(time_ns);
+    system().machine().host_clock_is(time_ns);
+}
+
+bool RecordingWorld::ticked(hosted::TickPlace place) noexcept
+{
+    if (!writer_)
+        return true;
+    due_.store(true, std::memory_order_relaxed);
+    if (place == hosted::TickPlace::kernel || entries() != entries_at_tick_)
+        silent_ticks_ = 0;
+    entries_at_tick_ = entries();
+    if (++silent_ticks_ < silent_ticks_max || place == hosted::TickPlace::kernel)
+        return false;
+    giving_up_.store(true, std::memory_order_relaxed);
+    return true;
+}
+
+void RecordingWorld::leaving(Kernel&)
+{
+    if (!writer_)
+        return;
+    if (giving_up_.load(std::memory_order_relaxed)) [[unlikely]]
+        return give_up();
+    if (entries() % digest_entries == 0) [[unlikely]] {
+        fields_.clear();
+        put_number(fields_, since_position());
+        auto const& hash = trace().hash();
+        for (auto const word : { hash.high, hash.low })
+            for (u32 i = 0; i < 8; ++i)
+                fields_.push_back(static_cast<u8>(word >> 8 * i));
+        writer_->add(RecordKind::digest, fields_);
+    }
+    if (!due_.load(std::memory_order_relaxed)) [[likely]]
+        return;
+    due_.store(false, std::memory_order_relaxed);
+    fields_.clear();
+    put_number(fields_, since_position());
+    writer_->add(RecordKind::tick, fields_);
+    time_has_moved();
+    system().machine().tick_arrived(); // the machine hears Linux when it takes it
+}
+
+void RecordingWorld::idle(u64) noexcept
+{
+    if (writer_) {
+        fields_.clear();
+        put_number(fields_, since_position());
+        for (u32 i = 0; i < 4; ++i)
+            fields_.push_back(static_cast<u8>(trace().hash().low >> 8 * i));
+        writer_->add(RecordKind::idle, fields_);
+    }
+    system().machine().sleep(time_ns());
+    time_has_moved();
+}
+
+u64 RecordingWorld::entropy() noexcept
+{
+    auto const value = arch::Machine::host_entropy();
+    if (writer_) {
+        u8 bytes[8];
+        for (u32 i = 0; i < 8; ++i)
+            bytes[i] = static_cast<u8>(value >> 8 * i);
+        writer_->add(RecordKind::entropy, bytes);
+    }
+    return value;
+}
+
+// --- what the outside does ---
+
+void RecordingWorld::typed(std::string_view bytes)
+{
+    for (usize at = 0; writer_ && at < bytes.size(); at += typed_bytes_max)
+        writer_->add(RecordKind::typed, bytes_of(bytes.substr(at, typed_bytes_max)));
+}
+
+i64 RecordingWorld::wall_clock(i64 seconds, i64 begun)
+{
+    if (writer_) {
+        fields_.clear();
+        put_number(fields_, zigzag(seconds - begun));
+        writer_->add(RecordKind::wall_clock, fields_);
+    }
+    return seconds;
+}
+
+void RecordingWorld::disk_bytes(u64 sector, std::span<u8 const> bytes)
+{
+    if (!writer_)
+        return;
+    fields_.clear();
+    put_number(fields_, sector);
+    put_number(fields_, bytes.size() / 512);
+    auto const empty = std::all_of(bytes.begin(), bytes.end(), [](u8 byte) { return byte == 0; });
+    writer_->add(RecordKind::disk_bytes, fields_, empty ? std::span<u8 const> {} : bytes);
+}
+
+void RecordingWorld::disk_failed(u64 request)
+{
+    if (!writer_)
+        return;
+    fields_.clear();
+    put_number(fields_, request);
+    writer_->add(RecordKind::disk_failed, fields_);
+}
+
+// --- the end ---
+
+void RecordingWorld::failed(Failure const& failure) noexcept
+{
+    if (writer_) {
+        fields_.clear();
+        put_number(fields_, failure.event);
+        std::string text = failure.check;
+        for (auto const* part : { &failure.what, &failure.task })
+            (text += '\0') += *part;
+        writer_->add(RecordKind::failure, fields_, bytes_of(text));
+    }
+    if (!failure_)
+        failure_ = failure;
+}
+
+void RecordingWorld::dies() noexcept
+{
+    if (death_hook_)
+        death_hook_();
+}
+
+void RecordingWorld::write_end(RecordingEnd::How how, u8 status, u64 image_changed_ns)
+{
+    RecordingEnd end;
+    end.entries = entries();
+    end.events = trace().count();
+    end.image_changed_ns = image_changed_ns;
+    end.l1 = trace().hash();
+    end.status = status;
+    end.how = how;
+    writer_->add(RecordKind::end, encode(end));
+}
+
+// The thread stands somewhere in its own code, where no replay can stop it: what follows is not
+// recorded. Everything before is.
+void RecordingWorld::give_up()
+{
+    write_end(RecordingEnd::How::gave_up, 0, 0);
+    writer_ = nullptr;
+    gave_up_ = true;
+    stop_tracing();
+}
+
+void RecordingWorld::finish(u8 status, u64 image_changed_ns)
+{
+    if (writer_)
+        write_end(
+            left_ ? RecordingEnd::How::left : RecordingEnd::How::off, status, image_changed_ns);
+}
+
+} // namespace gemel::sim

@@ -1,0 +1,68 @@
+// A live world whose answers are written down. It asks Linux, as a machine without a world does,
+// with one difference: a tick arrives at the next kernel entry, where a replay can take it too.
+#pragma once
+
+#include "sim/record/session_world.hpp"
+
+#include <atomic>
+#include <optional>
+
+namespace gemel::sim {
+
+class RecordingWorld final : public SessionWorld {
+public:
+    // `writer` outlives it. Null: nothing is written, and ticks preempt code.
+    RecordingWorld(hosted::System& system, Trace& trace, RecordWriter* writer);
+
+    // What the outside does, before it is done.
+    void typed(std::string_view bytes);
+    void left() { left_ = true; } // the user takes the machine away
+    // Answers `seconds`; `begun` is the recording's own start.
+    i64 wall_clock(i64 seconds, i64 begun);
+    void disk_bytes(u64 sector, std::span<u8 const> bytes);
+    void disk_failed(u64 request);
+    // The machine is off.
+    void finish(u8 status, u64 image_changed_ns);
+    // Time goes on from here.
+    void go_on_from(u64 time_ns);
+
+    // The first failure of a task or of the machine.
+    std::optional<Failure> const& failure() const { return failure_; }
+    // A thread computed for long without a kernel entry: the recording has ended before that.
+    bool gave_up() const { return gave_up_; }
+    // There was no more room for the recording.
+    bool is_full() const { return writer_ && writer_->full(); }
+    // The machine broke and the process is about to end.
+    void on_death(std::function<void()> hook) { death_hook_ = std::move(hook); }
+
+    bool live() const noexcept override { return true; }
+    bool ticked(hosted::TickPlace place) noexcept override;
+    u64 entropy() noexcept override;
+    void idle(u64 wake_ns) noexcept override;
+    void leaving(Kernel& kernel) override;
+
+private:
+    // How many ticks a thread may compute without a kernel entry.
+    static constexpr u32 silent_ticks_max = 100;
+
+    u64 read_clock() noexcept override;
+    void failed(Failure const& failure) noexcept override;
+    void dies() noexcept override;
+    u64 since_position();
+    void write_end(RecordingEnd::How how, u8 status, u64 image_changed_ns);
+    void give_up();
+
+    RecordWriter* writer_;
+    std::atomic<bool> due_ = false; // only this thread's signal handler sets it
+    std::atomic<bool> giving_up_ = false;
+    u64 entries_at_tick_ = 0;
+    u32 silent_ticks_ = 0;
+    u64 position_ = 0; // entries at the last record that says where it is
+    bool left_ = false;
+    bool gave_up_ = false;
+    std::optional<Failure> failure_;
+    std::function<void()> death_hook_;
+    std::vector<u8> fields_;
+};
+
+} // namespace gemel::sim
