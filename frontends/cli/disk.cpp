@@ -5,19 +5,10 @@
 #include "frontends/cli/process.hpp"
 
 #include <cstdio>
-#include <cstdlib>
 
 namespace gemel::cli {
 
 namespace {
-
-std::string state_directory()
-{
-    if (auto const* data = ::getenv("XDG_DATA_HOME"); data != nullptr && *data == '/')
-        return std::string { data } + "/gemel";
-    auto const* home = ::getenv("HOME");
-    return std::string { home != nullptr ? home : "/tmp" } + "/.local/share/gemel";
-}
 
 // The disk used when none is given. Made, or made again when its content in the repository changed
 // and nobody wrote to it, by scripts/default-disk.sh. Null after a message when that failed.

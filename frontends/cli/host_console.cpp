@@ -29,15 +29,27 @@ bool can_be_watched(int descriptor)
 
 } // namespace
 
-HostConsole::HostConsole(arch::Machine& machine, SerialFilter& filter, Input input)
+HostConsole::HostConsole(arch::Machine& machine, SerialFilter& filter, Input input, ConsoleTap* tap)
     : machine_(machine)
     , filter_(filter)
     , input_(input)
-    , uart_(machine, sim::uart_line, [this](char byte) {
-        filter_.take({ &byte, 1 });
-    })
+    , tap_(tap)
+    , uart_(own_.emplace(machine, sim::uart_line, [this](char byte) {
+        sends({ &byte, 1 });
+    }))
 {
-    machine_.on_console([this](std::string_view text) { filter_.take(text); });
+    machine_.on_console([this](std::string_view text) { sends(text); });
+    machine_.on_idle([this] { idle(); });
+    start_input();
+}
+
+HostConsole::HostConsole(
+    arch::Machine& machine, SerialFilter& filter, Input input, sim::Uart16550& uart)
+    : machine_(machine)
+    , filter_(filter)
+    , input_(input)
+    , uart_(uart)
+{
     machine_.on_idle([this] { idle(); });
     start_input();
 }
@@ -78,12 +90,13 @@ void HostConsole::take_input()
 
 void HostConsole::typed(std::string_view bytes)
 {
-    if (input_ == Input::terminal && bytes.find(leave_key) != std::string_view::npos)
+    if (input_ == Input::terminal && bytes.find(leave_key) != std::string_view::npos) {
+        if (tap_)
+            tap_->left();
         machine_.power_off(left_status);
-    if (input_ == Input::terminal) {
-        uart_.type(bytes);
-        return;
     }
+    if (input_ == Input::terminal)
+        return arrives(bytes);
     // What the console would take for a key is sent as the byte it is.
     std::string literal;
     for (auto const byte : bytes) {
@@ -91,12 +104,26 @@ void HostConsole::typed(std::string_view bytes)
             literal += literal_key;
         literal += byte;
     }
-    uart_.type(literal);
+    arrives(literal);
 }
 
 void HostConsole::ended()
 {
-    uart_.type({ &end_of_input, 1 });
+    arrives({ &end_of_input, 1 });
+}
+
+void HostConsole::arrives(std::string_view bytes)
+{
+    if (tap_)
+        tap_->typed(bytes);
+    uart_.type(bytes);
+}
+
+void HostConsole::sends(std::string_view bytes)
+{
+    if (tap_)
+        tap_->shown(bytes);
+    filter_.take(bytes);
 }
 
 void HostConsole::idle()

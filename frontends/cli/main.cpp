@@ -89,6 +89,16 @@ int run_command_line(int count, char** words)
     run_command.add_flag(
         "--isolate", [&](std::int64_t) { run.walls = Walls::between_tasks; },
         "keep loads and stores inside their task, as natively; every switch costs more");
+    run_command.add_option("--record-last", run.record_last,
+        "when something crashes, leave a recording of at least this long: 60s")
+        ->excludes("--fuse"); // what the host does there would not be written down
+
+    RunOptions record;
+    auto& record_command
+        = *app.add_subcommand("record", "the same session as `run`, in a file for `replay`");
+    add_run_options(record_command, record);
+    record_command.add_option(
+        "-o,--output", record.record_to, "the file (default: session-DATE-TIME.gemel)");
 
     BootOptions boot;
     auto& boot_command = *app.add_subcommand("boot", "the native image in QEMU");
@@ -130,6 +140,11 @@ int run_command_line(int count, char** words)
         return check_image(fsck);
     if (auto const status = simulator.run())
         return *status;
+    if (record_command.parsed()) {
+        if (record.record_to.empty())
+            record.record_to = default_recording_name();
+        return run_hosted(record);
+    }
     return run_command.parsed() ? run_hosted(run) : boot_native(boot);
 }
 

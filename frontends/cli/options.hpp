@@ -23,6 +23,10 @@ struct RunOptions {
     Tracing tracing = Tracing::off;
     Walls walls = Walls::none;
     Verbosity verbosity = Verbosity::quiet;
+    // Where the session is recorded (gemel record); empty: nowhere, unless record_last says so.
+    std::string record_to;
+    // A crash leaves a recording of at least this much: 60s. Empty: none.
+    std::string record_last;
 };
 
 struct BootOptions {
@@ -68,6 +72,7 @@ inline constexpr int exit_gemel_failed = 125; // under -c, where the others are 
 
 // Each prints its own messages and returns the exit status of the program.
 int run_hosted(RunOptions options);
+std::string default_recording_name(); // for RunOptions::record_to
 int boot_native(BootOptions options);
 int mount_image(MountOptions const& options);
 int umount_directory(UmountOptions const& options);

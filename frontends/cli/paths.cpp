@@ -32,6 +32,14 @@ std::string build_tree()
     return folder_above_program(3);
 }
 
+std::string state_directory()
+{
+    if (auto const* data = ::getenv("XDG_DATA_HOME"); data != nullptr && *data == '/')
+        return std::string { data } + "/gemel";
+    auto const* home = ::getenv("HOME");
+    return std::string { home != nullptr ? home : "/tmp" } + "/.local/share/gemel";
+}
+
 std::vector<std::uint8_t> boot_bundle()
 {
     std::ifstream file { build_tree() + "/bundle.cpio", std::ios::binary };

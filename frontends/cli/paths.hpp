@@ -14,6 +14,9 @@ std::string repository();
 // The build tree that this program stands in.
 std::string build_tree();
 
+// What is kept from one start to the next, as the XDG base directory specification says.
+std::string state_directory();
+
 // The boot bundle of this build; empty when it is not there.
 std::vector<std::uint8_t> boot_bundle();
 

@@ -2,6 +2,7 @@
 #include "frontends/cli/event_file.hpp"
 #include "frontends/cli/journal_file.hpp"
 #include "frontends/cli/options.hpp"
+#include "frontends/cli/recording_file.hpp"
 #include "frontends/cli/replay_debugger.hpp"
 #include "frontends/cli/sim.hpp"
 #include "sim/replay/shrink.hpp"
@@ -38,24 +39,6 @@ std::optional<sim::Journal> load(std::string const& path)
     return journal;
 }
 
-bool stop_of(std::string const& to, SimWay& way)
-{
-    constexpr std::string_view event = "event:";
-    if (to.empty())
-        return true;
-    if (to.starts_with(event)) {
-        char* end = nullptr;
-        way.stop_event = std::strtoull(to.c_str() + event.size(), &end, 10);
-        if (*end == 0 && way.stop_event != 0)
-            return true;
-        std::fprintf(stderr, "gemel: --to %s: say event:N with N from 1 on\n", to.c_str());
-        return false;
-    }
-    auto const time = nanoseconds_of(to);
-    way.stop_ns = time.value_or(0);
-    return time.has_value();
-}
-
 std::string words_of(sim::Decision const& decision)
 {
     char text[128];
@@ -74,8 +57,28 @@ std::string words_of(sim::Decision const& decision)
 
 } // namespace
 
+bool stop_of(std::string const& to, SimWay& way)
+{
+    constexpr std::string_view event = "event:";
+    if (to.empty())
+        return true;
+    if (to.starts_with(event)) {
+        char* end = nullptr;
+        way.stop_event = std::strtoull(to.c_str() + event.size(), &end, 10);
+        if (*end == 0 && way.stop_event != 0)
+            return true;
+        std::fprintf(stderr, "gemel: --to %s: say event:N with N from 1 on\n", to.c_str());
+        return false;
+    }
+    auto const time = nanoseconds_of(to);
+    way.stop_ns = time.value_or(0);
+    return time.has_value();
+}
+
 int replay(ReplayOptions const& options)
 {
+    if (is_recording_file(options.file))
+        return replay_recording(options);
     auto const journal = load(options.file);
     if (!journal)
         return exit_failed;

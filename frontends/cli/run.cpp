@@ -6,6 +6,7 @@
 #include "frontends/cli/options.hpp"
 #include "frontends/cli/paths.hpp"
 #include "frontends/cli/script_word.hpp"
+#include "frontends/cli/session_recording.hpp"
 #include "frontends/cli/terminal.hpp"
 #include "sim/devices/cmos_clock.hpp"
 #include "sim/devices/map.hpp"
@@ -73,23 +74,41 @@ private:
     fuse::GateDevice gate_;
 };
 
-// The machine, its devices and the console, from boot to power off.
-int run_machine(RunOptions const& options, std::string const& path, int image, Input input)
+hosted::Options machine_of(RunOptions const& options, Input input, std::span<u8 const> bundle)
+{
+    hosted::Options machine;
+    machine.memory_bytes = align_up<u64>(u64 { options.memory_mib } << 20, memory_step);
+    if (!options.fuse_directory.empty()) {
+        machine.device_memory_bytes = fuse::GateDevice::memory_bytes;
+        machine.memory_bytes += machine.device_memory_bytes;
+    }
+    machine.cpus = options.cpus;
+    if (options.walls == Walls::between_tasks)
+        machine.isolation = arch::Isolation::on;
+    machine.bundle = bundle;
+    machine.init_entry = arch::linked_program("init");
+    machine.command_line = command_line(options, input);
+    return machine;
+}
+
+struct Image {
+    std::string path;
+    int descriptor;
+};
+
+// The machine, its devices and the console, from boot to power off. `recording`: null, or where
+// all of it is written down.
+int run_machine(
+    RunOptions const& options, Image const& image, Input input, SessionRecording* recording)
 {
     auto const bundle = boot_bundle();
-    hosted::Options machine_options;
-    machine_options.memory_bytes = align_up<u64>(u64 { options.memory_mib } << 20, memory_step);
-    if (!options.fuse_directory.empty()) {
-        machine_options.device_memory_bytes = fuse::GateDevice::memory_bytes;
-        machine_options.memory_bytes += machine_options.device_memory_bytes;
-    }
-    machine_options.cpus = options.cpus;
-    if (options.walls == Walls::between_tasks)
-        machine_options.isolation = arch::Isolation::on;
-    machine_options.bundle = bundle;
-    machine_options.init_entry = arch::linked_program("init");
-    machine_options.command_line = command_line(options, input);
+    auto const machine_options = machine_of(options, input, bundle);
+    if (recording
+        && !recording->describe(machine_options, options, input, image.path, image.descriptor))
+        return options.script ? exit_gemel_failed : exit_failed;
     hosted::System system { machine_options };
+    if (recording)
+        recording->live(system);
 
     auto const scripted = options.script.has_value();
     auto const hidden = scripted && options.verbosity == Verbosity::quiet;
@@ -97,21 +116,28 @@ int run_machine(RunOptions const& options, std::string const& path, int image, I
     SerialFilter filter { hidden ? BootText::hide : BootText::show,
         input == Input::terminal ? Use::prompt : Use::script,
         [&shown](std::string_view text) { shown->show(text); } };
-    HostConsole console { system.machine(), filter, input };
+    HostConsole console { system.machine(), filter, input,
+        recording ? &recording->tap() : nullptr };
     shown = &console;
-    sim::VirtioBlock disk { system.machine(), sim::virtio_line, image,
-        static_cast<u64>(::lseek(image, 0, SEEK_END)),
+    sim::ImageMedium medium { image.descriptor };
+    sim::VirtioBlock disk { system.machine(), sim::virtio_line,
+        recording ? recording->disk(medium) : medium,
+        static_cast<u64>(::lseek(image.descriptor, 0, SEEK_END)),
         options.access == Access::read_write ? sim::ImageAccess::read_write
                                              : sim::ImageAccess::read_only };
-    sim::CmosClock clock { host_seconds };
+    sim::CmosClock clock { [recording] {
+        return recording ? recording->wall_clock() : host_seconds();
+    } };
     system.machine().attach(sim::clock_port, sim::clock_ports, clock);
     system.machine().attach(sim::uart_port, sim::uart_ports, console.uart());
     system.machine().attach(sim::virtio_port, sim::virtio_ports, disk);
     std::optional<Export> exported;
     if (!options.fuse_directory.empty())
-        exported.emplace(system, options, path);
+        exported.emplace(system, options, image.path);
 
     auto const status = system.run();
+    if (recording)
+        recording->finish(status);
     filter.finish();
     console.flush();
     if (scripted && !filter.up())
@@ -124,6 +150,14 @@ std::optional<RawTerminal> enter_terminal()
     std::fprintf(
         stderr, "gemel: leave with `shutdown` or Ctrl-D; Ctrl-] ends the machine at once.\n");
     return RawTerminal::enter();
+}
+
+// The terminal is the user's own again when this returns.
+int run_in_terminal(
+    RunOptions const& options, Image const& image, bool interactive, SessionRecording* recording)
+{
+    auto const terminal = interactive ? enter_terminal() : std::nullopt;
+    return run_machine(options, image, terminal ? Input::terminal : Input::stream, recording);
 }
 
 } // namespace
@@ -148,9 +182,15 @@ int run_hosted(RunOptions options)
         return fail(options, *refusal + " Leave that first, or give another image.");
     auto const interactive
         = !options.script && ::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0;
+    std::unique_ptr<SessionRecording> recording;
+    if (!SessionRecording::begin(options, recording))
+        return options.script ? exit_gemel_failed : exit_failed;
     try {
-        auto const terminal = interactive ? enter_terminal() : std::nullopt;
-        return run_machine(options, *image, descriptor, terminal ? Input::terminal : Input::stream);
+        auto const status
+            = run_in_terminal(options, { *image, descriptor }, interactive, recording.get());
+        if (recording)
+            recording->tell();
+        return status;
     } catch (std::system_error const& error) {
         return fail(options, std::string { "the machine cannot start: " } + error.what());
     }

@@ -40,6 +40,8 @@ struct ReplayOptions {
     bool gdb = false;
     bool serve = false; // gdb's other side, on standard input and output
     bool console = false;
+    bool shell = false; // of a recording: live on from there
+    int heap_fill = 0; // must make no difference
 };
 
 struct ShrinkOptions {
@@ -60,6 +62,7 @@ struct WhenOptions {
 
 int replay(ReplayOptions const& options);
 int when(WhenOptions const& options);
+int replay_recording(ReplayOptions const& options);
 int shrink_journal(ShrinkOptions const& options);
 int simulate(SimOptions const& options);
 int diverge(std::string const& left, std::string const& right);
@@ -69,6 +72,8 @@ int show_sites(SimOptions const& options, bool never_hit_only);
 std::optional<SimSpec> spec_of(SimOptions const& options);
 // Where the events go that traces are made of; "" when there is no trace.
 std::string events_for(std::string const& trace_text, std::string const& trace);
+// --to of a replay, into `way`. False after a message.
+bool stop_of(std::string const& to, SimWay& way);
 std::optional<u64> nanoseconds_of(std::string const& text);
 
 } // namespace gemel::cli

@@ -20,10 +20,13 @@ SimCommands::SimCommands(CLI::App& app)
 void SimCommands::add_replay(CLI::App& app)
 {
     auto& options = replay_options_;
-    replay_ = app.add_subcommand("replay", "a run again, from the journal that a failure left");
-    replay_->add_option("FILE", options.file, "fail-....gemel")->required();
+    replay_ = app.add_subcommand("replay", "a failed run or a recorded session again");
+    replay_->add_option("FILE", options.file, "of gemel sim (fail-....gemel) or gemel record")
+        ->required();
     replay_->add_option(
-        "--to", options.to, "a virtual time (1.5s) or event:N: who waits for what then");
+        "--to", options.to, "a time since the boot (1.5s) or event:N: who waits for what then");
+    replay_->add_flag("--shell", options.shell,
+        "a recorded session to its end or --to, and then live, on a copy of its disk");
     replay_->add_flag("--gdb", options.gdb, "in gdb, standing where it failed or at --to");
     replay_
         ->add_option(
@@ -33,7 +36,10 @@ void SimCommands::add_replay(CLI::App& app)
     replay_->add_option("--events", options.events, "every event into this file");
     replay_->add_option("--trace-text", options.trace_text, "every event as text");
     replay_->add_option("--trace", options.trace, "a trace for ui.perfetto.dev");
-    replay_->add_flag("--console", options.console, "show the end of the console");
+    replay_->add_flag("--console", options.console,
+        "show the end of the console; of a recorded session, all that its user saw");
+    replay_->add_option("--heap-fill", options.heap_fill, "what fresh memory holds: 1..255")
+        ->check(CLI::Range(0, 255));
     replay_->add_flag("--serve", options.serve, "talk to gdb, which started this")->group("");
     shrink_ = app.add_subcommand("shrink", "fewer decisions that fail in the same way");
     shrink_->add_option("FILE", shrink_options_.file, "fail-....gemel")->required();

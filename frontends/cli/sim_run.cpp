@@ -36,7 +36,6 @@ namespace {
 
 constexpr u32 decisions_max = 1u << 20;
 constexpr u32 reached_max = 1024;
-constexpr rlim_t processor_seconds_max = 60; // of one run: then it is said to be inconclusive
 
 template <usize n>
 void put(char (&to)[n], std::string_view from)
@@ -73,6 +72,20 @@ struct SimShared {
 namespace {
 
 SimShared* own_shared = nullptr; // the child's, for the jail's handler
+int own_transcript = -1;
+usize transcript_bytes = 0; // that are in there
+
+void write_transcript(std::string_view console)
+{
+    auto left = own_transcript < 0 ? "" : console.substr(transcript_bytes);
+    transcript_bytes = console.size();
+    while (!left.empty()) {
+        auto const wrote = ::write(own_transcript, left.data(), left.size());
+        if (wrote <= 0)
+            return;
+        left.remove_prefix(static_cast<usize>(wrote));
+    }
+}
 
 void report(sim::Outcome const& outcome)
 {
@@ -98,6 +111,7 @@ void report(sim::Outcome const& outcome)
         to.failure_event = outcome.failure->event;
     }
     to.verdict = outcome.failure ? Verdict::failed : Verdict::passed;
+    write_transcript(outcome.console);
 }
 
 void leaked(char const* what)
@@ -129,8 +143,10 @@ void say_who_waits()
         std::fprintf(stderr, "  %s\n", line.c_str());
 }
 
-[[noreturn, gnu::noinline]] void run_lower(sim::Setup setup, SimWay const& way)
+[[noreturn, gnu::noinline]] void run_lower(
+    sim::Setup setup, SimWay const& way, sim::Recording const* recording = nullptr)
 {
+    own_transcript = way.transcript;
     auto const& perturbation = way.perturbation;
     auto const& events = way.events;
     auto const jail = way.jail;
@@ -158,13 +174,14 @@ void say_who_waits()
         setup.each_event = way.each_event;
     setup.closing = [jail, file, each_event = way.each_event] {
         if (jail == Jail::closed)
-            (void)hosted::close_jail({ { file, -1 }, leaked });
+            (void)hosted::close_jail({ { file, own_transcript }, leaked });
         if (each_event)
             each_event(0, 0);
     };
     if (!events.empty())
         setup.keep = sim::Trace::Keep::events;
-    auto const outcome = sim::run_closed(setup);
+    auto const outcome
+        = recording ? sim::PlayedSession { *recording, setup }.run() : sim::run_closed(setup);
     report(outcome);
     travel::gemel_replay_over();
     if (file >= 0)
@@ -238,6 +255,8 @@ sim::Setup SimHost::setup_of(SimSpec const& spec) const
     setup.bundle = bundle_;
     setup.init_entry = arch::linked_program("init");
     setup.disk = { disk_, disk_bytes_ };
+    if (spec.recording)
+        return setup;
     setup.script = sim::script_of(spec.workload, spec.seed);
     setup.strategy = spec.strategy;
     setup.fault_kinds = spec.fault_kinds;
@@ -283,7 +302,7 @@ SimChild SimHost::start(SimSpec const& spec, SimWay const& way) const
         return child;
     }
     own_shared = child.shared;
-    rlimit const limit { processor_seconds_max, processor_seconds_max };
+    rlimit const limit { spec.processor_seconds_max, spec.processor_seconds_max };
     ::setrlimit(RLIMIT_CPU, &limit);
     rlimit const no_core { 0, 0 };
     ::setrlimit(RLIMIT_CORE, &no_core);
@@ -296,7 +315,7 @@ SimChild SimHost::start(SimSpec const& spec, SimWay const& way) const
                    child.disk, 0)
                 != disk_)
             throw std::system_error(errno, std::generic_category(), "mmap");
-        run_lower(std::move(setup), way);
+        run_lower(std::move(setup), way, spec.recording.get());
     } catch (std::system_error const& error) {
         put(own_shared->check, "host");
         put(own_shared->what, error.what());
@@ -314,7 +333,7 @@ void SimHost::run_here(SimSpec const& spec, SimWay const& way) const
     own_shared = static_cast<SimShared*>(memory);
     auto here = way;
     here.jail = Jail::open;
-    run_lower(setup_of(spec), here);
+    run_lower(setup_of(spec), here, spec.recording.get());
 }
 
 void SimHost::run_words(std::vector<std::string> const& words) const

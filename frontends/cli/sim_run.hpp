@@ -1,8 +1,10 @@
 // A simulated run as a process of its own, so that one that crashes, hangs or leaks harms nobody.
 #pragma once
 
+#include "sim/record/played_run.hpp"
 #include "sim/run/workload.hpp"
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +19,9 @@ struct SimSpec {
     u64 until_ns = 10'000'000'000;
     std::optional<std::vector<sim::Decision>> decisions;
     sim::Setup::Branch branch; // of a forked run
+    // A recorded session in place of all that.
+    std::shared_ptr<sim::Recording const> recording;
+    u64 processor_seconds_max = 60; // of one run: then it is said to be inconclusive
 };
 
 // What is done to the process and must make no difference.
@@ -45,6 +50,7 @@ struct SimWay {
     u64 stop_ns = 0;
     // Called at every event, and once as number 0 when the run begins: for a debugger.
     void (*each_event)(u64 event, u64 time_ns) = nullptr;
+    int transcript = -1; // an open descriptor that gets all that the console shows; -1: none
 };
 
 enum class Verdict : u8 {

@@ -61,7 +61,9 @@ PlayedSession::PlayedSession(Recording const& recording, Setup const& setup)
         if (setup_.failing)
             setup_.failing(outcome());
     });
-    if (setup_.stop_event != 0 || setup_.stop_ns != 0)
+    if (setup_.each_event)
+        world_.on_event([this] { setup_.each_event(trace_.count(), world_.time_ns()); });
+    else if (setup_.stop_event != 0 || setup_.stop_ns != 0)
         world_.on_event([this] { stop_where_asked(); });
 }
 
