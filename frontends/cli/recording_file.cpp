@@ -157,11 +157,14 @@ std::shared_ptr<ReadRecording const> read_recording(std::string const& path)
     auto result = std::make_shared<ReadRecording>();
     result->recording = std::move(*recording);
     sim::RecordReader records { bytes, result->recording.begin };
+    u64 before_ns = 0; // a time that was known before the last reading
     for (; records.next().kind != sim::RecordKind::nothing; records.take()) {
+        if (records.next().kind == sim::RecordKind::time)
+            before_ns = result->length_ns;
         if (records.next().kind == sim::RecordKind::time)
             result->length_ns += sim::Fields { records.next().bytes }.number();
         if (records.next().kind == sim::RecordKind::typed)
-            result->last_key_ns = result->length_ns;
+            result->last_key_ns = before_ns;
         sim::RecordingEnd end;
         if (records.next().kind == sim::RecordKind::end && decode(records.next().bytes, end)) {
             result->has_end = true;

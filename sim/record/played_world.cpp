@@ -107,6 +107,8 @@ void PlayedWorld::idle(u64) noexcept
 // Ticks and digests say after which entry they are.
 void PlayedWorld::leaving(Kernel&)
 {
+    if (stopped_)
+        stop();
     end_if_over();
     for (;;) {
         auto const kind = records_.next().kind;
@@ -134,7 +136,8 @@ void PlayedWorld::leaving(Kernel&)
 void PlayedWorld::stop()
 {
     stopped_ = true;
-    system().machine().power_off(status_stopped);
+    if (entries() != 0) // the kernel boots: nothing runs that could be switched off
+        system().machine().power_off(status_stopped);
 }
 
 // Whether what follows was recorded at all. A file that was cut off is good to its last record and
@@ -181,7 +184,7 @@ void PlayedWorld::differ(std::string what)
 {
     if (!difference_)
         difference_ = Failure { "difference", std::move(what), "", time_ns(), trace().count() };
-    if (!stopped_ && !system().machine().powered_off())
+    if (!system().machine().powered_off())
         stop();
 }
 

@@ -54,10 +54,11 @@ bool RecordingWorld::ticked(hosted::TickPlace place) noexcept
     if (!writer_)
         return true;
     due_.store(true, std::memory_order_relaxed);
-    if (place == hosted::TickPlace::kernel || entries() != entries_at_tick_)
+    if (entries() != entries_at_tick_)
         silent_ticks_ = 0;
     entries_at_tick_ = entries();
-    if (++silent_ticks_ < silent_ticks_max || place == hosted::TickPlace::kernel)
+    // A long call of the host is no computation, nor does a library that it stands in begin one.
+    if (place == hosted::TickPlace::kernel || ++silent_ticks_ < silent_ticks_max)
         return false;
     giving_up_.store(true, std::memory_order_relaxed);
     return true;

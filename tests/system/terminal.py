@@ -23,14 +23,14 @@ class Failure(Exception):
 class Terminal:
     """A terminal with the system in it."""
 
-    def __init__(self, *options):
+    def __init__(self, *options, command="run", environment=None):
         self.master, slave = pty.openpty()
         self.slave = slave
         self.before = termios.tcgetattr(slave)
         self.text = ""
         self.process = subprocess.Popen(
-            [PROGRAM, "run", *options], stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
-            env=dict(os.environ, GEMEL_ROOT=TOP, TERM="xterm"),
+            [PROGRAM, command, *options], stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+            env=environment or dict(os.environ, GEMEL_ROOT=TOP, TERM="xterm"),
         )
 
     def __enter__(self):

@@ -16,6 +16,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <cxxabi.h>
+#include <dlfcn.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/ucontext.h>
@@ -388,6 +389,16 @@ void fpu_as_at_a_call()
     asm volatile("fninit\n\tldmxcsr %0" : : "m"(mxcsr));
 }
 
+// Where the host put the code differs from run to run, and is told to nobody: what a fault handler
+// prints is what addr2line takes.
+u64 place_in_file(u64 instruction)
+{
+    Dl_info info {};
+    if (::dladdr(reinterpret_cast<void*>(instruction), &info) == 0)
+        return instruction;
+    return instruction - reinterpret_cast<u64>(info.dli_fbase);
+}
+
 // Runs as if the interrupted code had called it; goes back to that code with every register as it
 // was. It never returns: a frame of its own that the sanitizer marked would stay marked, and the
 // interrupted code's next calls lie over it.
@@ -400,7 +411,7 @@ __attribute__((no_sanitize_address)) [[noreturn]] void interrupted(Interrupted* 
     if (saved->signal != SIGALRM) {
         auto& registers = saved->context.uc_mcontext.gregs;
         auto const top = frame.stack_pointer();
-        frame.instruction_pointer() = static_cast<u64>(registers[REG_RIP]);
+        frame.instruction_pointer() = place_in_file(static_cast<u64>(registers[REG_RIP]));
         frame.stack_pointer() = static_cast<u64>(registers[REG_RSP]);
         if (auto* world = host.system->machine().world())
             world->faulted(*me, saved->fault.address);
