@@ -10,7 +10,7 @@ usage() {
     cat <<'TEXT'
 usage: ./gemel bench [--write] [--quick] [PART...]
 
-parts: ipc boot files counts cpus size mutants sim debug alarms planted fs   (default: all)
+parts: ipc boot files counts cpus size mutants sim record debug alarms planted fs   (default: all)
   ipc     hosted round trips, beside a raw switch of stacks
   boot    hosted milliseconds to the prompt; native instructions to the prompt; memory in use
   files   reading and listing through ext4, beside the host's own tools in the same run
@@ -18,6 +18,7 @@ parts: ipc boot files counts cpus size mutants sim debug alarms planted fs   (de
   cpus    a round trip while 1, 2, 4 and 8 processors make them (QEMU's instruction clock)
   size    resident bytes of the native kernels
   mutants defects planted in the kernel that its tests notice
+  record  a recorded session beside one that is not: cost, size, replay
   sim     the simulator: events, seeds and crash states for each second of a processor, boot, journals
   debug   going about in the time of a replay in gdb: to any instant of an hour, backwards by a step or a breakpoint
   alarms  how many seeds without faults ran, and what they reported (counts what ./gemel test false-alarms ran)
@@ -39,7 +40,7 @@ fi
 for word in "$@"; do
     case $word in
     -h | --help) usage; exit 0 ;;
-    --write | --quick | ipc | boot | files | counts | cpus | size | mutants | sim | debug | alarms | planted | fs) ;;
+    --write | --quick | ipc | boot | files | counts | cpus | size | mutants | sim | record | debug | alarms | planted | fs) ;;
     *) usage >&2; exit 1 ;;
     esac
 done
@@ -53,7 +54,7 @@ case $names in
 *' planted '* | ' ') "$root/tests/campaign/planted/build.sh" ;;
 esac
 case $names in
-' sim ' | ' debug ' | ' alarms ' | ' planted ' | ' fs ') ;; # which need nothing native
+' sim ' | ' record ' | ' debug ' | ' alarms ' | ' planted ' | ' fs ') ;; # which need nothing native
 *)
     build x86_64
     build arm64

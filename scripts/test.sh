@@ -7,7 +7,7 @@ export GEMEL_ROOT=$root
 . "$root/scripts/common.sh"
 cd "$root" || exit 2
 
-parts=(packages layout docs models hosted mutants tidy system-hosted sim explore fuse posix terminal gdb asan system-asan
+parts=(packages layout docs models hosted mutants tidy system-hosted sim record explore fuse posix terminal gdb asan system-asan
     x86_64 native-x86_64 system-x86_64 iso arm64 native-arm64 system-arm64 size headers)
 long_parts=(tsan processors campaign explore-slurm sim-asan sim-long false-alarms coverage planted bare)
 
@@ -131,6 +131,7 @@ part_asan() {
 }
 
 part_sim() { built hosted && counted "the simulator" python3 tests/sim/run.py; }
+part_record() { built hosted && counted "recorded sessions" python3 tests/record/run.py; }
 part_explore() { built hosted && counted "campaigns" python3 tests/explore/run.py; }
 part_explore-slurm() {
     check "packages of the night" in_shell packages_need nightly

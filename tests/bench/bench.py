@@ -294,10 +294,47 @@ def part_debug():
         yield "who wrote this last (tt last-write)", spread(timed_in_gdb(journal, script, *look * 3)), ""
 
 
+RECORDED = "for i in 1 2 3 4 5 6 7 8 9 10; do ls -lR / > /tmp/l; sort /tmp/l > /tmp/m; cat /tmp/m /tmp/l | grep e | wc; done"
+RECORD_PAIRS = 15
+
+
+def processor_seconds(*words):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    output_of([GEMEL, *words])
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def part_record():
+    """Pairs, one after the other: whatever else the host does meets both."""
+    with tempfile.TemporaryDirectory(prefix="gemel-bench-") as folder:
+        ratios, plays = [], []
+        for number in range(RECORD_PAIRS):
+            file = f"{folder}/{number}"
+            plain = processor_seconds("run", "-c", RECORDED)
+            ratios.append(processor_seconds("record", "-o", file, "-c", RECORDED) / plain)
+            plays.append(processor_seconds("replay", file) / plain)
+        middle = RECORD_PAIRS // 2
+        yield "a session of files and pipes, recorded", f"{sorted(ratios)[middle]:.2f} times the processor time", f"goal 1.05; median of {RECORD_PAIRS} pairs, boot included"
+        yield "the same, played back", f"{sorted(plays)[middle]:.2f} times the processor time", "jail and comparison included"
+        sizes = {}
+        for name, script in (("idle", "sleep 0.1"), ("busy", RECORDED)):
+            for times in (1, 5):
+                words = "; ".join([script] * times)
+                text = output_of([GEMEL, "record", "-o", f"{folder}/{name}{times}", "-c", words])
+                seconds = float(found(r"recorded \+([\d.]+)s", text, "gemel record")[1])
+                sizes[name, times] = (os.path.getsize(f"{folder}/{name}{times}"), seconds)
+        yield "a recorded boot", f"{sizes['idle', 1][0] / 1024:.0f} KiB", "the sectors of the disk that it reads"
+        for name in ("idle", "busy"):
+            (small, short), (large, long) = sizes[name, 1], sizes[name, 5]
+            yield f"a minute of a recorded session, {name}", f"{(large - small) / (long - short) * 60 / 1024:.0f} KiB", ""
+
+
 COLUMNS = ("what", "measured", "beside it")
 TABLES = {"planted": part_planted, "fs": part_fs}  # parts with columns of their own
 PARTS = {"ipc": part_ipc, "boot": part_boot, "files": part_files, "counts": part_counts, "cpus": part_cpus,
-         "size": part_size, "mutants": part_mutants, "sim": part_sim, "debug": part_debug, "alarms": part_alarms}
+         "size": part_size, "mutants": part_mutants, "sim": part_sim, "record": part_record,
+         "debug": part_debug, "alarms": part_alarms}
 
 
 def processor():
