@@ -227,7 +227,7 @@ def test_stops(folder):
     expect(status == 0 and count == int(re.search(r"  (\d+) events", text)[1]), f"{count} lines: {text}")
     expect(os.path.getsize(f"{folder}/trace") > 1000, "the trace is empty")
     _, text, errors = gemel(folder, "replay", file, "--to", "event:2000", "--gdb", "--ex", "bt", "--ex", "info tasks")
-    expect("gemel_replay_reached" in text and re.search(r"^\* +\d+ ", text, re.M), text[-2000:] + errors[-500:])
+    expect("gemel::" in text and re.search(r"^\* +\d+ ", text, re.M), text[-2000:] + errors[-500:])
 
 
 def test_shell(folder):
@@ -277,7 +277,7 @@ def test_record_last(folder):
     status, text, _ = gemel(folder, "replay", f"{where}/{files[0]}")
     expect(status == 2 and re.match(r"FAIL crash  .*task mischief\n", text), text)
     _, text, _ = gemel(folder, "replay", f"{where}/{files[0]}", "--gdb", "--ex", "bt")
-    expect("gemel_replay_failed" in text, text[-2000:])
+    expect("gemel::mischief::(anonymous namespace)::read_low" in text, text[-2000:])
     with RecordedTerminal(folder, "--record-last", "60s", command="run") as terminal:
         terminal.prompt()
         terminal.process.send_signal(signal.SIGKILL)
