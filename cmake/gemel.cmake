@@ -18,7 +18,8 @@ if(GEMEL_SANITIZE STREQUAL address)
     -fno-sanitize=nonnull-attribute)
   target_link_options(gemel_options INTERFACE -fsanitize=address,undefined)
 elseif(GEMEL_SANITIZE STREQUAL thread)
-  target_compile_options(gemel_options INTERFACE -fsanitize=thread)
+  # Watched is what tasks do (gemel_user_options, below); arch/hosted tells what the rest means.
+  target_compile_definitions(gemel_options INTERFACE GEMEL_TSAN)
   target_link_options(gemel_options INTERFACE -fsanitize=thread)
 endif()
 
@@ -34,11 +35,35 @@ endif()
 add_library(gemel_user_options INTERFACE)
 target_link_libraries(gemel_user_options INTERFACE gemel_options)
 target_include_directories(gemel_user_options INTERFACE ${CMAKE_SOURCE_DIR}/arch/${GEMEL_FACE}/include)
+if(GEMEL_SANITIZE STREQUAL thread)
+  target_compile_options(gemel_user_options INTERFACE -fsanitize=thread)
+endif()
 include(${CMAKE_SOURCE_DIR}/arch/${GEMEL_FACE}/user.cmake OPTIONAL)
+
+# What of servers and programs is compiled counts its edges where the build is to (sim/preempt); the kernel, the
+# machine and the simulator do not.
+if(GEMEL_PREEMPT)
+  add_subdirectory(${CMAKE_SOURCE_DIR}/sim/preempt)
+endif()
+
+function(gemel_counts_edges name)
+  if(NOT GEMEL_PREEMPT)
+    return()
+  endif()
+  set(pass ${CMAKE_BINARY_DIR}/sim/preempt/libgemel_count_edges.so)
+  target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fpass-plugin=${pass}>)
+  get_target_property(sources ${name} SOURCES)
+  set_property(SOURCE ${sources} APPEND PROPERTY OBJECT_DEPENDS ${pass})
+  if(GEMEL_CCACHE) # which does not look at that option
+    set_target_properties(${name} PROPERTIES
+      CXX_COMPILER_LAUNCHER "env;CCACHE_EXTRAFILES=${pass};${CMAKE_CXX_COMPILER_LAUNCHER}")
+  endif()
+endfunction()
 
 function(gemel_library name)
   add_library(${name} STATIC ${ARGN})
   target_link_libraries(${name} PUBLIC gemel_user_options)
+  gemel_counts_edges(${name})
 endfunction()
 
 set_property(GLOBAL PROPERTY gemel_programs "")
@@ -48,6 +73,7 @@ function(gemel_program name)
   set_property(GLOBAL PROPERTY gemel_commands_${name} ${arg_COMMANDS})
   add_library(program_${name} STATIC ${arg_UNPARSED_ARGUMENTS})
   target_link_libraries(program_${name} PUBLIC gemel_user_options gemel_rt ${arg_LIBRARIES})
+  gemel_counts_edges(program_${name})
   set_property(GLOBAL APPEND PROPERTY gemel_programs ${name})
 endfunction()
 

@@ -8,6 +8,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 [ $# -ge 1 ] || die "usage: scripts/build.sh PRESET [TARGET...]"
 case $1 in
 x86_64 | arm64) packages_need "$1" ;;
+hosted-clang | hosted-preempt*) packages_need build preempt ;;
 *) packages_need build ;;
 esac
 build "$@"

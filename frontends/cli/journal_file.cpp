@@ -38,6 +38,7 @@ bool write_journal(std::string const& path, SimSpec const& spec, SimResult const
     journal.workload = spec.workload;
     journal.strategy = spec.strategy;
     journal.fault_kinds = spec.fault_kinds;
+    journal.preempts = spec.preempts;
     journal.until_ns = spec.until_ns;
     journal.check = result.failure.check;
     journal.l1 = result.l1;
@@ -62,6 +63,7 @@ SimSpec spec_of(sim::Journal const& journal)
     spec.workload = journal.workload;
     spec.strategy = journal.strategy;
     spec.fault_kinds = journal.fault_kinds;
+    spec.preempts = journal.preempts;
     spec.until_ns = journal.until_ns;
     if (journal.complete)
         spec.decisions = journal.decisions;

@@ -138,7 +138,7 @@ int run_command_line(int count, char** words)
         return umount_directory(umount);
     if (fsck_command.parsed())
         return check_image(fsck);
-    if (auto const status = simulator.run())
+    if (auto const status = simulator.run({ words, words + count }))
         return *status;
     if (record_command.parsed()) {
         if (record.record_to.empty())

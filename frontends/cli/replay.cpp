@@ -2,6 +2,7 @@
 #include "frontends/cli/event_file.hpp"
 #include "frontends/cli/journal_file.hpp"
 #include "frontends/cli/options.hpp"
+#include "frontends/cli/place.hpp"
 #include "frontends/cli/recording_file.hpp"
 #include "frontends/cli/replay_debugger.hpp"
 #include "frontends/cli/sim.hpp"
@@ -22,7 +23,7 @@ void show_result(SimSpec const& spec, SimResult const& result)
         return;
     }
     std::printf("FAIL %s  \"%s\"  t=%s  event %llu  task %s  seed 0x%llx  L1 %s\n",
-        result.failure.check.c_str(), result.failure.what.c_str(),
+        result.failure.check.c_str(), with_lines(result.failure.what).c_str(),
         time_text(result.failure.time_ns).c_str(),
         static_cast<unsigned long long>(result.failure.event),
         result.failure.task.empty() ? "-" : result.failure.task.c_str(),
@@ -39,8 +40,11 @@ std::optional<sim::Journal> load(std::string const& path)
     return journal;
 }
 
-std::string words_of(sim::Decision const& decision)
+std::string decision_words(sim::Decision const& decision, std::vector<sim::Stop> const& stops)
 {
+    for (auto const& stop : stops)
+        if (decision.key == sim::Key { sim::Kind::preempt, stop.thread, stop.edge })
+            return words_of(stop);
     char text[128];
     auto const& key = decision.key;
     auto const* about = key.kind == sim::Kind::schedule ? "thread after whose call" : "entity";
@@ -149,7 +153,7 @@ int shrink_journal(ShrinkOptions const& options)
     std::printf("  shrunk %zu decisions -> %zu in %u runs\n", first.decisions.size(),
         shrunk.decisions.size(), shrunk.runs);
     for (auto const& decision : shrunk.decisions)
-        std::printf("    %s\n", words_of(decision).c_str());
+        std::printf("    %s\n", decision_words(decision, last.stops).c_str());
     std::printf("  replay:  gemel replay %s --gdb\n", file.c_str());
     return exit_ok;
 }

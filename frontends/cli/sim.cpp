@@ -4,6 +4,7 @@
 #include "frontends/cli/event_file.hpp"
 #include "frontends/cli/journal_file.hpp"
 #include "frontends/cli/options.hpp"
+#include "frontends/cli/place.hpp"
 #include "frontends/cli/process.hpp"
 
 #include <gemel/hosted/site.hpp>
@@ -87,12 +88,23 @@ std::optional<u32> faults_of(std::string const& text, std::string const& workloa
     return kinds;
 }
 
+// Nothing where edges are not counted.
+std::string edges_text(SimResult const& result)
+{
+    if constexpr (!hosted::counts_edges)
+        return "";
+    return "  " + std::to_string(result.edges) + " edges  " + std::to_string(result.stop_count)
+        + " stops";
+}
+
 struct Tally {
     u64 runs = 0;
     u64 failed = 0;
     u64 different = 0;
     u64 inconclusive = 0;
     u64 events = 0;
+    u64 edges = 0;
+    u64 stops = 0;
     u64 virtual_ns = 0;
     u64 power_cuts = 0;
     u64 crash_states = 0;
@@ -203,6 +215,8 @@ void Campaign::judge(SimSpec const& spec, SimResult const& result)
 {
     ++tally_.runs;
     tally_.events += result.events;
+    tally_.edges += result.edges;
+    tally_.stops += result.stop_count;
     tally_.virtual_ns += result.time_ns;
     tally_.power_cuts += result.power_cuts;
     tally_.crash_states += result.crash_states;
@@ -211,11 +225,11 @@ void Campaign::judge(SimSpec const& spec, SimResult const& result)
     switch (result.verdict) {
     case Verdict::passed:
         if (options_.seed || options_.twice)
-            std::printf("seed %llu  L1 %s  L2 %s  t=%s  %llu events  %s  %zu decisions\n",
+            std::printf("seed %llu  L1 %s  L2 %s  t=%s  %llu events  %s  %zu decisions%s\n",
                 static_cast<unsigned long long>(spec.seed), text_of(result.l1).c_str(),
                 (options_.twice ? text_of(result.l2).c_str() : "-"),
                 time_text(result.time_ns).c_str(), static_cast<unsigned long long>(result.events),
-                name_of(result.strategy), result.decisions.size());
+                name_of(result.strategy), result.decisions.size(), edges_text(result).c_str());
         break;
     case Verdict::failed:
         ++tally_.failed;
@@ -263,13 +277,13 @@ void Campaign::report_failure(SimSpec const& spec, SimResult const& result) cons
                                                          : "FAIL";
     std::printf(
         "%s %s  \"%s\"  t=%s  event %llu  task %s  seed 0x%llx  L1 %s\n  again:   gemel sim "
-        "--seed %llu --workload %s --strategy %s --faults %s\n",
-        word, failure.check.c_str(), failure.what.c_str(), time_text(failure.time_ns).c_str(),
-        static_cast<unsigned long long>(failure.event),
+        "--seed %llu --workload %s --strategy %s --faults %s%s\n",
+        word, failure.check.c_str(), with_lines(failure.what).c_str(),
+        time_text(failure.time_ns).c_str(), static_cast<unsigned long long>(failure.event),
         failure.task.empty() ? "-" : failure.task.c_str(),
         static_cast<unsigned long long>(spec.seed), text_of(result.l1).c_str(),
         static_cast<unsigned long long>(spec.seed), spec.workload.c_str(),
-        options_.strategy.c_str(), options_.faults.c_str());
+        options_.strategy.c_str(), options_.faults.c_str(), spec.preempts ? " --preempt" : "");
     auto const file
         = options_.journal_folder + "/fail-" + text_of(result.l1).substr(0, 8) + ".gemel";
     if (result.verdict == Verdict::failed && write_journal(file, spec, result))
@@ -348,6 +362,7 @@ std::optional<SimSpec> spec_of(SimOptions const& options)
         return std::nullopt;
     spec.until_ns = *until;
     spec.fault_kinds = *faults;
+    spec.preempts = options.preempt;
     spec.seed = options.seed.value_or(1);
     return spec;
 }
@@ -396,6 +411,10 @@ int simulate(SimOptions const& given)
             static_cast<double>(tally.virtual_ns) / 1e9 / seconds.count(),
             static_cast<unsigned long long>(tally.events),
             static_cast<unsigned long long>(tally.virtual_ns / 1'000'000));
+    if (tally.stops != 0)
+        std::printf("%llu edges, %llu stops inside code\n",
+            static_cast<unsigned long long>(tally.edges),
+            static_cast<unsigned long long>(tally.stops));
     if (tally.power_cuts != 0)
         std::printf(
             "%llu power cuts, %llu crash states checked, %.0f a second; %llu disks judged by "

@@ -24,6 +24,7 @@ struct SimOptions {
     unsigned jobs = 1;
     bool twice = false;
     bool first_failure = false; // ends with it
+    bool preempt = false;
     bool open_jail = false;
     int heap_fill = 0;
     unsigned stack_pad = 0;

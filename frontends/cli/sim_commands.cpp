@@ -1,5 +1,7 @@
 #include "frontends/cli/sim_commands.hpp"
 
+#include "frontends/cli/edges_build.hpp"
+
 namespace gemel::cli {
 
 SimCommands::SimCommands(CLI::App& app)
@@ -86,6 +88,8 @@ void SimCommands::add_run_options(CLI::App& command)
         .add_option("--faults", options_.faults,
             "default (the workload's), none, all, or families with commas")
         ->capture_default_str();
+    command.add_flag("--preempt", options_.preempt,
+        "threads are stopped inside their code, too; builds hosted-preempt, by clang-16");
     command.add_flag("--console", options_.show_console, "show the end of the console");
     command.add_flag(
         "--no-jail", options_.open_jail, "do not trap what is outside (for debuggers)");
@@ -118,15 +122,24 @@ void SimCommands::add_sim(CLI::App& app)
 // The program calls itself for a run in a fresh process: no words for users.
 void run_simulation_words(int count, char** words)
 {
-    constexpr int words_count = 12;
+    constexpr int words_count = 13;
     if (count != words_count || std::string_view { words[1] } != "sim-run")
         return;
     if (auto const host = SimHost::open())
         host->run_words({ words, words + count });
 }
 
-std::optional<int> SimCommands::run()
+bool SimCommands::needs_edges() const
 {
+    return (sim_->parsed() && options_.preempt)
+        || (replay_->parsed() && is_of_edges_build(replay_options_.file))
+        || (shrink_->parsed() && is_of_edges_build(shrink_options_.file));
+}
+
+std::optional<int> SimCommands::run(std::vector<std::string> const& words)
+{
+    if (!hosted::counts_edges && needs_edges())
+        return go_on_in_edges_build(words);
     if (sim_->parsed())
         return simulate(options_);
     if (replay_->parsed())

@@ -16,9 +16,11 @@ public:
     SimCommands(SimCommands const&) = delete;
 
     // Runs the one that was given; null: it was none of these.
-    std::optional<int> run();
+    // `words` are the program's.
+    std::optional<int> run(std::vector<std::string> const& words);
 
 private:
+    bool needs_edges() const;
     void add_sim(CLI::App& app);
     void add_run_options(CLI::App& command);
     void add_replay(CLI::App& app);

@@ -61,6 +61,10 @@ struct SimShared {
     u32 crash_states = 0;
     u32 decision_count = 0;
     u32 reached_count = 0;
+    u32 stop_count = 0;
+    u32 stops_kept = 0;
+    u64 edges = 0;
+    sim::Stop stops[sim::ClosedWorld::stops_kept];
     u64 reached[reached_max] = {};
     char check[64] = {};
     char what[4096] = {};
@@ -101,6 +105,10 @@ void report(sim::Outcome const& outcome)
     std::copy_n(outcome.decisions.begin(), to.decision_count, to.decisions);
     to.reached_count = static_cast<u32>(std::min<usize>(outcome.reached.size(), reached_max));
     std::copy_n(outcome.reached.begin(), to.reached_count, to.reached);
+    to.edges = outcome.edges;
+    to.stop_count = outcome.stop_count;
+    to.stops_kept = static_cast<u32>(outcome.stops.size());
+    std::copy_n(outcome.stops.begin(), to.stops_kept, to.stops);
     auto const tail = std::min(outcome.console.size(), sizeof to.console - 1);
     put(to.console, std::string_view { outcome.console }.substr(outcome.console.size() - tail));
     if (outcome.failure) {
@@ -205,7 +213,7 @@ std::vector<std::string> words_of(SimSpec const& spec, SimWay const& way, int de
         spec.workload, std::to_string(static_cast<u32>(spec.strategy)),
         std::to_string(spec.fault_kinds), std::to_string(spec.until_ns),
         std::to_string(way.perturbation.heap_fill), std::to_string(way.perturbation.stack_bytes),
-        way.jail == Jail::closed ? "1" : "0", way.events };
+        way.jail == Jail::closed ? "1" : "0", way.events, spec.preempts ? "1" : "0" };
 }
 
 [[noreturn]] void execute(std::vector<std::string> const& words)
@@ -260,6 +268,7 @@ sim::Setup SimHost::setup_of(SimSpec const& spec) const
     setup.script = sim::script_of(spec.workload, spec.seed);
     setup.strategy = spec.strategy;
     setup.fault_kinds = spec.fault_kinds;
+    setup.preempts = spec.preempts;
     setup.until_ns = spec.until_ns;
     setup.decisions = spec.decisions;
     setup.branch = spec.branch;
@@ -350,6 +359,7 @@ void SimHost::run_words(std::vector<std::string> const& words) const
     way.perturbation = { static_cast<int>(number(8)), static_cast<u32>(number(9)) };
     way.jail = number(10) != 0 ? Jail::closed : Jail::open;
     way.events = words[11];
+    spec.preempts = number(12) != 0;
     run_lower(setup_of(spec), way);
 }
 
@@ -367,6 +377,9 @@ SimResult SimHost::finish(SimChild child, int wait_status)
     result.power_cuts = from.power_cuts;
     result.crash_states = from.crash_states;
     result.decisions.assign(from.decisions, from.decisions + from.decision_count);
+    result.edges = from.edges;
+    result.stop_count = from.stop_count;
+    result.stops.assign(from.stops, from.stops + from.stops_kept);
     result.reached.assign(from.reached, from.reached + from.reached_count);
     result.console = from.console;
     result.disk = child.disk;

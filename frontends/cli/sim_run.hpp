@@ -16,6 +16,7 @@ struct SimSpec {
     std::string workload = "boot";
     sim::StrategyKind strategy = sim::StrategyKind::portfolio;
     u32 fault_kinds = 0;
+    bool preempts = false; // inside code, too
     u64 until_ns = 10'000'000'000;
     std::optional<std::vector<sim::Decision>> decisions;
     sim::Setup::Branch branch; // of a forked run
@@ -71,6 +72,9 @@ struct SimResult {
     u32 power_cuts = 0;
     u32 crash_states = 0;
     std::vector<sim::Decision> decisions;
+    u64 edges = 0;
+    u32 stop_count = 0;
+    std::vector<sim::Stop> stops; // the first of them
     std::vector<u64> reached;
     std::string console; // its end
     int disk = -1; // an open descriptor, the taker's to close; -1: none was kept

@@ -39,14 +39,15 @@ char const* name_of(Kind kind)
 {
     constexpr char const* names[kinds] = { "entropy", "schedule", "task-kill", "site", "disk-error",
         "disk-delay", "interrupt-spurious", "interrupt-late", "clock-jump", "tick-early",
-        "power-loss", "power-cut", "recovery-cut", "disk-lie" };
+        "power-loss", "power-cut", "recovery-cut", "disk-lie", "preempt" };
     return static_cast<u32>(kind) < kinds ? names[static_cast<u32>(kind)] : "?";
 }
 
 Rates swarm(u64 seed, u32 allowed)
 {
     // The most frequent that a rate may become: a power of two of tries. What ends a task is rarer.
-    constexpr u32 rate_bits_most[kinds] = { 0, 0, 21, 26, 28, 30, 24, 30, 28, 27, 0, 29, 30, 31 };
+    constexpr u32 rate_bits_most[kinds]
+        = { 0, 0, 21, 26, 28, 30, 24, 30, 28, 27, 0, 29, 30, 31, 0 };
     constexpr u32 octaves = 6;
     Rates rates;
     for (u32 kind = 0; kind < kinds; ++kind) {
@@ -123,6 +124,17 @@ u32 Oracle::decide(Key asked, u32 wanted, u32 usual)
         return answered(key, wanted, usual);
     auto const found = given_.find(key);
     return answered(key, found != given_.end() ? found->second : usual, usual);
+}
+
+u64 Oracle::next_given(Kind kind, u32 entity, u64 from) const
+{
+    if (from > ~u32 { 0 })
+        return ~0ull;
+    auto const key = placed({ kind, entity, static_cast<u32>(from) });
+    auto const found = given_.lower_bound(key);
+    if (found == given_.end() || found->first.kind != kind || found->first.entity != key.entity)
+        return ~0ull;
+    return found->first.ordinal;
 }
 
 u64 Oracle::entropy()

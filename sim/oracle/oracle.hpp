@@ -30,15 +30,17 @@ enum class Kind : u8 {
     power_cut = 11, // entity: device, ordinal: its writes; 1: the power fails after it
     recovery_cut = 12, // the same, while the system starts after a power cut
     disk_lie = 13, // entity: device, ordinal: its flushes; 1: answered, and nothing done
+    preempt = 14, // entity: thread, ordinal: its edges (gemel/hosted/edges.hpp); value: the id of
+    // the thread that runs instead, 0 none
 };
-inline constexpr u32 kinds = 14;
+inline constexpr u32 kinds = 15;
 
 char const* name_of(Kind kind);
 // Chance alone, and not the plan's: a run without faults still decides these.
 constexpr bool is_fault(Kind kind)
 {
     return kind != Kind::entropy && kind != Kind::schedule && kind != Kind::power_loss
-        && kind != Kind::power_cut && kind != Kind::recovery_cut;
+        && kind != Kind::power_cut && kind != Kind::recovery_cut && kind != Kind::preempt;
 }
 
 struct Key {
@@ -90,6 +92,8 @@ public:
     // The same for a value that a strategy chose (it is played back, not made, in a replay).
     u32 decide(Key key, u32 wanted, u32 usual);
     u64 entropy();
+    // Of a replay: the least ordinal from `from` on for which a decision is given; ~0: none.
+    u64 next_given(Kind kind, u32 entity, u64 from) const;
 
     // The machine is switched on again: keys are asked anew. At most 16 times.
     void next_boot() { ++boot_; }

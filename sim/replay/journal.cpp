@@ -18,7 +18,7 @@ struct Header {
     u32 fault_kinds;
     u8 strategy;
     u8 complete;
-    u16 zero;
+    u16 flags;
     char workload[48];
     char check_name[32];
     u64 check; // of everything before it
@@ -33,6 +33,8 @@ struct Record {
     u32 value;
 };
 static_assert(sizeof(Record) == 12);
+
+constexpr u16 flag_preempts = 1;
 
 // Entities are thread ids and lines, but for sites: a label's hash needs all its bits, so a site is
 // two records, the second with its upper half.
@@ -84,6 +86,7 @@ std::vector<u8> encode(Journal const& journal)
     header.l1 = journal.l1;
     header.fault_kinds = journal.fault_kinds;
     header.strategy = static_cast<u8>(journal.strategy);
+    header.flags = journal.preempts ? flag_preempts : 0;
     put(header.workload, journal.workload);
     put(header.check_name, journal.check);
     usize bytes = sizeof header;
@@ -126,6 +129,7 @@ bool decode(std::span<u8 const> bytes, Journal& journal, usize& dropped_bytes, J
     journal.fault_kinds = header.fault_kinds;
     journal.strategy = static_cast<StrategyKind>(header.strategy);
     journal.complete = header.complete != 0;
+    journal.preempts = (header.flags & flag_preempts) != 0;
     journal.workload = taken(header.workload);
     journal.check = taken(header.check_name);
     auto at = sizeof header;

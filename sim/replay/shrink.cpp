@@ -68,7 +68,9 @@ private:
     {
         for (usize i = 0; i < best_.size() && !over(); ++i) {
             // A schedule's value names a thread: smaller means nothing.
-            while (best_[i].key.kind != Kind::schedule && best_[i].value > 1 && !over()) {
+            auto const kind = best_[i].key.kind;
+            auto const names_thread = kind == Kind::schedule || kind == Kind::preempt;
+            while (!names_thread && best_[i].value > 1 && !over()) {
                 auto candidate = best_;
                 candidate[i].value /= 2;
                 if (!attempt(std::move(candidate)))

@@ -107,6 +107,7 @@ private:
     Oracle oracle_;
     Trace trace_;
     Strategy strategy_;
+    Preemption preemption_;
     SimDisk medium_;
     std::optional<Boot> boot_;
     Phase phase_ = Phase::boot;
@@ -139,6 +140,7 @@ Run::Run(Setup const& setup)
     , oracle_(oracle_of())
     , trace_(setup.keep)
     , strategy_(setup.strategy, setup.seed)
+    , preemption_(setup.seed)
     , medium_(setup.disk, oracle_, 0, [this](u64 delay_ns, std::function<void()> done) {
         world().at(world().now_ns() + delay_ns, std::move(done));
     })
@@ -158,6 +160,8 @@ void Run::switch_on()
     phase_ = Phase::boot;
     retyped_ = 0;
     world().begin_at(begun_ns_);
+    if (setup_.preempts)
+        world().preempt_by(preemption_);
     world().on_stuck([this] { return type_again(); });
     boot_->system.machine().on_console([this](std::string_view text) {
         told(text);
@@ -224,6 +228,7 @@ void Run::prepare_boot()
     oracle_.next_boot();
     oracle_.faults(false);
     strategy_.on(false);
+    preemption_.on(false);
     medium_.power(SimDisk::Power::stays);
 }
 
@@ -304,6 +309,7 @@ void Run::enter(Phase phase)
     world().phase(static_cast<u32>(phase));
     oracle_.faults(phase == Phase::safety);
     strategy_.on(phase == Phase::safety);
+    preemption_.on(phase == Phase::safety);
     medium_.power(power_in(phase));
     switch (phase) {
     case Phase::boot:
@@ -355,6 +361,7 @@ void Run::take(char byte)
 Hash Run::memory_hash()
 {
     auto hash = trace_.hash();
+    hash.add(world().stop_places().low);
     auto& system = boot_->system;
     auto const pages = system.kernel().pages();
     for (u32 i = 0; i < pages.size(); ++i) {
@@ -404,6 +411,9 @@ void Run::fill(Outcome& outcome)
     outcome.events = trace_.count();
     outcome.strategy = strategy_.kind();
     outcome.decisions = oracle_.decisions();
+    outcome.edges = world().edges();
+    outcome.stop_count = world().stop_count();
+    outcome.stops = world().stops();
     outcome.digests = trace_.digests();
     outcome.reached = world().reached_counts();
     outcome.console = console_;

@@ -29,6 +29,7 @@ struct Setup {
     Script script;
     StrategyKind strategy = StrategyKind::portfolio;
     u32 fault_kinds = 0; // bit n: Kind n may happen
+    bool preempts = false; // inside code as well; in a build that counts edges
     u64 until_ns = 10'000'000'000;
     Trace::Keep keep = Trace::Keep::hash;
     // Replay: these and nothing else.
@@ -69,6 +70,9 @@ struct Outcome {
     u32 crash_states = 0; // that check_disk has seen
     StrategyKind strategy = StrategyKind::run_to_block;
     std::vector<Decision> decisions;
+    u64 edges = 0; // that task code made
+    u32 stop_count = 0; // of threads, inside their code
+    std::vector<Stop> stops; // the first ones
     std::vector<Hash> digests;
     std::vector<Event> log; // where events are kept
     std::vector<TaskName> names;

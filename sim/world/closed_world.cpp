@@ -4,6 +4,7 @@
 #include "sim/world/boundary.hpp"
 
 #include <cstdio>
+#include <utility>
 
 namespace gemel::sim {
 
@@ -178,6 +179,8 @@ void ClosedWorld::devices_act(Kernel& kernel)
 void ClosedWorld::leaving(Kernel& kernel)
 {
     run_due();
+    if (runs_instead_ != 0)
+        return; // a tick, and nothing else: other decisions have a call of their own
     devices_act(kernel);
     auto& machine = system_.machine();
     if (machine.wake_ns() > time_ns_)
@@ -201,7 +204,12 @@ void ClosedWorld::choosing(Kernel& kernel)
     auto* chosen = kernel.cpu().current;
     Inspector inspector { kernel };
     Thread* ready[Inspector::ready_max];
-    if (auto const count = inspector.ready(ready); count != 0) {
+    auto const count = inspector.ready(ready);
+    if (auto const wanted = std::exchange(runs_instead_, 0); wanted != 0) {
+        for (u32 i = 0; i < count; ++i)
+            if (ready[i]->id == wanted)
+                inspector.run_instead(*(chosen = ready[i]));
+    } else if (count != 0) {
         Candidate candidates[Inspector::ready_max + 1];
         candidates[0] = candidate_of(*chosen);
         for (u32 i = 0; i < count; ++i)
@@ -219,6 +227,61 @@ void ClosedWorld::choosing(Kernel& kernel)
             }
     }
     note(EventKind::resume, chosen, 0, chosen->frame.status(), 0);
+}
+
+// --- inside code ---
+
+i64 ClosedWorld::edges_ahead(Thread const& thread)
+{
+    if (!preemption_)
+        return hosted::edges_unlimited;
+    auto const done = thread_edges_[thread.id];
+    auto const next = oracle_.replaying() ? oracle_.next_given(Kind::preempt, thread.id, done + 1)
+                                          : preemption_->next(thread.id, done);
+    return next > ~u32 { 0 } ? hosted::edges_unlimited : static_cast<i64>(next - done - 1);
+}
+
+void ClosedWorld::computed(Thread const& thread, u64 edges)
+{
+    thread_edges_[thread.id] += edges;
+    edges_ += edges;
+}
+
+bool ClosedWorld::preempts(Thread& thread, u64 place)
+{
+    auto const edge = thread_edges_[thread.id];
+    Thread* ready[Inspector::ready_max];
+    auto const count = Inspector { system_.kernel() }.ready(ready);
+    if (!preemption_ || count == 0 || edge > ~u32 { 0 })
+        return false;
+    u32 wanted = 0;
+    if (!oracle_.replaying() && preemption_->is_on())
+        wanted = ready[preemption_->pick(thread.id, edge, count)]->id;
+    auto const id = oracle_.decide({ Kind::preempt, thread.id, static_cast<u32>(edge) }, wanted, 0);
+    for (u32 i = 0; id != 0 && i < count; ++i)
+        if (ready[i]->id == id) {
+            stop(thread, place, *ready[i]);
+            return true;
+        }
+    return false;
+}
+
+void ClosedWorld::stop(Thread& thread, u64 place, Thread const& other)
+{
+    time_ns_ += entry_ns;
+    if (time_ns_ > end_ns_)
+        fail("liveness", "the run did not end in the time it had");
+    runs_instead_ = other.id;
+    ++stop_count_;
+    stop_places_.add(place);
+    if (stops_.size() < stops_kept) {
+        Stop stop { thread.id, static_cast<u32>(thread_edges_[thread.id]), other.id, place };
+        std::string_view { thread.task->name }.copy(stop.task, sizeof stop.task - 1);
+        std::string_view { other.task->name }.copy(stop.other_task, sizeof stop.other_task - 1);
+        stops_.push_back(stop);
+    }
+    note(EventKind::decision, &thread, 0, static_cast<u64>(Kind::preempt),
+        thread_edges_[thread.id] << 16 | other.id);
 }
 
 void ClosedWorld::interrupted(u32 line) noexcept
@@ -285,6 +348,11 @@ void ClosedWorld::faulted(Thread& thread, u64 address)
     std::snprintf(text, sizeof text, "it faulted at address 0x%llx",
         static_cast<unsigned long long>(address));
     fail("crash", text, thread.task->name);
+}
+
+void ClosedWorld::raced(std::string const& what, Thread const& thread)
+{
+    fail("race", what, thread.task->name);
 }
 
 void ClosedWorld::broke(char const* what) noexcept

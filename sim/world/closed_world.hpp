@@ -2,6 +2,7 @@
 // machine idles, and every other instant chosen through the oracle.
 #pragma once
 
+#include "sim/explore/preemption.hpp"
 #include "sim/explore/strategy.hpp"
 #include "sim/oracle/oracle.hpp"
 #include "sim/trace/trace.hpp"
@@ -25,8 +26,19 @@ struct Failure {
     u64 event = 0;
 };
 
+// A thread was stopped inside its code, and another went on.
+struct Stop {
+    u32 thread = 0;
+    u32 edge = 0; // of this thread
+    u32 other = 0; // the thread that ran instead
+    u64 place = 0; // in the executable, bytes from its start
+    char task[20] = {};
+    char other_task[20] = {};
+};
+
 class ClosedWorld final : public hosted::World {
 public:
+    static constexpr usize stops_kept = 1024;
     static constexpr u64 entry_ns = 1000; // what a kernel entry and the code before it cost
 
     // All of them outlive it.
@@ -40,6 +52,13 @@ public:
     u64 run_ns() const { return begun_ns_ + time_ns_; }
     // `then` runs at that time, in the order of the calls among equals.
     void at(u64 time_ns, std::function<void()> then);
+    // Threads are stopped inside their code, too. It outlives the world.
+    void preempt_by(Preemption& preemption) { preemption_ = &preemption; }
+    // The first stops_kept stops, and a hash of all: with their places, so it is one build's.
+    std::vector<Stop> const& stops() const { return stops_; }
+    u32 stop_count() const { return stop_count_; }
+    Hash const& stop_places() const { return stop_places_; }
+    u64 edges() const { return edges_; } // of all threads
     // Called after every event; for replay's stops.
     void on_event(std::function<void()> hook) { event_hook_ = std::move(hook); }
     // Ends the run. Does not return.
@@ -64,10 +83,14 @@ public:
     hosted::Fate entering(Thread& thread) override;
     void leaving(Kernel& kernel) override;
     void choosing(Kernel& kernel) override;
+    i64 edges_ahead(Thread const& thread) override;
+    void computed(Thread const& thread, u64 edges) override;
+    bool preempts(Thread& thread, u64 place) override;
     void interrupted(u32 line) noexcept override;
     bool raises(u32 line) noexcept override;
     void faulted(Thread& thread, u64 address) override;
     void broke(char const* what) noexcept override;
+    void raced(std::string const& what, Thread const& thread) override;
     bool reached(hosted::Site const& site) override;
 
 private:
@@ -75,6 +98,7 @@ private:
     void note_decision(Kind kind, u64 value);
     void run_due();
     void devices_act(Kernel& kernel);
+    void stop(Thread& thread, u64 place, Thread const& other);
     bool is_killed(Thread const& thread, u32 ordinal);
     u64 object_of(u64 handle);
     Candidate candidate_of(Thread const& thread) const;
@@ -93,6 +117,13 @@ private:
     u32 thread_entries_[threads_max] = {};
     u64 thread_object_[threads_max] = {}; // that its last entry is about
     u32 raises_[64] = {};
+    Preemption* preemption_ = nullptr;
+    u64 thread_edges_[threads_max] = {};
+    u64 edges_ = 0;
+    u32 runs_instead_ = 0; // the thread that a stop was for; 0: the kernel is entered by a call
+    std::vector<Stop> stops_;
+    u32 stop_count_ = 0;
+    Hash stop_places_;
     std::map<std::string, u32> kills_; // by task name
     bool held_back_ = false; // a late line comes now
     u16 serving_ = 0; // the call that is made, and by whom: keys of what is decided at its end

@@ -75,7 +75,7 @@ int describe(void const* frame, char* text, usize bytes)
 // Allocates nothing: what was caught may have been the allocator, with its lock held. Nor may the
 // address sanitizer get a word in, which looks for the stack in a file when a function does not
 // return.
-__attribute__((no_sanitize_address)) [[noreturn]] void end_with(char const* what)
+[[gnu::no_sanitize_address, noreturn]] void end_with(char const* what)
 {
     char text[2048];
     auto length = static_cast<usize>(std::snprintf(text, sizeof text, "%s", what));
@@ -118,7 +118,7 @@ constexpr int allowed[] = {
     SYS_exit_group,
     SYS_exit,
     SYS_tgkill,
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || defined(GEMEL_TSAN)
     SYS_getpid,
     SYS_gettid,
     SYS_futex,

@@ -1,5 +1,6 @@
 // Memory, time, interrupts and devices of the hosted machine.
 #include "core/base/assert.hpp"
+#include "race.hpp"
 
 #include <gemel/arch/machine.hpp>
 
@@ -10,6 +11,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
 #include <system_error>
 #include <unistd.h>
 
@@ -30,6 +32,29 @@ void forget_poison([[maybe_unused]] u64 address)
     __asan_unpoison_memory_region(reinterpret_cast<void*>(address), region_bytes_max);
 #endif
 }
+
+#if defined(GEMEL_TSAN)
+// ThreadSanitizer's own mmap refuses addresses that are no memory to it: task windows are none, the
+// pages behind them are (race.hpp).
+void* map_window(void* address, usize bytes, int access, int memory, u64 offset)
+{
+    return reinterpret_cast<void*>(
+        syscall(SYS_mmap, address, bytes, access, MAP_SHARED | MAP_FIXED, memory, offset));
+}
+void unmap_window(void* address, usize bytes)
+{
+    (void)syscall(SYS_munmap, address, bytes);
+}
+#else
+void* map_window(void* address, usize bytes, int access, int memory, u64 offset)
+{
+    return mmap(address, bytes, access, MAP_SHARED | MAP_FIXED, memory, static_cast<off_t>(offset));
+}
+void unmap_window(void* address, usize bytes)
+{
+    munmap(address, bytes);
+}
+#endif
 
 [[noreturn]] void refuse(char const* what)
 {
@@ -72,8 +97,10 @@ Machine::~Machine()
     standing = nullptr;
     flush_console();
     timer_delete(timer_);
-    for (auto const& [leaf, mapping] : mappings_)
-        munmap(reinterpret_cast<void*>(mapping.address), region_bytes_max);
+    for (auto const& [leaf, mapping] : mappings_) {
+        unmap_window(reinterpret_cast<void*>(mapping.address), region_bytes_max);
+        race::mapped(mapping.address, nullptr);
+    }
     munmap(arena_, memory_bytes_);
     close(memory_descriptor_);
     close(poll_descriptor_);
@@ -112,15 +139,15 @@ void Machine::map_pages(Mapping const& mapping, u64 const* leaf, u32 first, u32 
         if (entry == 0) {
             while (i + run < first + count && leaf[i + run] == 0)
                 ++run;
-            munmap(address, run * page_bytes);
+            unmap_window(address, run * page_bytes);
             i += run;
             continue;
         }
         while (i + run < first + count && leaf[i + run] == entry + run * page_bytes)
             ++run;
         auto const write = (entry & writable) && (mapping.flags & static_cast<u16>(VmFlag::write));
-        auto* got = mmap(address, run * page_bytes, PROT_READ | (write ? PROT_WRITE : 0),
-            MAP_SHARED | MAP_FIXED, memory_descriptor_, static_cast<off_t>(entry_target(entry)));
+        auto* got = map_window(address, run * page_bytes, PROT_READ | (write ? PROT_WRITE : 0),
+            memory_descriptor_, entry_target(entry));
         ASSERT(got == address);
         i += run;
     }
@@ -131,6 +158,7 @@ void Machine::leaf_linked(u64 root, u64 address, void* leaf, u16 flags) noexcept
     Mapping const mapping { root, address, flags };
     mappings_.emplace(leaf, mapping);
     forget_poison(address);
+    race::mapped(address, leaf);
     if (!isolated()) // otherwise when it is touched
         map_pages(mapping, static_cast<u64 const*>(leaf), 0, region_pages_max);
 }
@@ -141,7 +169,8 @@ void Machine::leaf_unlinked(u64 root, u64 address, void* leaf) noexcept
     for (auto at = begin; at != end; ++at) {
         if (at->second.root != root || at->second.address != address)
             continue;
-        munmap(reinterpret_cast<void*>(address), region_bytes_max);
+        unmap_window(reinterpret_cast<void*>(address), region_bytes_max);
+        race::mapped(address, nullptr);
         mappings_.erase(at);
         if (auto* one = shown(root, address))
             *one = {};
@@ -162,7 +191,12 @@ void Machine::leaf_emptied(void* leaf) noexcept
 {
     auto const [begin, end] = mappings_.equal_range(leaf);
     for (auto at = begin; at != end; ++at)
-        munmap(reinterpret_cast<void*>(at->second.address), region_bytes_max);
+        unmap_window(reinterpret_cast<void*>(at->second.address), region_bytes_max);
+}
+
+void Machine::forget_races([[maybe_unused]] void* page) noexcept
+{
+    race::forget(static_cast<u8*>(page), memory_descriptor_, physical_of(page));
 }
 
 // Only what is there: reading a hole would fill it.

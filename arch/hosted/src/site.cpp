@@ -1,3 +1,4 @@
+#include <gemel/hosted/edges.hpp>
 #include <gemel/hosted/heap_fill.hpp>
 #include <gemel/hosted/system.hpp>
 #include <gemel/hosted/world.hpp>
@@ -33,6 +34,7 @@ std::span<Site const> sites()
 
 bool site_reached(Site const& site)
 {
+    EdgesPause const pause;
     auto* system = running();
     auto* world = system ? system->machine().world() : nullptr;
     return world && world->reached(site);

@@ -2,8 +2,10 @@
 // caller's stack; at its exit the chosen thread's fiber takes over. Signals never switch: the
 // handler only makes the interrupted code call into the kernel when it goes on (see interrupted()).
 #include "core/base/assert.hpp"
+#include "race.hpp"
 
 #include <gemel/arch/user.hpp>
+#include <gemel/hosted/edges.hpp>
 #include <gemel/hosted/jail.hpp>
 #include <gemel/hosted/system.hpp>
 
@@ -21,10 +23,10 @@
 #include <sys/syscall.h>
 #include <sys/ucontext.h>
 #include <unistd.h>
+#include <utility>
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/common_interface_defs.h>
-#include <utility>
 #endif
 
 extern "C" {
@@ -40,6 +42,8 @@ char const* __asan_default_options()
 }
 #endif
 }
+
+gemel::i64 gemel_edges_left = gemel::hosted::edges_unlimited;
 
 namespace gemel::hosted {
 
@@ -67,12 +71,36 @@ struct Host {
     bool isolated = false;
     hosted::TickPlace tick_place = hosted::TickPlace::kernel; // of the tick that is pending
     std::atomic<bool> in_task = false; // task code is running: ticks and faults are its own
+    i64 edges_given = hosted::edges_unlimited; // to the thread whose turn it is
+    i64 edges_spent = 0; // of these, when it last entered the kernel
 };
 Host host;
+
+// What the kernel and its world do is not counted, although they may hold counting copies of inline
+// functions.
+void stop_counting()
+{
+    if constexpr (hosted::counts_edges) {
+        auto const left = std::exchange(gemel_edges_left, hosted::edges_unlimited);
+        host.edges_spent = host.in_task ? host.edges_given - left : 0;
+    }
+}
+void count_on()
+{
+    if constexpr (hosted::counts_edges) {
+        auto* world = host.system->machine().world();
+        host.edges_given = world ? world->edges_ahead(*host.system->kernel().cpu().current)
+                                 : hosted::edges_unlimited;
+        gemel_edges_left = host.edges_given;
+    }
+}
 
 // Only the signal handlers of this very thread look: no ordering but the compiler's is needed.
 void enter()
 {
+    stop_counting();
+    if (host.in_task)
+        race::begin_kernel();
     host.in_task.store(false, std::memory_order_relaxed);
     std::atomic_signal_fence(std::memory_order_seq_cst);
     if (host.isolated) [[unlikely]]
@@ -83,6 +111,8 @@ void go_on()
     if (host.isolated) [[unlikely]]
         host.system->machine().hide_all_but(host.system->kernel().cpu().current->root);
     std::atomic_signal_fence(std::memory_order_seq_cst);
+    count_on();
+    race::end_kernel();
     host.in_task.store(true, std::memory_order_relaxed);
 }
 
@@ -217,6 +247,7 @@ void switch_to(Frame::Fiber& from, Thread& thread)
     auto const stack = stack_of(thread);
     begin_switch(from, reinterpret_cast<void*>(stack.bottom), stack.bytes);
     Passage passage { &from };
+    race::switch_to(thread.id);
     auto const transfer = context::jump_fcontext(to.context, &passage);
     arrive(transfer, from);
     restore(from);
@@ -312,13 +343,28 @@ void leave(Thread* me)
     kernel.leave();
 }
 
+[[maybe_unused]] void tell_of_race(std::string const& found, Thread const& thread)
+{
+    if (auto* world = host.system->machine().world())
+        return world->raced(found, thread);
+    std::fprintf(
+        stderr, "gemel: a race, noticed in task %s: %s\n", thread.task->name, found.c_str());
+}
+
 // Into the kernel, as the thread whose turn it was.
 Thread* begin()
 {
     enter();
     auto& kernel = host.system->kernel();
     kernel.enter();
-    return kernel.cpu().current;
+    auto* me = kernel.cpu().current;
+    if constexpr (hosted::counts_edges)
+        if (auto* world = host.system->machine().world())
+            world->computed(*me, static_cast<u64>(host.edges_spent));
+    if constexpr (race::watching)
+        if (auto const found = race::take_found(); !found.empty())
+            tell_of_race(found, *me);
+    return me;
 }
 
 [[noreturn]] void ended_without_exit()
@@ -339,6 +385,7 @@ void begin_on_no_stack(context::transfer_t transfer)
     auto& kernel = host.system->kernel();
     auto& thread = *kernel.cpu().current;
     auto& fiber = thread.frame.fiber;
+    race::first_turn(thread.id);
     arrive(transfer, fiber);
     restore(fiber);
     auto const top = thread.frame.stack_pointer();
@@ -360,6 +407,7 @@ void fiber_main(context::transfer_t transfer)
 {
     auto& kernel = host.system->kernel();
     auto& frame = kernel.cpu().current->frame;
+    race::first_turn(kernel.cpu().current->id);
     arrive(transfer, frame.fiber);
     restore(frame.fiber);
     kernel.leave();
@@ -402,7 +450,7 @@ u64 place_in_file(u64 instruction)
 // Runs as if the interrupted code had called it; goes back to that code with every register as it
 // was. It never returns: a frame of its own that the sanitizer marked would stay marked, and the
 // interrupted code's next calls lie over it.
-__attribute__((no_sanitize_address)) [[noreturn]] void interrupted(Interrupted* saved)
+[[gnu::no_sanitize_address, noreturn]] void interrupted(Interrupted* saved)
 {
     fpu_as_at_a_call();
     auto* me = begin();
@@ -429,6 +477,23 @@ __attribute__((no_sanitize_address)) [[noreturn]] void interrupted(Interrupted* 
                  : "r"(&saved->context), "i"(SYS_rt_sigreturn)
                  : "memory");
     __builtin_unreachable();
+}
+
+// The thread's edges are over, at `place`: unless its world wants it to go on, the tick comes right
+// there, as the timer's would.
+void edges_over(u64 place)
+{
+    auto* me = begin();
+    auto* world = host.system->machine().world();
+    if (world && world->preempts(*me, place - reinterpret_cast<u64>(&__executable_start))) {
+        fpu_as_at_a_call();
+        host.tick_place = hosted::TickPlace::task_code;
+        host.system->machine().tick_arrived();
+        leave(me);
+    } else {
+        host.system->kernel().leave();
+    }
+    go_on();
 }
 
 bool in_program_text(ucontext_t const& context)
@@ -579,6 +644,14 @@ void install_handlers()
 
 } // namespace
 
+void edges_over_anywhere(u64 place)
+{
+    if (host.in_task)
+        edges_over(place);
+    else
+        gemel_edges_left = hosted::edges_unlimited;
+}
+
 void system_call(Registers& registers)
 {
     // The kernel runs on this stack. If there is not enough of it, the fault is still the task's.
@@ -588,6 +661,7 @@ void system_call(Registers& registers)
     std::memcpy(frame.words(), registers.words, sizeof registers.words);
     frame.port() = registers.port;
     frame.status() = registers.number;
+    race::sends(host.system->kernel(), registers);
     auto* world = host.system->machine().world();
     if (world && world->entering(*me) == gemel::hosted::Fate::faults) [[unlikely]] {
         frame.instruction_pointer() = 0; // nowhere: where the host put the code is no news
@@ -603,6 +677,7 @@ void system_call(Registers& registers)
             host.system->kernel().on_system_call();
             leave(me);
         }
+    race::received(host.system->kernel(), *me, registers);
     std::memcpy(registers.words, frame.words(), sizeof registers.words);
     registers.port = frame.port();
     registers.number = frame.status();
@@ -623,11 +698,18 @@ void Machine::power_off(u8 status) noexcept
     auto& from = current ? current->frame.fiber : abandoned;
     begin_switch(from, host.stack_bottom, host.stack_bytes);
     Passage passage { &from };
+    race::switch_to_host();
     context::jump_fcontext(host.fiber.context, &passage);
     __builtin_unreachable();
 }
 
 } // namespace gemel::arch
+
+// From src/edges.S.
+extern "C" void gemel_edges_over(gemel::u64 place)
+{
+    gemel::arch::edges_over_anywhere(place);
+}
 
 namespace gemel::hosted {
 
@@ -698,6 +780,7 @@ int System::run()
     arch::host.exceptions = reinterpret_cast<void**>(abi::__cxa_get_globals());
     arch::host.error_number = &errno;
     arch::enter();
+    arch::race::begin_run();
     arch::install_handlers();
     int status = 125;
     machine_.start_clock();
@@ -708,6 +791,7 @@ int System::run()
     }
     arch::enter();
     arch::host.isolated = false;
+    arch::race::end_run();
     arch::host.system = nullptr;
     machine_.stop_timer();
     machine_.flush_console();

@@ -24,10 +24,16 @@ namespace gemel::arch {
 enum class Isolation : u8 { off, on };
 enum class Access : u8 { read, write };
 
+#if defined(GEMEL_TSAN) // whose idea of memory is narrower
+inline constexpr bool watches_races = true;
+#else
+inline constexpr bool watches_races = false;
+#endif
+
 class Machine {
 public:
     // Where everything lies: equal in every run, clear of the sanitizers' shadows.
-    static constexpr u64 arena_address = 0x1100'0000'0000;
+    static constexpr u64 arena_address = watches_races ? 0x7EA0'0000'0000 : 0x1100'0000'0000;
     static constexpr u64 windows_address = 0x2000'0000'0000;
     static constexpr u64 window_bytes = u64 { 1 } << 36;
     static constexpr u64 first_physical = 16 * page_bytes;
@@ -45,7 +51,12 @@ public:
     {
         return static_cast<u64>(static_cast<u8 const*>(pointer) - arena_);
     }
-    void zero_page(void* page) noexcept { __builtin_memset(page, 0, page_bytes); }
+    void zero_page(void* page) noexcept
+    {
+        __builtin_memset(page, 0, page_bytes);
+        if constexpr (watches_races)
+            forget_races(page);
+    }
     u64 user_begin(u32 task) noexcept { return windows_address + task * window_bytes; }
     u64 user_end(u32 task) noexcept { return user_begin(task) + window_bytes; }
     u64 table_entry(u64 physical) noexcept { return physical | present | writable | user; }
@@ -189,6 +200,7 @@ private:
         auto const execute = flags & static_cast<u16>(VmFlag::execute);
         return (write ? writable : 0) | (execute ? 0 : no_execute);
     }
+    void forget_races(void* page) noexcept;
     void map_pages(Mapping const& mapping, u64 const* leaf, u32 first, u32 count);
     PortRange const* range_of(u32 port) const;
     u64 raw_now() const;

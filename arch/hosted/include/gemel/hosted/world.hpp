@@ -5,7 +5,10 @@
 
 #include "core/base/types.hpp"
 
+#include <gemel/hosted/edges.hpp>
 #include <gemel/hosted/site.hpp>
+
+#include <string>
 
 namespace gemel {
 class Kernel;
@@ -44,6 +47,14 @@ public:
     virtual void leaving(Kernel& kernel) = 0;
     // Every interrupt was delivered: the world may choose another ready thread (hosted::Inspector).
     virtual void choosing(Kernel& kernel) = 0;
+    // Three questions of a build that counts edges (edges.hpp). `thread` goes on: for how many
+    // edges? It is stopped at the one after them.
+    virtual i64 edges_ahead(Thread const&) { return edges_unlimited; }
+    // `thread`, which enters the kernel or was stopped, made that many edges since.
+    virtual void computed(Thread const&, u64) { }
+    // It was stopped at `place` (bytes from the executable's start), between two instructions.
+    // True: the tick comes there. False: it goes on.
+    virtual bool preempts(Thread&, [[maybe_unused]] u64 place) { return false; }
     // A line, or the tick, reaches the kernel.
     virtual void interrupted(u32 line) noexcept = 0;
     // A device raises a line. False: not now; the world will (Machine::raise again).
@@ -52,6 +63,10 @@ public:
     virtual void faulted(Thread& thread, u64 address) = 0;
     // An assertion failed or the host's own code faulted: the process is about to end.
     virtual void broke(char const* what) noexcept = 0;
+
+    // ThreadSanitizer's build: two threads reached the same memory, one of them to change it, with
+    // nothing between them. `thread` is the second, at its next kernel entry.
+    virtual void raced(std::string const&, Thread const&) { }
 
     // A site was reached (site.hpp). For a fault: whether it happens.
     virtual bool reached(Site const& site) = 0;
