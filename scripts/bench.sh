@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # ./gemel bench [--write] [PART...]: the numbers of docs/numbers.md, as ratios and counts. Nothing is asserted:
-# a number that a test should hold has a test (./gemel test size). --write puts them into docs/numbers.md.
+# a number that a test should hold has a test (./gemel test size).   preempt what counting edges costs, so that threads can be stopped inside their code: builds by clang-16
+--write puts them into docs/numbers.md.
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd)
 export GEMEL_ROOT=$root
@@ -10,7 +11,7 @@ usage() {
     cat <<'TEXT'
 usage: ./gemel bench [--write] [--quick] [PART...]
 
-parts: ipc boot files counts cpus size mutants sim record debug alarms planted fs   (default: all)
+parts: ipc boot files counts cpus size mutants sim record debug alarms planted fs preempt   (default: all)
   ipc     hosted round trips, beside a raw switch of stacks
   boot    hosted milliseconds to the prompt; native instructions to the prompt; memory in use
   files   reading and listing through ext4, beside the host's own tools in the same run
@@ -40,7 +41,7 @@ fi
 for word in "$@"; do
     case $word in
     -h | --help) usage; exit 0 ;;
-    --write | --quick | ipc | boot | files | counts | cpus | size | mutants | sim | record | debug | alarms | planted | fs) ;;
+    --write | --quick | ipc | boot | files | counts | cpus | size | mutants | sim | record | debug | alarms | planted | fs | preempt) ;;
     *) usage >&2; exit 1 ;;
     esac
 done
@@ -54,7 +55,13 @@ case $names in
 *' planted '* | ' ') "$root/tests/campaign/planted/build.sh" ;;
 esac
 case $names in
-' sim ' | ' record ' | ' debug ' | ' alarms ' | ' planted ' | ' fs ') ;; # which need nothing native
+*' preempt '* | ' ')
+    packages_need preempt
+    for preset in hosted-clang hosted-preempt hosted-preempt-memory; do build "$preset" gemel bench_edges; done
+    ;;
+esac
+case $names in
+' sim ' | ' record ' | ' debug ' | ' alarms ' | ' planted ' | ' fs ' | ' preempt ') ;; # which need nothing native
 *)
     build x86_64
     build arm64

@@ -9,7 +9,7 @@ cd "$root" || exit 2
 
 parts=(packages layout docs models hosted mutants tidy system-hosted sim record explore fuse posix terminal gdb asan system-asan
     x86_64 native-x86_64 system-x86_64 iso arm64 native-arm64 system-arm64 size headers)
-long_parts=(tsan processors campaign explore-slurm sim-asan sim-long false-alarms coverage planted bare)
+long_parts=(tsan processors campaign explore-slurm sim-asan sim-long preempt preempt-long false-alarms coverage planted bare)
 
 usage() {
     cat <<TEXT
@@ -136,6 +136,16 @@ part_explore() { built hosted && counted "campaigns" python3 tests/explore/run.p
 part_explore-slurm() {
     check "packages of the night" in_shell packages_need nightly
     built hosted && counted "campaigns on Slurm" python3 tests/explore/run.py slurm
+}
+# Threads stopped inside their code: the build is clang's, so it is no part of what everyone runs.
+part_preempt() {
+    check "packages of the build by clang" in_shell packages_need preempt
+    built hosted && built hosted-preempt && counted "threads stopped inside their code" python3 tests/preempt/run.py
+}
+part_preempt-long() {
+    check "packages of the build by clang" in_shell packages_need preempt
+    built hosted-preempt && built hosted-preempt-memory &&
+        counted "threads stopped inside their code, long" python3 tests/preempt/run.py long
 }
 part_sim-asan() {
     check "build of hosted-asan" in_shell build hosted-asan
