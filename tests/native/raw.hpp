@@ -16,7 +16,9 @@ using arch::Registers;
 
 inline constexpr u64 own_task = 0;
 
-inline u64 call(Registers& registers, Call number, u64 flags = 0, u64 deadline_us = 0)
+// In line, as the stub is: what is counted is the call, not the way of its words through memory.
+[[gnu::always_inline]] inline u64 call(
+    Registers& registers, Call number, u64 flags = 0, u64 deadline_us = 0)
 {
     registers.number = static_cast<u64>(number) | flags << 8 | deadline_us << 16;
     arch::system_call(registers);
