@@ -80,7 +80,8 @@ public:
     // machine has too little memory or the bundle no init; said on the console.
     bool boot(BootInfo const& info);
 
-    // More free memory: natively the boot code's own, once it has run.
+    // More free memory: natively the boot code's own, which is used no more once boot() has chosen
+    // a thread.
     void give_back(MemoryRange range);
 
     // Around every entry: the one lock, if there is anyone to lock out. A processor that has no
@@ -124,7 +125,6 @@ private:
     // object/page.cpp
     void* page_new(Task* payer, PageUse use, ObjectType type = ObjectType::none);
     void page_free(void* page);
-    void add_free(MemoryRange range);
     PageInfo& info_of(void const* page) { return pages_[number_of(page)]; }
     // Pages are numbered from the lowest one the machine has.
     u32 number_of(void const* page)
@@ -183,6 +183,25 @@ private:
     void queue_pop(Port& port);
     void queue_remove(Thread& thread);
     void queue_add(Port& port, Thread& thread, ThreadState state);
+    // Puts a message into a receiver's registers.
+    [[gnu::always_inline]] static void put_message(
+        Thread& receiver, u64 const* words, u64 badge, u64 tag, u64 token)
+    {
+        auto* to = receiver.frame.words();
+        copy_words(to, words);
+        to[0] = badge;
+        to[1] = tag;
+        receiver.frame.status() = status_ok;
+        receiver.frame.port() = token;
+    }
+    // The caller waits for the receiver's reply from now on. Answers the token for it. `generation`
+    // is the call's.
+    [[gnu::always_inline]] u64 received(Thread& caller, Thread const& receiver, u32 generation)
+    {
+        caller.state = ThreadState::awaiting_reply;
+        caller.reply_owner = receiver.task->index;
+        return token_of(caller, generation);
+    }
     void hand_message(Thread& receiver, u64 const* words, u64 badge, u64 tag, Thread* caller);
     void notified(Thread& receiver, Port& port);
     Thread* deliver(Port& port, u64 const* words, u64 badge, u64 tag);
@@ -249,13 +268,19 @@ private:
     // syscall/message.cpp
     bool call_at_once(Thread& me, u64 number);
     bool answer_at_once(Thread& me, u64 number);
-    void foreign_call(Thread& me);
+    void held_up(Thread& me);
     Thread* send(u64* words);
     Thread* reply(u64 token, u64* words);
     void answer(Thread& caller, u64 const* words);
-    u64 reply_token(Thread const& caller)
+    u64 reply_token(Thread const& caller) { return token_of(caller, reply_generation_[caller.id]); }
+    static u64 token_of(Thread const& caller, u32 generation)
     {
-        return reply_token_bit | u64 { reply_generation_[caller.id] } << 32 | caller.id;
+        return reply_token_bit | u64 { generation } << 32 | caller.id;
+    }
+    u32 next_reply(Thread const& caller)
+    {
+        auto& generation = reply_generation_[caller.id];
+        return generation = (generation + 1) & handle_generation_mask;
     }
     Thread* resume_faulted(Thread& thread, u64 const* words);
     void call(Thread& me, u64 number);
@@ -312,6 +337,7 @@ private:
     bool answer_new(Task& owner, void* object, u64* words);
 
     // boot/boot.cpp
+    void add_free(MemoryRange range);
     bool take_memory(BootInfo const& info);
     bool start_init(BootInfo const& info);
     u64 map_bundle(Task& init, Startup& startup, BootInfo const& info);
@@ -320,20 +346,20 @@ private:
     bool load_window(Task& task, std::span<u8 const> file, u64 segment_at, u64 window);
     void say(char const* text);
 
-    [[gnu::cold, gnu::noinline]] std::nullptr_t fail(Error error)
+    [[gnu::always_inline]] std::nullptr_t fail(Error error)
     {
         error_ = static_cast<u8>(error);
         return nullptr;
     }
     bool failed() const { return error_ != 0; }
 
-    TicketLock lock_;
+    // Small fields first, the tables last: what lies near the kernel's beginning has short
+    // addresses.
     Cpu* cpu_ = cpus_; // whose entry this is
-    Cpu cpus_[cpus_max];
+    u8 error_ = 0; // an Error, or made_again
     u32 cpu_count_ = cpus_max; // 1: nobody else can be in the kernel. Until boot() knows, the lock
                                // is taken
     u32 idle_cpus_ = 0; // bit n: number n waits for work
-    u8 error_ = 0; // an Error, or made_again
     // The call must be made again: another processor is in its way.
     static constexpr u8 made_again = 0xFF;
     u8 tables_missing_ = 0; // for the address that slot() has not found
@@ -361,6 +387,8 @@ private:
     u32 scheduler_row_ = 0;
     u32 scheduler_generation_ = 0;
     u64 scheduler_bits_ = 0;
+    TicketLock lock_;
+    Cpu cpus_[cpus_max];
     Task kernel_task_; // index 0: pays for what belongs to nobody
     Thread* threads_[threads_max] = {};
     u32 reply_generation_[threads_max] = {};

@@ -84,6 +84,29 @@ void Kernel::say(char const* text)
         machine_.console_write(*text++);
 }
 
+// In front of the list, in ascending order: memory is handed out upwards.
+void Kernel::add_free(MemoryRange range)
+{
+    for (auto at = range.end; at > range.begin;) {
+        at -= page_bytes;
+        auto const number = static_cast<u32>(at / page_bytes - page_base_);
+        pages_[number].use = PageUse::free;
+        pages_[number].next = page_free_;
+        page_free_ = number;
+        ++free_pages_;
+    }
+}
+
+// Natively the boot code's own memory, with its last steps: before the first thread asks for a
+// page.
+void Kernel::give_back(MemoryRange range)
+{
+    add_free(range);
+    auto const pages = static_cast<u32>((range.end - range.begin) / page_bytes);
+    total_pages_ += pages;
+    kernel_task_.pages += pages;
+}
+
 // The page and row tables go to the start of the largest range; the rest is free memory.
 bool Kernel::take_memory(BootInfo const& info)
 {

@@ -41,26 +41,4 @@ void Kernel::page_free(void* page)
     ++free_pages_;
 }
 
-// In front of the list, in ascending order: memory is handed out upwards.
-void Kernel::add_free(MemoryRange range)
-{
-    for (auto at = range.end; at > range.begin;) {
-        at -= page_bytes;
-        auto const number = static_cast<u32>(at / page_bytes - page_base_);
-        pages_[number].use = PageUse::free;
-        pages_[number].next = page_free_;
-        page_free_ = number;
-        ++free_pages_;
-    }
-}
-
-// Natively boot code gives its own memory back once the first thread is chosen.
-void Kernel::give_back(MemoryRange range)
-{
-    add_free(range);
-    auto const pages = static_cast<u32>((range.end - range.begin) / page_bytes);
-    total_pages_ += pages;
-    kernel_task_.pages += pages;
-}
-
 } // namespace gemel

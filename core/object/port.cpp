@@ -30,22 +30,12 @@ void Kernel::queue_remove(Thread& thread)
     thread.waits_on = nullptr;
 }
 
-// Puts a message into a receiver's registers; the caller, if there is one, now waits for the reply.
+// A message out of the way of calls: from a ring, from a queue, one way.
 [[gnu::noinline]] void Kernel::hand_message(
     Thread& receiver, u64 const* words, u64 badge, u64 tag, Thread* caller)
 {
-    auto* to = receiver.frame.words();
-    copy_words(to, words);
-    to[0] = badge;
-    to[1] = tag;
-    receiver.frame.status() = status_ok;
-    u64 token = 0;
-    if (caller) {
-        caller->state = ThreadState::awaiting_reply;
-        caller->reply_owner = receiver.task->index;
-        token = reply_token(*caller);
-    }
-    receiver.frame.port() = token;
+    put_message(receiver, words, badge, tag,
+        caller ? received(*caller, receiver, reply_generation_[caller->id]) : 0);
 }
 
 void Kernel::notified(Thread& receiver, Port& port)

@@ -5,6 +5,9 @@
 
 namespace gemel {
 
+// Aligned, so that it is copied by words.
+using Name [[gnu::aligned(8)]] = char[16];
+
 struct Task {
     u16 index = 0; // in the task table; also what rows and pages name as owner
     u16 creator = 0;
@@ -18,26 +21,22 @@ struct Task {
     u64 root = 0; // physical address of the page-table root
     u64 next_address = 0; // where vm_allocate looks first
     u64 reap_cursor = 0; // of a dead task: the step of task_reap that comes next
-    char name[16] = {};
+    Name name = {};
 };
 
 inline constexpr u32 tasks_max = 256;
 inline constexpr u32 cpus_max = 8;
 
-// A name travels in two words; 15 bytes of it are kept.
-inline void copy_name(char* to, u64 const* words)
+// A name travels in two words, its first byte the lowest; 15 bytes of it are kept.
+inline void copy_name(Name& to, u64 const* words)
 {
-    for (unsigned i = 0; i < 15; ++i)
-        to[i] = static_cast<char>(words[i / 8] >> (i % 8 * 8));
-    to[15] = 0;
+    __builtin_memcpy(to, words, sizeof to);
+    to[sizeof to - 1] = 0;
 }
 
-inline u64 name_word(char const* name, unsigned word)
+inline void name_words(u64* to, Name const& name)
 {
-    u64 value = 0;
-    for (unsigned i = 0; i < 8; ++i)
-        value |= u64 { static_cast<u8>(name[word * 8 + i]) } << (i * 8);
-    return value;
+    __builtin_memcpy(to, name, sizeof name);
 }
 
 } // namespace gemel

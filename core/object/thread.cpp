@@ -63,8 +63,7 @@ void Kernel::halt(Thread& thread)
     case ThreadState::awaiting_reply:
         break;
     }
-    auto& generation = reply_generation_[thread.id];
-    generation = (generation + 1) & handle_generation_mask;
+    next_reply(thread);
     thread.pending = PendingCall::message;
     thread.state = ThreadState::stopped;
 }

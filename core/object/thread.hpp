@@ -25,9 +25,9 @@ enum class PendingCall : u8 { message, fault, foreign };
 struct Thread {
     // What every switch touches comes first: near the pointer its addresses are short.
     ThreadState state = ThreadState::stopped;
+    bool foreign = false;
     PendingCall pending = PendingCall::message;
     u8 priority = 0;
-    bool foreign = false;
     u8 cpus = 0xFF; // bit n: may run on processor n
     u8 cpu = 0; // on which it runs, in whose ready queue it is, or where it ran last
     u16 id = 0; // index in the thread table
@@ -45,8 +45,11 @@ struct Thread {
     u32 fault_generation = 0;
     u64 call_badge = 0; // of the call that waits in a port's queue
     u64 call_tag = 0;
-    char name[16] = {};
+    Name name = {};
     alignas(64) arch::FpuState fpu;
+
+    // It runs, and its system calls are the kernel's. Neighbours: one comparison for both.
+    bool runs_native() const { return state == ThreadState::running && foreign == false; }
 };
 static_assert(sizeof(Thread) <= page_bytes);
 

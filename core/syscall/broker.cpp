@@ -37,23 +37,22 @@ constexpr HandleArgument unpacked(u32 bits)
         static_cast<Rights>(1u << (bits >> 6 & 15) >> 1) };
 }
 
-// The table without its names, by operation number: the first argument, the second, the narrowed
-// word. All ones: there is no such operation.
+// The table without its names: the first argument, the second, the narrowed word; and by operation
+// number where they stand, counted from 1. 0: there is no such operation.
 struct PolicyTable {
-    u32 at[operation_end - operation_first];
+    u32 wanted[std::size(operations)];
+    u8 at[operation_end - operation_first];
 };
-
-constexpr u32 no_operation = ~0u;
 
 consteval PolicyTable make_policy()
 {
     PolicyTable table {};
-    for (auto& entry : table.at)
-        entry = no_operation;
-    for (auto const& info : operations)
-        table.at[static_cast<u8>(info.operation) - operation_first] = packed(info.first)
-            | packed(info.second) << argument_bits
+    u8 count = 0;
+    for (auto const& info : operations) {
+        table.wanted[count] = packed(info.first) | packed(info.second) << argument_bits
             | static_cast<u32>(info.narrowed_word) << 2 * argument_bits;
+        table.at[static_cast<u8>(info.operation) - operation_first] = ++count;
+    }
     return table;
 }
 
@@ -90,11 +89,12 @@ void Kernel::broker_call(Row const& broker, u64* words)
     auto const number = static_cast<u32>(words[1] & 0xFFFF);
     auto const range = BrokerRange::of(broker.badge);
     auto const index = number - operation_first; // below the first: very large
-    auto const wanted = index < std::size(policy.at) ? policy.at[index] : no_operation;
-    if (wanted == no_operation) {
+    auto const at = index < std::size(policy.at) ? policy.at[index] : 0;
+    if (at == 0) {
         fail(Error::bad_call);
         return;
     }
+    auto const wanted = policy.wanted[at - 1];
     auto const narrowed_word = static_cast<u8>(wanted >> 2 * argument_bits);
     if (!range.allows(number) || !has(broker.rights, Right::call)) {
         fail(Error::no_rights);
@@ -239,8 +239,7 @@ void Kernel::thread_create(Task& task, u64* words)
     auto* thread = thread_new(task, words[3], words[4], words[5], static_cast<u8>(words[6]));
     if (!thread)
         return;
-    for (unsigned i = 0; i < sizeof thread->name; ++i)
-        thread->name[i] = task.name[i];
+    __builtin_memcpy(thread->name, task.name, sizeof task.name);
     if (fault_port) {
         thread->fault_row = index_of(*fault_port);
         thread->fault_generation = fault_port->generation;
@@ -435,8 +434,7 @@ void Kernel::audit_thread(u64* words)
     }
     words[2] = thread->task->index | u64 { static_cast<u8>(thread->state) } << 32
         | u64 { thread->priority } << 40;
-    words[3] = name_word(thread->name, 0);
-    words[4] = name_word(thread->name, 1);
+    name_words(words + 3, thread->name);
     words[5] = thread->run_ns;
     words[6] = thread->waits_on ? number_of(thread->waits_on) : 0;
     words[7] = thread->reply_owner;
@@ -450,8 +448,7 @@ void Kernel::audit_task(u64* words)
         return;
     }
     words[2] = task->pages | u64 { task->rows } << 32;
-    words[3] = name_word(task->name, 0);
-    words[4] = name_word(task->name, 1);
+    name_words(words + 3, task->name);
     words[5] = (task->threads_quota - task->threads) | u64 { task->dead } << 32;
     words[6] = task->pages_quota;
     words[7] = task->rows_quota;

@@ -131,8 +131,7 @@ Thread* Kernel::reply(u64 token, u64* words)
 // The token is used up, and the answer is in the caller's registers.
 [[gnu::noinline]] void Kernel::answer(Thread& caller, u64 const* words)
 {
-    auto& generation = reply_generation_[caller.id];
-    generation = (generation + 1) & handle_generation_mask;
+    next_reply(caller);
     auto* to = caller.frame.words();
     to[0] = 0;
     to[1] = words[1];
@@ -156,8 +155,7 @@ Thread* Kernel::resume_faulted(Thread& thread, u64 const* words)
 // Answers the receiver that took it.
 [[gnu::noinline]] Thread* Kernel::call_on(Port& port, Thread& caller, u64 badge, u64 tag)
 {
-    auto& generation = reply_generation_[caller.id];
-    generation = (generation + 1) & handle_generation_mask;
+    auto const generation = next_reply(caller);
     auto* receiver = receiver_of(port);
     if (!receiver) {
         caller.call_badge = badge;
@@ -166,7 +164,7 @@ Thread* Kernel::resume_faulted(Thread& thread, u64 const* words)
         return nullptr;
     }
     queue_pop(port);
-    hand_message(*receiver, message_of(caller), badge, tag, &caller);
+    put_message(*receiver, message_of(caller), badge, tag, received(caller, *receiver, generation));
     return receiver;
 }
 
@@ -224,11 +222,12 @@ Thread* Kernel::resume_faulted(Thread& thread, u64 const* words)
 
 [[gnu::always_inline]] inline bool Kernel::answer_at_once(Thread& me, u64 number)
 {
+    if (number != receive_with(ReceiveFlag::send_first))
+        return false;
     auto* const words = me.frame.words();
     auto const token = words[0];
     auto const id = static_cast<u32>(token);
-    if (number != receive_with(ReceiveFlag::send_first) || (token & reply_token_bit) == 0
-        || id >= threads_max || !tag_plain(words[1]))
+    if (id >= threads_max || !tag_plain(words[1])) // that it is a token: it is the caller's, below
         return false;
     auto const* const row = known(me, me.frame.port());
     if (!row || type_of(*row) != ObjectType::port || !has(row->rights, Right::receive))
@@ -319,19 +318,21 @@ void Kernel::on_system_call()
     auto& me = *cpu_->current;
     auto const number = me.frame.status();
     error_ = 0;
-    if (me.state != ThreadState::running) [[unlikely]] { // stopped by another processor
-        me.frame.restart_call();
-        return dispatch();
-    }
+    if (!me.runs_native()) [[unlikely]]
+        return held_up(me);
     ++calls_;
-    if (me.foreign) [[unlikely]]
-        return foreign_call(me);
     if (!call_at_once(me, number) && !answer_at_once(me, number))
         any_call(me, number);
 }
 
-[[gnu::noinline]] void Kernel::foreign_call(Thread& me)
+// Stopped by another processor, or another system's thread: a call of its own server.
+[[gnu::noinline]] void Kernel::held_up(Thread& me)
 {
+    if (me.state != ThreadState::running) {
+        me.frame.restart_call();
+        return dispatch();
+    }
+    ++calls_;
     for (u32 i = 0; i < 6; ++i)
         me.fault_words[2 + i] = me.frame.foreign_argument(i);
     me.deadline_ns = 0;

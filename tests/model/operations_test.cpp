@@ -3,6 +3,8 @@
 // are only registers.
 #include "tests/model/scene.hpp"
 
+#include <cstring>
+
 namespace gemel {
 namespace {
 
@@ -10,7 +12,9 @@ constexpr u64 spurious = arch::interrupt_lines_max;
 
 u64 name_of_task(char const* name)
 {
-    return name_word(name, 0);
+    u64 word = 0;
+    __builtin_memcpy(&word, name, strlen(name));
+    return word;
 }
 
 } // namespace

@@ -96,7 +96,10 @@ static u32 boot_machine(u32 magic, u64 info)
     from_loader.cpus = setup.cpus();
     if (!kernel.boot(from_loader))
         stop("the kernel did not start");
-    return init_pages();
+    auto const pages = init_pages();
+    auto const begin = reinterpret_cast<u64>(gemel_init_begin) - image_base;
+    kernel.give_back({ begin, begin + u64 { pages } * page_bytes });
+    return pages;
 }
 
 } // namespace gemel::arch

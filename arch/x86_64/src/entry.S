@@ -7,6 +7,7 @@
 .set flags_user_may_have, 0x240DD5
 .set flags_always, 0x202
 .set by_system_call, -1
+.set page_fault, 14
 .set interrupt_marker, 32
 
 // Processor n: its task state (machine.hpp), of 128 bytes, and its stack. The task register's selector
@@ -101,8 +102,12 @@ gemel_leave: // the stack pointer is at the frame
     pop %r11
     add $16, %rsp
     iretq
-2:  load_kernel_stack
-    jmp gemel_bad_instruction_pointer
+2:  mov 32(%rsp), %rcx // the page fault that it would be
+    mov %rcx, %cr2
+    movl $page_fault, 16(%rsp)
+    andl $0, 24(%rsp)
+    load_kernel_stack
+    jmp gemel_trap
 
 // Interrupts are open nowhere else in the kernel. The one that ends the halt drops what it pushed and
 // returns to our caller, with interrupts off.

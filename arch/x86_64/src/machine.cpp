@@ -202,12 +202,11 @@ void Machine::print(char const* text) noexcept
 
 void Machine::power_off(u8 status) noexcept
 {
-    char digits[] = "000\n";
-    digits[0] = static_cast<char>('0' + status / 100);
-    digits[1] = static_cast<char>('0' + status / 10 % 10);
-    digits[2] = static_cast<char>('0' + status % 10);
     print("\ngemel: power off, status ");
-    print(status >= 100 ? digits : status >= 10 ? digits + 1 : digits + 2);
+    for (u32 unit = 100; unit != 0; unit /= 10)
+        if (status >= unit || unit == 1)
+            console_write(static_cast<char>('0' + status / unit % 10));
+    console_write('\n');
     out32(debug_exit_port, status);
     if (power_control_ != 0)
         out16(power_control_, power_off_value_);
@@ -237,7 +236,7 @@ void Machine::will_run(Frame& frame) noexcept
 {
     auto& state = own_state();
     auto& last = *reinterpret_cast<Frame*>(state.rsp0 - FrameLayout::pushed_end);
-    if (fsgsbase_) {
+    if (fsgsbase_) [[likely]] {
         asm volatile("rdfsbase %0" : "=r"(last.fs_base_));
         asm volatile("rdgsbase %0" : "=r"(last.gs_base_));
         asm volatile("wrfsbase %0" ::"r"(frame.fs_base_));

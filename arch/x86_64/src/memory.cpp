@@ -1,4 +1,4 @@
-// The four functions that the compiler may call on its own.
+// The three functions that the compiler may call on its own in the resident kernel.
 #include "core/base/types.hpp"
 
 using gemel::usize;
@@ -27,16 +27,5 @@ void* memmove(void* to, void const* from, usize bytes)
     auto const* last = static_cast<char const*>(from) + bytes - 1;
     asm volatile("std\n rep movsb\n cld" : "+D"(next), "+S"(last), "+c"(bytes)::"memory");
     return to;
-}
-
-int memcmp(void const* a, void const* b, usize bytes)
-{
-    auto const* left = static_cast<unsigned char const*>(a);
-    auto const* right = static_cast<unsigned char const*>(b);
-    for (usize index = 0; index < bytes; ++index) {
-        if (left[index] != right[index])
-            return left[index] - right[index];
-    }
-    return 0;
 }
 }

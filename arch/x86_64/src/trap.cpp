@@ -19,7 +19,6 @@ extern u8 gemel_init_begin[];
 [[noreturn]] void gemel_system_call();
 [[noreturn]] void gemel_trap();
 [[noreturn]] void gemel_cpu_started();
-[[noreturn]] void gemel_bad_instruction_pointer();
 [[noreturn]] void gemel_panic(u64 const* stack);
 }
 
@@ -64,12 +63,6 @@ struct Traps {
             storage.kernel.on_fault(report);
         }
     }
-
-    static void bad_instruction_pointer()
-    {
-        storage.kernel.enter();
-        storage.kernel.on_fault({ FaultKind::page, frame().rip_, 0 });
-    }
 };
 
 // The entries end in the way out instead of returning to it: the frame has every register already.
@@ -84,8 +77,7 @@ struct Traps {
     __builtin_unreachable();
 }
 
-// The first code that is not boot code: gives boot code's memory to the kernel, no longer
-// executable.
+// The first code that is not boot code, whose memory is the kernel's by now: no longer executable.
 void gemel_started(u32 init_pages)
 {
     auto const begin = reinterpret_cast<u64>(gemel_init_begin) - image_base;
@@ -93,7 +85,6 @@ void gemel_started(u32 init_pages)
     for (u32 index = 0; index < init_pages; ++index)
         entries[index] |= page::write | page::no_execute;
     flush_global();
-    storage.kernel.give_back({ begin, begin + u64 { init_pages } * page_bytes });
     leave();
 }
 
@@ -116,12 +107,6 @@ void gemel_system_call()
 void gemel_trap()
 {
     Traps::trap();
-    leave();
-}
-
-void gemel_bad_instruction_pointer()
-{
-    Traps::bad_instruction_pointer();
     leave();
 }
 
@@ -150,18 +135,3 @@ void gemel_panic(u64 const* stack)
 }
 
 } // namespace gemel::arch
-
-namespace gemel {
-
-void assertion_failed(char const* expression, char const* file, int line)
-{
-    arch::machine.print("\ngemel: kernel panic: ");
-    arch::machine.print(file);
-    arch::machine.print(" line (hex) ");
-    arch::print_number(static_cast<u64>(line));
-    arch::machine.print(expression);
-    arch::machine.power_off(arch::status_of_panic);
-    __builtin_unreachable();
-}
-
-} // namespace gemel

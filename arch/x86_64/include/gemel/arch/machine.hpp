@@ -176,16 +176,16 @@ public:
     void save_fpu(FpuState& state) noexcept
     {
         if (fpu_components_ != 0)
-            asm volatile("xsave64 %0" : "+m"(state) : "a"(fpu_components_), "d"(0) : "memory");
+            asm volatile("xsave64 %0" : "+m"(state) : "a"(fpu_components_), "d"(0));
         else
-            asm volatile("fxsave64 %0" : "+m"(state)::"memory");
+            asm volatile("fxsave64 %0" : "+m"(state));
     }
     void load_fpu(FpuState& state) noexcept
     {
         if (fpu_components_ != 0)
-            asm volatile("xrstor64 %0" ::"m"(state), "a"(fpu_components_), "d"(0) : "memory");
+            asm volatile("xrstor64 %0" ::"m"(state), "a"(fpu_components_), "d"(0));
         else
-            asm volatile("fxrstor64 %0" ::"m"(state) : "memory");
+            asm volatile("fxrstor64 %0" ::"m"(state));
     }
     // All registers empty, all exceptions masked, round to nearest.
     void prepare_fpu(FpuState& state) noexcept
