@@ -69,6 +69,23 @@ void add_fsck_options(CLI::App& command, FsckOptions& options)
                    "8 it could not be checked, 16 usage.");
 }
 
+CLI::App& add_record(CLI::App& app, RunOptions& options)
+{
+    auto& command
+        = *app.add_subcommand("record", "the same session as `run`, in a file for `replay`");
+    add_run_options(command, options);
+    command.add_option(
+        "-o,--output", options.record_to, "the file (default: session-DATE-TIME.gemel)");
+    return command;
+}
+
+int record_session(RunOptions options)
+{
+    if (options.record_to.empty())
+        options.record_to = default_recording_name();
+    return run_hosted(options);
+}
+
 int run_command_line(int count, char** words)
 {
     CLI::App app { "Gemel, an operating system in a process" };
@@ -94,11 +111,7 @@ int run_command_line(int count, char** words)
         ->excludes("--fuse"); // what the host does there would not be written down
 
     RunOptions record;
-    auto& record_command
-        = *app.add_subcommand("record", "the same session as `run`, in a file for `replay`");
-    add_run_options(record_command, record);
-    record_command.add_option(
-        "-o,--output", record.record_to, "the file (default: session-DATE-TIME.gemel)");
+    auto& record_command = add_record(app, record);
 
     BootOptions boot;
     auto& boot_command = *app.add_subcommand("boot", "the native image in QEMU");
@@ -140,11 +153,8 @@ int run_command_line(int count, char** words)
         return check_image(fsck);
     if (auto const status = simulator.run({ words, words + count }))
         return *status;
-    if (record_command.parsed()) {
-        if (record.record_to.empty())
-            record.record_to = default_recording_name();
-        return run_hosted(record);
-    }
+    if (record_command.parsed())
+        return record_session(record);
     return run_command.parsed() ? run_hosted(run) : boot_native(boot);
 }
 
