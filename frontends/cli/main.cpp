@@ -106,8 +106,9 @@ int run_command_line(int count, char** words)
     run_command.add_flag(
         "--isolate", [&](std::int64_t) { run.walls = Walls::between_tasks; },
         "keep loads and stores inside their task, as natively; every switch costs more");
-    run_command.add_option("--record-last", run.record_last,
-        "when something crashes, leave a recording of at least this long: 60s")
+    run_command
+        .add_option("--record-last", run.record_last,
+            "when something crashes, leave a recording of at least this long: 60s")
         ->excludes("--fuse"); // what the host does there would not be written down
 
     RunOptions record;
