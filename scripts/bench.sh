@@ -26,7 +26,7 @@ parts: ipc boot files counts cpus size mutants sim record debug alarms planted f
   planted runs and seconds until each strategy finds each planted defect; goes on where it was (15 minutes at a time)
   fs      a mounted image beside fuse2fs, the kernel's own ext4 (loop device) and a FUSE server that does nothing,
           in turn, medians and ratios; and the file system from inside the system
---write puts the result into docs/numbers.md; --quick does less of the parts planted and fs.
+--write puts the result into docs/numbers.md, each part into its section; --quick does less of the parts planted and fs.
 Alone: ./gemel bench fs [--quick] [--rounds N]
 TEXT
 }

@@ -377,31 +377,48 @@ def processor():
         return found(r"model name\s*: (.*)", file.read(), "/proc/cpuinfo")[1]
 
 
+NUMBERS = f"{TOP}/docs/numbers.md"
+PREFACE = ("# Numbers\n\nWritten by `./gemel bench --write [PART...]`, a section by each part. Times depend on the machine: read the"
+           " ratios, which come from one run.\n")
+
+
+def section(name, quick):
+    """Markdown of one part, which is printed as it comes."""
+    text = f"\nMeasured {datetime.date.today()}, {processor()}, {os.cpu_count()} processors.\n"
+    tables = TABLES[name](quick) if name in TABLES else [(COLUMNS, PARTS[name]())]
+    for header, rows in tables:
+        text += f"\n| {' | '.join(header)} |\n|{' --- |' * len(header)}\n"
+        if name == "fs":
+            fs.show(header, rows)
+        for row in rows:
+            what, value, *beside = row
+            if name != "fs":
+                print(f"{what}: {value}" + (f"   ({', '.join(beside)})" if any(beside) else ""), flush=True)
+            text += f"| {' | '.join(row)} |\n"
+    return text
+
+
+def keep(name, text):
+    """Puts a section into the document; the others stay as they were measured."""
+    with open(NUMBERS, encoding="utf-8") as file:
+        old = re.split(r"^## (\S+)\n", file.read(), flags=re.M)[1:]
+    sections = dict(zip(old[::2], old[1::2]))
+    sections[name] = text + "\n"
+    order = [each for each in (*PARTS, *TABLES) if each in sections]
+    with open(NUMBERS, "w", encoding="utf-8") as file:
+        file.write("\n".join([PREFACE, *(f"## {each}\n\n{sections[each].strip()}\n" for each in order)]))
+
+
 def main():
     parser = argparse.ArgumentParser(description="the numbers of docs/numbers.md")
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("parts", nargs="*")
     options = parser.parse_args()
-    document = (
-        "# Numbers\n\nWritten by `./gemel bench --write`. Times depend on the machine: read the ratios, which come from one"
-        f" run.\nThis run: {datetime.date.today()}, {processor()}, {os.cpu_count()} processors.\n"
-    )
     for name in options.parts or [*PARTS, *TABLES]:
-        document += f"\n## {name}\n"
-        tables = TABLES[name](options.quick) if name in TABLES else [(COLUMNS, PARTS[name]())]
-        for header, rows in tables:
-            document += f"\n| {' | '.join(header)} |\n|{' --- |' * len(header)}\n"
-            if name == "fs":
-                fs.show(header, rows)
-            for row in rows:
-                what, value, *beside = row
-                if name != "fs":
-                    print(f"{what}: {value}" + (f"   ({', '.join(beside)})" if any(beside) else ""), flush=True)
-                document += f"| {' | '.join(row)} |\n"
-    if options.write:
-        with open(f"{TOP}/docs/numbers.md", "w", encoding="utf-8") as file:
-            file.write(document)
+        text = section(name, options.quick)
+        if options.write:
+            keep(name, text)
 
 
 if __name__ == "__main__":
