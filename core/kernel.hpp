@@ -287,6 +287,7 @@ private:
     Thread* call_on(Port& port, Thread& caller, u64 badge, u64 tag);
     void system_receive(Thread& me, u64 number);
     bool capabilities_move(u64* words, Port* port, Task* to = nullptr);
+    void capabilities_follow(Port& port, Thread& me);
     bool take_message(Port& port, Thread& me);
     void fault_call(Thread& thread, u64 tag, PendingCall pending);
 

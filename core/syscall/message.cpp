@@ -88,6 +88,25 @@ constexpr bool wants(u64 number, ReceiveFlag wanted)
     return true;
 }
 
+// What came while nobody held the right to receive is the payer's of the port: it goes on to who
+// takes the message. Without room for it there it ends, and its word is 0.
+[[gnu::noinline]] void Kernel::capabilities_follow(Port& port, Thread& me)
+{
+    auto* const words = me.frame.words();
+    for (auto i = 8 - capabilities_of(words[1]); i < 8; ++i) {
+        auto const index = static_cast<u32>(words[i]);
+        auto* row = index < row_count_ ? stored(index, static_cast<u32>(words[i] >> 32)) : nullptr;
+        if (!row || row->owner != info_of(&port).owner || row->owner == me.task->index)
+            continue;
+        if (me.task->rows == 0) {
+            row_close(*row);
+            words[i] = 0;
+        } else {
+            words[i] = row_move(*row, *me.task);
+        }
+    }
+}
+
 // One way. Answers the receiver it made runnable, which is in no queue yet.
 Thread* Kernel::send(u64* words)
 {
@@ -269,6 +288,7 @@ bool Kernel::take_message(Port& port, Thread& me)
     } else {
         return false;
     }
+    capabilities_follow(port, me);
     return true;
 }
 

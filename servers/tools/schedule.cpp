@@ -17,6 +17,7 @@ constexpr u8 usual_priority = 3; // what init gives a program
 constexpr usize text_piece_bytes = 40;
 constexpr usize stack_bytes = 32 * 1024;
 constexpr u64 ask_again_ms = 20; // a scheduler that is being started again
+constexpr unsigned tries_max = 50;
 // What this program was given and the other one is, too.
 constexpr std::array<std::string_view, 6> passed_on { "console", "pipe", "clock", "log-tail",
     "audit", "init" };
@@ -120,6 +121,22 @@ Result<void> reserve(Run& run)
     return {};
 }
 
+// A scheduler that ends while it is asked takes the thread's capability with it.
+bool ended_amid(Error error)
+{
+    return error == Error::dead || error == Error::cap_invalid;
+}
+
+Result<void> reserve_first(Run& run)
+{
+    for (unsigned tries = 0;; ++tries) {
+        auto const reserved = reserve(run);
+        if (reserved || !ended_amid(reserved.error()) || tries == tries_max)
+            return reserved;
+        sleep_until(Deadline::after_ms(ask_again_ms));
+    }
+}
+
 Result<void> held(Run& run)
 {
     auto own = TRY(run.reservation.lock()->duplicate());
@@ -161,7 +178,7 @@ int run_program(Context& context, Wanted const& wanted)
     if (!process)
         return context.fail(wanted.words[0], process.error());
     Run run { std::move(*process), std::move(*scheduler), wanted };
-    if (auto const reserved = reserve(run);
+    if (auto const reserved = reserve_first(run);
         !reserved && reserved.error() != Error::unavailable) { // it may have ended already
         static_cast<void>(run.process.call(Process::Kill { status_failed }));
         return context.fail("the scheduler", reserved.error());

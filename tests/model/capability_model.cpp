@@ -402,6 +402,23 @@ u64 Model::move_capabilities(u16 task, std::array<u64, 8>& words, u16 to)
     return status_ok;
 }
 
+// A queued message whose capabilities the port's payer had meanwhile.
+void Model::take(u32 id, int object, Message message, std::optional<u32> caller)
+{
+    auto const payer = objects[static_cast<usize>(object)].payer;
+    auto const count = message.words[1] >> tag_capabilities_shift & 3;
+    auto const task = threads[id].task;
+    for (u64 i = 8 - count; i < 8; ++i) {
+        auto const found = by_handle.find(message.words[i]);
+        if (found == by_handle.end())
+            continue;
+        auto const& row = rows.at(found->second);
+        if (alive(row) && row.owner == payer && payer != task)
+            message.words[i] = move_row(found->second, task);
+    }
+    hand(id, message, message.words[0], message.words[1], caller);
+}
+
 void Model::hand(
     u32 receiver, Message const& message, u64 badge, u64 tag, std::optional<u32> caller)
 {
@@ -506,14 +523,13 @@ std::optional<u64> Model::receive_from(u32 id, int object, bool poll, u64 deadli
     if (!port.ring.empty()) {
         auto const message = port.ring.front();
         port.ring.pop_front();
-        hand(id, message, message.words[0], message.words[1], {});
+        take(id, object, message, {});
         return {};
     }
     if (!port.callers.empty()) {
         auto const caller = port.callers.front();
         port.callers.pop_front();
-        auto const message = threads[caller].message;
-        hand(id, message, message.words[0], message.words[1], caller);
+        take(id, object, threads[caller].message, caller);
         return {};
     }
     if (poll || (deadline_ns != 0 && deadline_ns <= now_ns))

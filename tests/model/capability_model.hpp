@@ -107,6 +107,7 @@ private:
     void port_destroy(int object);
     void close_row(int row);
     void wake(u32 thread, Error error);
+    void take(u32 id, int object, Message message, std::optional<u32> caller);
     void hand(u32 receiver, Message const& message, u64 badge, u64 tag, std::optional<u32> caller);
     u64 reply(u32 thread, std::array<u64, 8> words);
     u64 move_row(int row, u16 to);

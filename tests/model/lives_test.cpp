@@ -349,4 +349,30 @@ TEST(Lives, AnInterruptStormIsOneNotification)
     EXPECT_EQ(scene.audit(), "");
 }
 
+// Goal: a message that came before there was a server is whole when the server takes it.
+// Method: with a capability in the ring and one in a queued call, the right to receive goes to a
+// task with room for one more.
+TEST(Lives, CapabilitiesFollowAMessageThatWaited)
+{
+    Scene scene;
+    auto const port = scene.allocate_port();
+    auto const first = scene.allocate_port();
+    auto const second = scene.allocate_port();
+    scene.run(scene.new_thread(scene.self));
+    scene.yield();
+    scene.trap({ port, tag_of(2, 1), 0, 0, 0, 0, 0, second },
+        number_of(Call::port_receive, flag_call));
+    ASSERT_EQ(scene.call(Call::port_send, { port, tag_of(1, 1), 0, 0, 0, 0, 0, first }), status_ok);
+    auto const task = scene.new_task(8, 2, 1);
+    auto const theirs = scene.derived(port, rights_of(Right::receive), task);
+    scene.run(scene.new_thread(task));
+    scene.yield();
+    ASSERT_NE(scene.current().task->index, 1);
+    ASSERT_EQ(scene.call(Call::port_receive, {}, theirs), status_ok);
+    EXPECT_EQ(scene.call(Call::signal, { scene.word(7), 1 }), status_ok);
+    ASSERT_EQ(scene.call(Call::port_receive, {}, theirs), status_ok);
+    EXPECT_EQ(scene.word(1) & 0xFFFF, 2u);
+    EXPECT_EQ(scene.word(7), 0u) << "there was room for one";
+}
+
 } // namespace gemel
