@@ -10,6 +10,7 @@
 #include <gemel/hosted/site.hpp>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -55,6 +56,18 @@ std::optional<Range> range_of(std::string const& text)
         return std::nullopt;
     }
     return range;
+}
+
+// As one word of a command line.
+std::string shell_word(std::string const& text)
+{
+    auto const plain = [](char c) { return std::isalnum(static_cast<u8>(c)) != 0 || c == '-'; };
+    if (!text.empty() && std::all_of(text.begin(), text.end(), plain))
+        return text;
+    std::string word = "'";
+    for (auto const c : text)
+        word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return word + "'";
 }
 
 std::optional<u32> faults_of(std::string const& text, std::string const& workload)
@@ -266,7 +279,7 @@ void Campaign::compare(SimSpec const& spec, SimResult const& result)
         static_cast<unsigned long long>(spec.seed), text_of(result.l1).c_str(),
         text_of(again.l1).c_str(), text_of(disturbed.l1).c_str(), text_of(result.l2).c_str(),
         text_of(again.l2).c_str(), static_cast<unsigned long long>(spec.seed),
-        spec.workload.c_str());
+        shell_word(spec.workload).c_str());
 }
 
 void Campaign::report_failure(SimSpec const& spec, SimResult const& result) const
@@ -282,7 +295,7 @@ void Campaign::report_failure(SimSpec const& spec, SimResult const& result) cons
         time_text(failure.time_ns).c_str(), static_cast<unsigned long long>(failure.event),
         failure.task.empty() ? "-" : failure.task.c_str(),
         static_cast<unsigned long long>(spec.seed), text_of(result.l1).c_str(),
-        static_cast<unsigned long long>(spec.seed), spec.workload.c_str(),
+        static_cast<unsigned long long>(spec.seed), shell_word(spec.workload).c_str(),
         options_.strategy.c_str(), options_.faults.c_str(), spec.preempts ? " --preempt" : "");
     auto const file
         = options_.journal_folder + "/fail-" + text_of(result.l1).substr(0, 8) + ".gemel";
@@ -346,6 +359,13 @@ std::optional<SimSpec> spec_of(SimOptions const& options)
 {
     SimSpec spec;
     spec.workload = options.workload;
+    if (spec.workload.size() > sim::Journal::workload_bytes_max) {
+        std::fprintf(stderr,
+            "gemel: the workload has %zu bytes, and a journal holds %zu. Make it a program "
+            "(docs/simulator.md).\n",
+            spec.workload.size(), sim::Journal::workload_bytes_max);
+        return std::nullopt;
+    }
     auto known = false;
     spec.strategy = sim::strategy_of(options.strategy, known);
     if (!known) {

@@ -19,7 +19,7 @@ struct Header {
     u8 strategy;
     u8 complete;
     u16 flags;
-    char workload[48];
+    char workload[Journal::workload_bytes_max + 1];
     char check_name[32];
     u64 check; // of everything before it
 };

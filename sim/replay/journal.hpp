@@ -14,9 +14,10 @@ namespace gemel::sim {
 
 struct Journal {
     static constexpr usize bytes_max = 10 * 1024;
+    static constexpr usize workload_bytes_max = 47;
 
     u64 seed = 0;
-    std::string workload; // at most 47 bytes
+    std::string workload; // at most workload_bytes_max
     StrategyKind strategy = StrategyKind::run_to_block;
     u32 fault_kinds = 0;
     bool preempts = false; // made by a build that counts edges

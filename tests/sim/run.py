@@ -301,6 +301,7 @@ def test_usage():
         (["--strategy", "luck"], "random-walk"),
         (["--seeds", "9..3"], "A..B"),
         (["--until", "soon"], "60s"),
+        (["--workload", "echo " * 12], "a journal holds 47"),
     ):
         status, text = gemel("sim", *words)
         expect(status == 1 and said in text, f"{words}: status {status}\n{text}")
