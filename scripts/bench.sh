@@ -11,7 +11,7 @@ usage() {
     cat <<'TEXT'
 usage: ./gemel bench [--write] [--quick] [PART...]
 
-parts: ipc boot files counts cpus size mutants sim record debug alarms planted fs preempt   (default: all)
+parts: ipc boot files counts cpus size mutants sim record debug alarms crash planted fs preempt   (default: all)
   ipc     hosted round trips, beside a raw switch of stacks
   boot    hosted milliseconds to the prompt; native instructions to the prompt; memory in use
   files   reading and listing through ext4, beside the host's own tools in the same run
@@ -23,6 +23,7 @@ parts: ipc boot files counts cpus size mutants sim record debug alarms planted f
   sim     the simulator: events, seeds and crash states for each second of a processor, boot, journals
   debug   going about in the time of a replay in gdb: to any instant of an hour, backwards by a step or a breakpoint
   alarms  how many seeds without faults ran, and what they reported (counts what ./gemel test false-alarms ran)
+  crash   states of a volume after a power cut: how many were tried, and how many failed
   planted runs and seconds until each strategy finds each planted defect; goes on where it was (15 minutes at a time)
   fs      a mounted image beside fuse2fs, the kernel's own ext4 (loop device) and a FUSE server that does nothing,
           in turn, medians and ratios; and the file system from inside the system
@@ -41,13 +42,13 @@ fi
 for word in "$@"; do
     case $word in
     -h | --help) usage; exit 0 ;;
-    --write | --quick | ipc | boot | files | counts | cpus | size | mutants | sim | record | debug | alarms | planted | fs | preempt) ;;
+    --write | --quick | ipc | boot | files | counts | cpus | size | mutants | sim | record | debug | alarms | crash | planted | fs | preempt) ;;
     *) usage >&2; exit 1 ;;
     esac
 done
 host_check
 packages_need build x86_64 arm64 boot-x86_64 boot-arm64 test bench bench-fs gdb
-build hosted gemel bench_ipc bench_idle_mount mutant_test
+build hosted gemel bench_ipc bench_idle_mount ext4_crash_test mutant_test
 names=" $* "
 names=${names// --write / }
 names=${names// --quick / }
@@ -61,7 +62,7 @@ case $names in
     ;;
 esac
 case $names in
-' sim ' | ' record ' | ' debug ' | ' alarms ' | ' planted ' | ' fs ' | ' preempt ') ;; # which need nothing native
+' sim ' | ' record ' | ' debug ' | ' alarms ' | ' crash ' | ' planted ' | ' fs ' | ' preempt ') ;; # which need nothing native
 *)
     build x86_64
     build arm64

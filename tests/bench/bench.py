@@ -365,11 +365,23 @@ def part_record():
             yield f"a minute of a recorded session, {name}", f"{(large - small) / (long - short) * 60 / 1024:.0f} KiB", ""
 
 
+def part_crash():
+    """States that a power cut may leave of ext4's own writes (docs/ext4-crash.md)."""
+    text = output_of([f"{TOP}/build/hosted/tests/ext4/ext4_crash_test", "--gtest_filter=VolumeCrash.*"])
+    rows = re.findall(r"VolumeCrash\.(\w+)\ncrash states: (\d+) tried, (\d+) distinct, .* (\d+) a second, (\d+) failures", text)
+    if not rows:
+        sys.exit(f"bench: ext4_crash_test said nothing of states:\n{text[-2000:]}")
+    distinct, failures = (sum(int(row[column]) for row in rows) for column in (2, 4))
+    yield "states of a volume after a power cut, each recovered and checked", f"{failures} failures in {distinct:,}", "GEMEL_TEST_LONG=1 ext4_crash_test: more"
+    for name, tried, each, rate, failed in rows:
+        yield f"of them `{name}`", f"{failed} in {int(each):,}", f"{int(tried):,} tried, {int(rate):,} a second; goal 10,000"
+
+
 COLUMNS = ("what", "measured", "beside it")
 TABLES = {"planted": part_planted, "fs": part_fs}  # parts with columns of their own
 PARTS = {"ipc": part_ipc, "boot": part_boot, "files": part_files, "counts": part_counts, "cpus": part_cpus,
          "size": part_size, "mutants": part_mutants, "sim": part_sim, "record": part_record,
-         "debug": part_debug, "alarms": part_alarms, "preempt": part_preempt}
+         "debug": part_debug, "alarms": part_alarms, "crash": part_crash, "preempt": part_preempt}
 
 
 def processor():
