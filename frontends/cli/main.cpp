@@ -86,16 +86,8 @@ int record_session(RunOptions options)
     return run_hosted(options);
 }
 
-int run_command_line(int count, char** words)
+CLI::App& add_run(CLI::App& app, RunOptions& run)
 {
-    CLI::App app { "Gemel, an operating system in a process" };
-    app.name("gemel");
-    app.set_version_flag("--version", "gemel " GEMEL_VERSION);
-    app.require_subcommand(1);
-    app.footer(
-        "Exit status: 0 ok, 1 usage, 2 failure; with -c the script's own, 125 if Gemel failed.");
-
-    RunOptions run;
     auto& run_command = *app.add_subcommand("run", "the system hosted, in this terminal");
     add_run_options(run_command, run);
     run_command.add_option(
@@ -110,7 +102,30 @@ int run_command_line(int count, char** words)
         .add_option("--record-last", run.record_last,
             "when something crashes, leave a recording of at least this long: 60s")
         ->excludes("--fuse"); // what the host does there would not be written down
+    return run_command;
+}
 
+CLI::App& add_umount(CLI::App& app, UmountOptions& umount)
+{
+    auto& umount_command = *app.add_subcommand("umount", "ends such a mount");
+    umount_command.add_option("DIR", umount.directory, "where it is mounted")->required();
+    umount_command.add_flag(
+        "--lazy", [&](std::int64_t) { umount.busy = WhenBusy::detach; },
+        "take it out of sight now; it ends when nobody uses it any more");
+    return umount_command;
+}
+
+int run_command_line(int count, char** words)
+{
+    CLI::App app { "Gemel, an operating system in a process" };
+    app.name("gemel");
+    app.set_version_flag("--version", "gemel " GEMEL_VERSION);
+    app.require_subcommand(1);
+    app.footer(
+        "Exit status: 0 ok, 1 usage, 2 failure; with -c the script's own, 125 if Gemel failed.");
+
+    RunOptions run;
+    auto& run_command = add_run(app, run);
     RunOptions record;
     auto& record_command = add_record(app, record);
 
@@ -130,11 +145,7 @@ int run_command_line(int count, char** words)
         = *app.add_subcommand("mount", "an image's files in a directory of this host");
     add_mount_options(mount_command, mount);
     UmountOptions umount;
-    auto& umount_command = *app.add_subcommand("umount", "ends such a mount");
-    umount_command.add_option("DIR", umount.directory, "where it is mounted")->required();
-    umount_command.add_flag(
-        "--lazy", [&](std::int64_t) { umount.busy = WhenBusy::detach; },
-        "take it out of sight now; it ends when nobody uses it any more");
+    auto& umount_command = add_umount(app, umount);
     FsckOptions fsck;
     auto& fsck_command = *app.add_subcommand("fsck", "checks an image, and repairs it");
     add_fsck_options(fsck_command, fsck);

@@ -26,7 +26,7 @@
 #include <utility>
 
 #if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/common_interface_defs.h>
+#include <sanitizer/asan_interface.h>
 #endif
 
 extern "C" {
@@ -139,7 +139,8 @@ void end_switch(Frame::Fiber&, bool) { }
 
 constexpr usize fault_stack_bytes = 64 * 1024;
 
-// A thread faults once at a time, so it needs one stack; who gets its id later finds it there.
+// A thread faults once at a time, so it needs one stack; who gets its id later finds it there, and
+// what a thread that ended amid a fault left poisoned on it is forgotten.
 u8* fault_stack(u32 thread)
 {
     auto& stack = host.fault_stacks[thread];
@@ -148,6 +149,10 @@ u8* fault_stack(u32 thread)
             nullptr, fault_stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         stack = fresh == MAP_FAILED ? nullptr : static_cast<u8*>(fresh);
     }
+#if defined(__SANITIZE_ADDRESS__)
+    if (stack)
+        __asan_unpoison_memory_region(stack, fault_stack_bytes);
+#endif
     return stack;
 }
 

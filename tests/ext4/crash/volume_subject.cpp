@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 namespace gemel::ext4::test {
 
@@ -113,6 +114,10 @@ std::vector<u8> VolumeSubject::pattern(usize bytes)
 
 bool VolumeSubject::settle(Result<void> const& done, Tree tree)
 {
+    if (!done && done.error() == Error::no_space) { // refused, so nothing has changed
+        is_full_ = true;
+        return false;
+    }
     if (!done)
         throw std::runtime_error(
             "an operation failed: " + std::string(gemel::name_of(done.error())));
@@ -262,8 +267,20 @@ bool VolumeSubject::change_name(Operation operation)
     return settle(writer.rename(from, place(target), RenameWay::replace), std::move(tree));
 }
 
+// Room for what comes, in a long sequence on a small volume.
+void VolumeSubject::make_room()
+{
+    constexpr int files = 8;
+    what_ = name_of(Operation::unlink);
+    for (int file = 0; file < files; ++file)
+        change_name(Operation::unlink);
+    sync(); // before that, what was unlinked is not to be had
+}
+
 bool VolumeSubject::perform(Operation operation)
 {
+    if (std::exchange(is_full_, false))
+        make_room();
     what_ = name_of(operation);
     switch (operation) {
     case Operation::create:

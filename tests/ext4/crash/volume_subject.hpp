@@ -70,6 +70,7 @@ private:
     bool change_extended(Operation operation);
     bool change_name(Operation operation);
     bool settle(Result<void> const& done, Tree tree);
+    void make_room();
 
     static Tree read_tree(Volume& volume);
     static void read_directory(
@@ -91,6 +92,7 @@ private:
     std::string name_;
     std::string what_; // is being done
     std::vector<std::string> names_; // of the steps
+    bool is_full_ = false; // the last step found no room
 };
 
 } // namespace gemel::ext4::test
