@@ -360,8 +360,8 @@ TEST(Lives, CapabilitiesFollowAMessageThatWaited)
     auto const second = scene.allocate_port();
     scene.run(scene.new_thread(scene.self));
     scene.yield();
-    scene.trap({ port, tag_of(2, 1), 0, 0, 0, 0, 0, second },
-        number_of(Call::port_receive, flag_call));
+    scene.trap(
+        { port, tag_of(2, 1), 0, 0, 0, 0, 0, second }, number_of(Call::port_receive, flag_call));
     ASSERT_EQ(scene.call(Call::port_send, { port, tag_of(1, 1), 0, 0, 0, 0, 0, first }), status_ok);
     auto const task = scene.new_task(8, 2, 1);
     auto const theirs = scene.derived(port, rights_of(Right::receive), task);
