@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # ./gemel bench [--write] [PART...]: the numbers of docs/numbers.md, as ratios and counts. Nothing is asserted:
-# a number that a test should hold has a test (./gemel test size).   preempt what counting edges costs, so that threads can be stopped inside their code: builds by clang-16
---write puts them into docs/numbers.md.
+# a number that a test should hold has a test (./gemel test size). --write puts them into docs/numbers.md.
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd)
 export GEMEL_ROOT=$root
@@ -27,6 +26,7 @@ parts: ipc boot files counts cpus size mutants sim record debug alarms crash pla
   planted runs and seconds until each strategy finds each planted defect; goes on where it was (15 minutes at a time)
   fs      a mounted image beside fuse2fs, the kernel's own ext4 (loop device) and a FUSE server that does nothing,
           in turn, medians and ratios; and the file system from inside the system
+  preempt what counting edges costs, so that threads can be stopped inside their code: builds by clang-16
 --write puts the result into docs/numbers.md, each part into its section; --quick does less of the parts planted and fs.
 Alone: ./gemel bench fs [--quick] [--rounds N]
 TEXT

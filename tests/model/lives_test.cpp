@@ -375,4 +375,22 @@ TEST(Lives, CapabilitiesFollowAMessageThatWaited)
     EXPECT_EQ(scene.word(7), 0u) << "there was room for one";
 }
 
+// Goal: what a task was given by a message is its own, whoever takes the message after all.
+TEST(Lives, CapabilitiesOfAReceiverAreNotTaken)
+{
+    Scene scene;
+    auto const port = scene.allocate_port();
+    auto const gift = scene.allocate_port();
+    auto const first = scene.new_task(8, 4, 1);
+    EXPECT_NE(scene.derived(port, rights_of(Right::receive), first), 0u);
+    ASSERT_EQ(scene.call(Call::port_send, { port, tag_of(1, 1), 0, 0, 0, 0, 0, gift }), status_ok);
+    auto const second = scene.new_task(8, 4, 1);
+    auto const theirs = scene.derived(port, rights_of(Right::receive), second);
+    scene.run(scene.new_thread(second));
+    scene.yield();
+    ASSERT_NE(scene.current().task->index, 1);
+    ASSERT_EQ(scene.call(Call::port_receive, {}, theirs), status_ok);
+    scene.refuse(Error::not_owner, { scene.word(7), 1 }, number_of(Call::signal));
+}
+
 } // namespace gemel
