@@ -59,8 +59,7 @@ std::string decision_words(sim::Decision const& decision, std::vector<sim::Stop>
     return text;
 }
 
-} // namespace
-
+// --to, into `way`. False after a message.
 bool stop_of(std::string const& to, SimWay& way)
 {
     constexpr std::string_view event = "event:";
@@ -79,6 +78,16 @@ bool stop_of(std::string const& to, SimWay& way)
     return time.has_value();
 }
 
+} // namespace
+
+bool way_of(ReplayOptions const& options, SimWay& way)
+{
+    way.events
+        = options.events.empty() ? events_for(options.trace_text, options.trace) : options.events;
+    way.perturbation.heap_fill = options.heap_fill;
+    return stop_of(options.to, way);
+}
+
 int replay(ReplayOptions const& options)
 {
     if (is_recording_file(options.file))
@@ -87,9 +96,7 @@ int replay(ReplayOptions const& options)
     if (!journal)
         return exit_failed;
     SimWay way;
-    way.events
-        = options.events.empty() ? events_for(options.trace_text, options.trace) : options.events;
-    if (!stop_of(options.to, way))
+    if (!way_of(options, way))
         return exit_usage;
     if (options.gdb)
         return replay_in_debugger(options);

@@ -90,10 +90,7 @@ int replay_recording(ReplayOptions const& options)
             "gemel: %s: its last %zu bytes are damaged; what is before them is played back\n",
             options.file.c_str(), read->damaged_bytes);
     SimWay way;
-    way.events
-        = options.events.empty() ? events_for(options.trace_text, options.trace) : options.events;
-    way.perturbation.heap_fill = options.heap_fill;
-    if (!stop_of(options.to, way))
+    if (!way_of(options, way))
         return exit_usage;
     if (options.gdb)
         return replay_in_debugger(options);

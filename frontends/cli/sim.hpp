@@ -73,8 +73,8 @@ int show_sites(SimOptions const& options, bool never_hit_only);
 std::optional<SimSpec> spec_of(SimOptions const& options);
 // Where the events go that traces are made of; "" when there is no trace.
 std::string events_for(std::string const& trace_text, std::string const& trace);
-// --to of a replay, into `way`. False after a message.
-bool stop_of(std::string const& to, SimWay& way);
+// How a replay goes about it: events, heap fill, --to. False after a message.
+bool way_of(ReplayOptions const& options, SimWay& way);
 std::optional<u64> nanoseconds_of(std::string const& text);
 
 } // namespace gemel::cli
