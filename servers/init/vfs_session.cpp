@@ -38,7 +38,6 @@ Result<Span> VfsSession::put(std::string_view path)
 Result<void> VfsSession::mount(MountRequest request)
 {
     auto const path = TRY(put(request.path));
-    (void)vfs_.call(protocol::Vfs::Unmount { path }, soon());
     TRY(vfs_.call(protocol::Vfs::Mount { .path = path,
                       .type = std::string_view(request.type),
                       .flags = request.read_only ? mount_read_only : 0,
