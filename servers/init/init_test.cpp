@@ -297,6 +297,42 @@ TEST(Init, KillsPrograms)
     EXPECT_EQ(result.status, 0) << result.console;
 }
 
+// Goal: a held program does not run before it is let go, and ends with its last capability.
+// Method: its thread, to be scheduled, is there meanwhile; let go once, and refused a second time.
+TEST(Init, HoldsPrograms)
+{
+    auto const result = run("", [](Env& env) {
+        using protocol::Process;
+        auto const processes = *env.take<protocol::Processes>("process");
+        AuditBroker const audit(*env.take_handle("broker-audit"));
+        auto const hold = [&] {
+            auto process = create(processes);
+            add_text(process, protocol::ProcessText::path, "/gemel/servers/count");
+            expect(process.call(Process::LetGo {}).error() == Error::unavailable, "let go early");
+            expect(process.call(Process::Hold {}).has_value(), "it cannot be held");
+            expect(process.call(Process::Start {}).has_value(), "it does not start");
+            expect(process.call(Process::Hold {}).error() == Error::unavailable, "held late");
+            return process;
+        };
+        auto const tasks = audit.totals()->tasks;
+        {
+            auto const process = hold();
+            sleep_until(Deadline::after_ms(20));
+            auto const state = process.call(Process::Info {})->state;
+            expect(state == protocol::ProcessState::running, "it ended: it was not held");
+            expect(process.call(Process::Thread {}).has_value(), "it has no thread");
+            expect(process.call(Process::LetGo {}).has_value(), "it is not let go");
+            expect(process.call(Process::Wait {})->status == 0, "it did not run");
+            expect(process.call(Process::LetGo {}).error() == Error::unavailable, "let go twice");
+            static_cast<void>(hold());
+        }
+        for (unsigned tries = 0; tries < 500 && audit.totals()->tasks != tasks; ++tries)
+            sleep_until(Deadline::after_ms(1));
+        expect(audit.totals()->tasks == tasks, "a held task is left");
+    });
+    EXPECT_EQ(result.status, 0) << result.console;
+}
+
 // Goal: a program leaves nothing behind, however often it runs.
 // Method: a thousand runs; pages and capabilities of the whole machine before and after.
 TEST(Init, AThousandRunsLeakNothing)

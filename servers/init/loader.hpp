@@ -27,6 +27,7 @@ struct Launch {
     TaskQuota quota;
     u32 stack_pages = 64;
     unsigned priority = 3;
+    bool held = false; // it runs when it is let go
     bool sees_bundle = false; // it is mapped, and the startup page says where
 };
 

@@ -41,6 +41,13 @@ bool ProcessObject::preparing() const
     return record_->state == ProcessState::preparing && !record_->starting;
 }
 
+ProcessObject::~ProcessObject()
+{
+    record_->forgotten = true;
+    if (record_->held && record_->state == ProcessState::running)
+        world_.table.kill(record_->number, 0);
+}
+
 Result<protocol::Process::AddText::Reply> ProcessObject::on(Process::AddText const& request)
 {
     auto& record = *record_;
@@ -102,6 +109,8 @@ TaskQuota ProcessObject::quota(ProcessWorld const& world, u32 threads)
 Result<protocol::Process::Start::Reply> ProcessObject::launch(
     ProcessWorld const& world, Ref<Record> record, std::span<std::byte const> file)
 {
+    if (record->held && record->forgotten)
+        return Error::dead;
     Launch launch { .name = base_name(record->path),
         .path = record->path,
         .file = file,
@@ -110,7 +119,8 @@ Result<protocol::Process::Start::Reply> ProcessObject::launch(
         .capabilities = std::move(record->capabilities),
         .quota = quota(world, record->threads),
         .stack_pages = stack_pages,
-        .priority = priority };
+        .priority = priority,
+        .held = record->held };
     auto on_end = [record](ProcessEnd const& how) { ended(*record, how); };
     record->number = TRY(world.table.launch(std::move(launch), std::move(on_end)));
     record->state = ProcessState::running;
@@ -201,6 +211,23 @@ Result<protocol::Process::Limit::Reply> ProcessObject::on(Process::Limit const& 
         return Error::unavailable;
     record_->threads = request.threads;
     return Process::Limit::Reply {};
+}
+
+Result<protocol::Process::Hold::Reply> ProcessObject::on(Process::Hold const&)
+{
+    if (!preparing())
+        return Error::unavailable;
+    record_->held = true;
+    return Process::Hold::Reply {};
+}
+
+Result<protocol::Process::LetGo::Reply> ProcessObject::on(Process::LetGo const&)
+{
+    if (record_->state != ProcessState::running)
+        return Error::unavailable;
+    TRY(world_.table.let_go(record_->number));
+    record_->held = false;
+    return Process::LetGo::Reply {};
 }
 
 void ProcessObject::ended(Record& record, ProcessEnd const& how)

@@ -31,6 +31,9 @@ public:
     {
     }
 
+    ProcessObject(ProcessObject const&) = delete;
+    ~ProcessObject(); // one that is still held ends
+
     using Process = protocol::Process;
     Result<Process::AddText::Reply> on(Process::AddText const& request);
     Result<Process::Give::Reply> on(Process::Give request);
@@ -40,6 +43,8 @@ public:
     Result<Process::Info::Reply> on(Process::Info const& request);
     Result<Process::Thread::Reply> on(Process::Thread const& request);
     Result<Process::Limit::Reply> on(Process::Limit const& request);
+    Result<Process::Hold::Reply> on(Process::Hold const& request);
+    Result<Process::LetGo::Reply> on(Process::LetGo const& request);
 
 private:
     using Starter = Deferred<Process, Process::Start>;
@@ -47,6 +52,8 @@ private:
     struct Record {
         protocol::ProcessState state = protocol::ProcessState::preparing;
         bool starting = false; // its file is being read
+        bool held = false; // not let go yet
+        bool forgotten = false; // nobody can let it go
         u8 status = 0;
         u8 threads = process_threads_max;
         ProcessTable::Number number = 0;

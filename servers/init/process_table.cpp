@@ -36,11 +36,24 @@ Result<ProcessTable::Number> ProcessTable::launch(Launch launch, EndHandler ende
     auto const number = next_;
     auto fault_port = TRY(port_.badged(badge_bit | number, Right::call | Right::derive));
     auto name = launch.name;
+    auto const held = launch.held;
     auto task = TRY(loader_.load(std::move(launch), std::move(fault_port)));
-    TRY(task.run());
+    if (!held)
+        TRY(task.run());
     ++next_;
-    processes_.emplace(number, Process { std::move(task), std::move(name), std::move(ended) });
+    processes_.emplace(
+        number, Process { std::move(task), std::move(name), std::move(ended), held });
     return number;
+}
+
+Result<void> ProcessTable::let_go(Number number)
+{
+    auto const found = processes_.find(number);
+    if (found == processes_.end() || !std::exchange(found->second.held, false))
+        return Error::unavailable;
+    auto const ran = found->second.task.run();
+    // The scheduler may have begun and stopped it: then it is the scheduler's to go on with.
+    return ran || ran.error() == Error::not_runnable ? Result<void>() : ran;
 }
 
 void ProcessTable::kill(Number number, u8 status)
@@ -66,7 +79,8 @@ void ProcessTable::run_all(SchedBroker const& scheduling)
 {
     for (auto& [number, process] : processes_) {
         (void)scheduling.thread_affinity(process.task.thread(), SchedBroker::every_processor);
-        (void)process.task.run(); // refused unless it was stopped
+        if (!process.held)
+            (void)process.task.run(); // refused unless it was stopped
     }
 }
 

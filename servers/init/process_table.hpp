@@ -35,6 +35,8 @@ public:
 
     // Runs it. `ended` is called once, when nothing is left of the process; it may launch another.
     Result<Number> launch(Launch launch, EndHandler ended);
+    // A held one (Launch::held) runs from now on. unavailable: it is not held.
+    Result<void> let_go(Number number);
     // Of one that has ended: nothing happens.
     void kill(Number number, u8 status);
     // 0 when it has ended.
@@ -54,6 +56,7 @@ private:
         Task task;
         std::string name;
         EndHandler ended;
+        bool held = false;
     };
     void end(Number number, ProcessEnd const& how);
     void report_fault(Process const& process, u64 tag, system::Words const& words) const;

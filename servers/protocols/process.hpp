@@ -36,6 +36,17 @@ struct Process {
         struct Reply { };
     };
 
+    // Before Start: its thread shall be there, but not run before LetGo. One that is still held
+    // when its last capability closes ends.
+    struct Hold {
+        struct Reply { };
+    };
+
+    // unavailable: it is not held.
+    struct LetGo {
+        struct Reply { };
+    };
+
     // Answers when it ends. A fault is status 128 + 11; Kill gives its own.
     struct Wait {
         struct Reply {
@@ -78,7 +89,9 @@ struct Process {
         Message<5, "kill", Kill, Fields<"status">, Fields<>>,
         Message<6, "info", Info, Fields<>, Fields<"task", "state", "status">>,
         Message<7, "thread", Thread, Fields<>, Fields<"thread">>,
-        Message<8, "limit", Limit, Fields<"threads">, Fields<>>>;
+        Message<8, "limit", Limit, Fields<"threads">, Fields<>>,
+        Message<9, "hold", Hold, Fields<>, Fields<>>,
+        Message<10, "let_go", LetGo, Fields<>, Fields<>>>;
 };
 
 // The process service, served by init.

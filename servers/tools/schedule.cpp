@@ -104,6 +104,7 @@ Result<Client<Process>> start(Context& context, Wanted const& wanted,
     TRY(give_all(context, process, processes, scheduler));
     if (wanted.policy != ReservationPolicy::turns) // what it holds for holds for all its threads
         TRY(process.call(Process::Limit { 1 }));
+    TRY(process.call(Process::Hold {})); // it runs under its terms from the start, or not at all
     TRY(process.call(Process::Start {}));
     return process;
 }
@@ -135,6 +136,12 @@ Result<void> reserve_first(Run& run)
             return reserved;
         sleep_until(Deadline::after_ms(ask_again_ms));
     }
+}
+
+Result<void> let_go(Run const& run)
+{
+    TRY(run.process.call(Process::LetGo {}));
+    return {};
 }
 
 Result<void> held(Run& run)
@@ -178,10 +185,12 @@ int run_program(Context& context, Wanted const& wanted)
     if (!process)
         return context.fail(wanted.words[0], process.error());
     Run run { std::move(*process), std::move(*scheduler), wanted };
-    if (auto const reserved = reserve_first(run);
-        !reserved && reserved.error() != Error::unavailable) { // it may have ended already
+    auto begun = reserve_first(run);
+    if (begun)
+        begun = let_go(run);
+    if (!begun) {
         static_cast<void>(run.process.call(Process::Kill { status_failed }));
-        return context.fail("the scheduler", reserved.error());
+        return context.fail("the scheduler", begun.error());
     }
     if (wanted.policy != ReservationPolicy::turns)
         if (auto thread = spawn_thread(keep, &run, stack_bytes, "keep"))
