@@ -285,17 +285,22 @@ Result<std::deque<ListedEntry>> Files::list(std::string_view path)
     return entries;
 }
 
-Result<std::deque<Files::ListedStatus>> Files::list_status(std::string_view path)
+Result<void> Files::each(std::string_view path, TakeEntry const& take)
 {
-    std::deque<ListedStatus> entries;
-    auto const take = [&](DirectoryEntryStatus const& record, std::string_view name) {
-        entries.push_back({ std::string(name), record.status });
-        return record.entry.cookie;
-    };
-    TRY((list_with<Vfs::ReaddirStatus, DirectoryEntryStatus>(path, take)));
-    std::sort(entries.begin(), entries.end(),
-        [](auto const& a, auto const& b) { return a.name < b.name; });
-    return entries;
+    return list_with<Vfs::Readdir, DirectoryEntry>(
+        path, [&](DirectoryEntry const& entry, std::string_view name) {
+            take(name, entry.kind);
+            return entry.cookie;
+        });
+}
+
+Result<void> Files::each_status(std::string_view path, TakeStatus const& take)
+{
+    return list_with<Vfs::ReaddirStatus, DirectoryEntryStatus>(
+        path, [&](DirectoryEntryStatus const& record, std::string_view name) {
+            take(name, record.status);
+            return record.entry.cookie;
+        });
 }
 
 Result<void> Files::make_directory(std::string_view path, u16 mode)

@@ -10,6 +10,7 @@
 #include "servers/rt/region.hpp"
 
 #include <deque>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -130,12 +131,12 @@ public:
         std::string_view path, FileKind kind, u16 mode = 0644, u64 device = 0, Owner owner = {});
     Result<void> set_attributes(
         std::string_view path, FileAttributes const& attributes, LastLink last = LastLink::follow);
-    struct ListedStatus {
-        std::string name;
-        FileStatus status;
-    };
-    // Sorted by name, byte by byte.
-    Result<std::deque<ListedStatus>> list_status(std::string_view path);
+    // Each entry in the directory's own order, for who keeps less of it than list() does;
+    // `take` must not ask for files: the entries lie where the answer would.
+    using TakeEntry = std::function<void(std::string_view name, FileKind kind)>;
+    using TakeStatus = std::function<void(std::string_view name, FileStatus const& status)>;
+    Result<void> each(std::string_view path, TakeEntry const& take);
+    Result<void> each_status(std::string_view path, TakeStatus const& take);
     // What was done before is durable when this returns.
     Result<void> sync(std::string_view path, SyncScope scope = SyncScope::volume);
     Result<std::string> link_text(std::string_view path);

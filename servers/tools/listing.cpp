@@ -10,10 +10,60 @@ namespace {
 
 constexpr u32 depth_max = 64; // of ls -R
 
-// What a directory of many thousands costs is this for each, and nothing beside it. Without -l only
-// the kind is known.
-using Entry = fskit::Files::ListedStatus;
-using Entries = std::deque<Entry>;
+// What is shown of a file; without -l only the kind is known.
+struct Entry {
+    std::string_view name;
+    u64 size = 0;
+    i64 modified_ns = 0;
+    u32 links = 0;
+    u32 uid = 0;
+    u32 gid = 0;
+    u16 mode = 0;
+    FileKind kind = FileKind::regular;
+};
+
+// A directory of many thousands must fit into a small program: names lie one behind the other, and
+// nothing grows by being copied.
+class Entries {
+public:
+    void add(std::string_view name, FileStatus const& status)
+    {
+        entries_.push_back({ keep(name), status.size, status.modified_ns, status.links, status.uid,
+            status.gid, status.mode, status.kind });
+    }
+    void sort()
+    {
+        std::sort(entries_.begin(), entries_.end(),
+            [](Entry const& a, Entry const& b) { return a.name < b.name; });
+    }
+    // Of those that are not directories nothing is needed any more.
+    void keep_directories()
+    {
+        std::erase_if(entries_, [](Entry const& entry) {
+            return entry.kind != FileKind::directory || entry.name == "." || entry.name == "..";
+        });
+    }
+    bool empty() const { return entries_.empty(); }
+    auto begin() const { return entries_.begin(); }
+    auto end() const { return entries_.end(); }
+
+private:
+    static constexpr usize block_bytes = 4000;
+
+    std::string_view keep(std::string_view name)
+    {
+        if (blocks_.empty() || blocks_.back().capacity() - blocks_.back().size() < name.size()) {
+            blocks_.emplace_back();
+            blocks_.back().reserve(std::max(block_bytes, name.size()));
+        }
+        auto& block = blocks_.back();
+        block += name; // within its capacity: what lies there stays in its place
+        return std::string_view(block).substr(block.size() - name.size());
+    }
+
+    std::deque<Entry> entries_;
+    std::deque<std::string> blocks_;
+};
 
 struct Listing {
     Context& context;
@@ -43,17 +93,15 @@ std::optional<u64> terminal_columns(Context& context)
 std::string path_of(Listing& listing, std::optional<std::string_view> directory, Entry const& entry)
 {
     return directory ? join(std::string(*directory), entry.name)
-                     : listing.context.absolute(entry.name);
+                     : listing.context.absolute(std::string(entry.name));
 }
 
 std::vector<std::string> long_row(Listing& listing, Entry const& entry)
 {
-    auto const& status = entry.status;
     auto const size
-        = listing.options.has('h') ? human_size(status.size) : std::to_string(status.size);
-    return { mode_text(status.kind, status.mode), std::to_string(status.links),
-        std::to_string(status.uid), std::to_string(status.gid), size,
-        time_text(status.modified_ns) };
+        = listing.options.has('h') ? human_size(entry.size) : std::to_string(entry.size);
+    return { mode_text(entry.kind, entry.mode), std::to_string(entry.links),
+        std::to_string(entry.uid), std::to_string(entry.gid), size, time_text(entry.modified_ns) };
 }
 
 // Rows are made twice, to measure and to write them: a table of them all would be as large as the
@@ -65,8 +113,8 @@ void show_long(Listing& listing, std::optional<std::string_view> directory, Entr
     for (auto const& entry : entries)
         layout.measure(long_row(listing, entry));
     for (auto const& entry : entries) {
-        auto line = layout.line(long_row(listing, entry)) + "  " + entry.name;
-        if (entry.status.kind == FileKind::symlink) {
+        auto line = layout.line(long_row(listing, entry)) + "  " + std::string(entry.name);
+        if (entry.kind == FileKind::symlink) {
             auto const path = path_of(listing, directory, entry);
             if (auto const target = listing.context.files().link_text(path))
                 line += " -> " + *target;
@@ -84,7 +132,7 @@ void show(Listing& listing, std::optional<std::string_view> directory, Entries c
     if (listing.columns && !listing.options.has('1')) {
         auto names = std::vector<std::string> {};
         for (auto const& entry : entries)
-            names.push_back(entry.name);
+            names.emplace_back(entry.name);
         listing.context.out().write(in_columns(names, *listing.columns));
         return;
     }
@@ -92,39 +140,50 @@ void show(Listing& listing, std::optional<std::string_view> directory, Entries c
         listing.context.out().line(entry.name);
 }
 
-// A directory may be a mount point, of which the file system below knows nothing: the vfs is asked.
-Result<Entries> entries_with_status(Listing& listing, std::string const& path)
+bool is_shown(Listing const& listing, std::string_view name)
 {
-    auto& files = listing.context.files();
-    auto entries = TRY(files.list_status(path));
-    for (auto& entry : entries) {
-        if (entry.status.kind != FileKind::directory)
-            continue;
-        if (auto const known = files.status(join(path, entry.name), LastLink::keep))
-            entry.status = *known;
-    }
-    return entries;
+    return listing.options.has('a') || !name.starts_with('.');
 }
 
-Result<Entries> entries_with_kind(Listing& listing, std::string const& path)
+// A directory may be a mount point, of which the file system below knows nothing: the vfs is asked,
+// when the listing is through.
+Result<void> add_with_status(Listing& listing, std::string const& path, Entries& entries)
 {
-    auto entries = Entries {};
-    // One goes as the other comes: a long listing does not fit twice.
-    for (auto all = TRY(listing.context.files().list(path)); !all.empty(); all.pop_front())
-        entries.push_back({ std::move(all.front().name), { .kind = all.front().kind } });
-    return entries;
+    auto& files = listing.context.files();
+    auto directories = std::deque<std::pair<std::string, FileStatus>> {};
+    TRY(files.each_status(path, [&](std::string_view name, FileStatus const& status) {
+        if (!is_shown(listing, name))
+            return;
+        if (status.kind == FileKind::directory)
+            directories.emplace_back(name, status);
+        else
+            entries.add(name, status);
+    }));
+    for (; !directories.empty(); directories.pop_front()) {
+        auto const& [name, status] = directories.front();
+        auto const known = files.status(join(path, name), LastLink::keep);
+        entries.add(name, known ? *known : status);
+    }
+    return {};
+}
+
+Result<void> add_with_kind(Listing& listing, std::string const& path, Entries& entries)
+{
+    return listing.context.files().each(path, [&](std::string_view name, FileKind kind) {
+        if (is_shown(listing, name))
+            entries.add(name, { .kind = kind });
+    });
 }
 
 Result<Entries> entries_of(Listing& listing, std::string const& path)
 {
-    auto const all = listing.options.has('l') ? entries_with_status : entries_with_kind;
-    auto entries = TRY(all(listing, path));
-    if (!listing.options.has('a')) {
-        std::erase_if(entries, [](Entry const& entry) { return entry.name.starts_with('.'); });
-        return entries;
-    }
-    for (auto const* name : { "..", "." })
-        entries.push_front({ name, TRY(listing.context.files().status(join(path, name))) });
+    Entries entries;
+    auto const add = listing.options.has('l') ? add_with_status : add_with_kind;
+    TRY(add(listing, path, entries));
+    if (listing.options.has('a'))
+        for (auto const* name : { ".", ".." })
+            entries.add(name, TRY(listing.context.files().status(join(path, name))));
+    entries.sort();
     return entries;
 }
 
@@ -148,9 +207,7 @@ void list_directory(
         listing.status = context.fail(shown, Error::too_big);
         return;
     }
-    std::erase_if(*entries, [](Entry const& entry) {
-        return entry.status.kind != FileKind::directory || entry.name == "." || entry.name == "..";
-    });
+    entries->keep_directories();
     for (auto const& entry : *entries)
         if (!context.out().error())
             list_directory(
@@ -199,7 +256,7 @@ int run_ls(Context& context)
         else if (status->kind == FileKind::directory && !options->has('d'))
             directories.push_back(path);
         else
-            files.push_back({ path, *status });
+            files.add(path, *status);
     }
     if (!files.empty()) {
         show(listing, std::nullopt, files);
