@@ -1,7 +1,6 @@
 #include "tests/model/kernel_fixture.hpp"
 
 #include <cstring>
-#include <map>
 
 namespace gemel {
 
@@ -102,122 +101,6 @@ u64 KernelFixture::capability(char const* name)
         if (std::strcmp(startup->capabilities[i].name, name) == 0)
             return startup->capabilities[i].handle;
     return 0;
-}
-
-std::string KernelFixture::audit()
-{
-    auto wrong = changed_by_failure_.empty() ? audit_rows() : changed_by_failure_;
-    if (wrong.empty())
-        wrong = audit_pages();
-    if (wrong.empty())
-        wrong = audit_threads();
-    return wrong;
-}
-
-std::string KernelFixture::audit_rows()
-{
-    auto const rows = kernel.rows();
-    std::map<u32, u32> children;
-    u32 used = 0;
-    for (u32 i = 1; i < rows.size(); ++i) {
-        auto const& row = rows[i];
-        if (row.owner == 0)
-            continue;
-        ++used;
-        if (!kernel.task(row.owner))
-            return "row " + std::to_string(i) + " belongs to no task";
-        if (row.parent == 0 || rows[row.parent].epoch != row.parent_epoch)
-            continue;
-        auto const& parent = rows[row.parent];
-        ++children[row.parent];
-        auto const may = parent.rights | static_cast<Rights>(Right::send_once)
-            | (has(parent.rights, Right::send) ? static_cast<Rights>(Right::call) : 0);
-        if (row.rights & ~may)
-            return "row " + std::to_string(i) + " has rights its parent lacks";
-        if (row.object != parent.object || row.depth != parent.depth + 1)
-            return "row " + std::to_string(i) + " does not fit its parent";
-    }
-    for (u32 i = 1; i < rows.size(); ++i)
-        if (rows[i].owner != 0 && rows[i].children != children[i])
-            return "row " + std::to_string(i) + " counts its children wrongly";
-    if (used + kernel.free_rows() + 1 != rows.size())
-        return "rows are lost";
-    return {};
-}
-
-std::string KernelFixture::audit_pages()
-{
-    u32 free = 0;
-    std::map<u16, u32> paid;
-    for (auto const& page : kernel.pages()) {
-        free += page.use == PageUse::free;
-        if (page.use != PageUse::free && page.use != PageUse::reserved)
-            ++paid[page.owner];
-    }
-    if (free != kernel.free_pages())
-        return "free pages are miscounted";
-    for (auto const& [task, pages] : paid)
-        if (!kernel.task(task))
-            return std::to_string(pages) + " pages are paid for by task " + std::to_string(task)
-                + ", which is none";
-    for (u16 i = 1; i < tasks_max; ++i) {
-        auto const* task = kernel.task(i);
-        if (!task)
-            continue;
-        if (!kernel.task(task->creator))
-            return "task " + std::to_string(i) + "'s creator is gone";
-        u32 given = 0;
-        for (u16 k = 1; k < tasks_max; ++k)
-            if (auto const* child = kernel.task(k); child && child->creator == i)
-                given += child->pages_quota;
-        u32 rows_given = 0;
-        for (u16 k = 1; k < tasks_max; ++k)
-            if (auto const* child = kernel.task(k); child && child->creator == i)
-                rows_given += child->rows_quota;
-        u32 rows_held = 0;
-        for (auto const& row : kernel.rows())
-            rows_held += row.owner == i;
-        if (task->rows + rows_held + rows_given != task->rows_quota)
-            return "task " + std::to_string(i) + "'s rows do not balance";
-        if (task->pages + paid[i] + given != task->pages_quota)
-            return "task " + std::to_string(i) + "'s pages do not balance";
-    }
-    return {};
-}
-
-std::string KernelFixture::audit_threads()
-{
-    u32 running = 0;
-    for (u32 id = 1; id < threads_max; ++id) {
-        auto const* thread = kernel.thread(id);
-        if (!thread)
-            continue;
-        running += thread->state == ThreadState::running;
-        auto const queued
-            = thread->state == ThreadState::receiving || thread->state == ThreadState::calling;
-        if (!queued)
-            continue;
-        bool found = false;
-        bool receivers = false;
-        bool callers = false;
-        for (auto const* at = thread->waits_on->first; at; at = at->next) {
-            found |= at == thread;
-            receivers |= at->state == ThreadState::receiving;
-            callers |= at->state == ThreadState::calling;
-        }
-        if (!found)
-            return "thread " + std::to_string(id) + " waits in no queue";
-        if (receivers && callers)
-            return "receivers and callers wait on one port";
-        if (receivers && (thread->waits_on->ring_count != 0 || thread->waits_on->notification != 0))
-            return "a receiver sleeps beside a message";
-    }
-    u32 busy = 0;
-    for (u32 number = 0; number < kernel.cpu_count(); ++number) {
-        auto const* current = kernel.cpu(number).current;
-        busy += current && current->state == ThreadState::running;
-    }
-    return running == busy ? std::string {} : "not every thread that runs has a processor";
 }
 
 } // namespace gemel

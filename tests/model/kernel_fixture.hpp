@@ -5,6 +5,7 @@
 
 #include "core/kernel.hpp"
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -54,8 +55,8 @@ struct KernelFixture {
             | id;
     }
 
-    // The books: rows form a forest with right counts, pages and queues balance. Empty: all is
-    // well.
+    // The books (audit.cpp): rows form a forest with right counts, every page in use is somebody's,
+    // quotas balance, nobody waits in vain. Empty: all is well.
     std::string audit();
     // Every so many calls (0: none) are checked: one that fails changes nothing. What one changed
     // is said by audit().
@@ -70,15 +71,32 @@ struct KernelFixture {
     Startup const* startup = nullptr;
 
 private:
-    std::string audit_rows();
-    std::string audit_pages();
-    std::string audit_threads();
+    class Audit; // audit.cpp
+    struct Amounts {
+        u64 pages = 0;
+        u64 rows = 0;
+        u64 threads = 0;
+    };
+    // What an audit counts: kept, so that counting after each step costs no allocation.
+    struct Scratch {
+        u32 rows_end = 1; // no row from here on was ever used; nor page
+        u32 pages_end = 1;
+        u64 audits = 0;
+        std::vector<u32> children; // of each row
+        std::vector<u32> links; // of each page: entries of last tables that point at it
+        std::vector<u32> held; // leaf entries that hold it
+        std::vector<u32> named; // first capabilities to it
+        std::vector<u32> reached; // tables that point at this one
+        std::array<Amounts, tasks_max> owned;
+        std::array<Amounts, tasks_max> given; // to tasks that it made
+    };
     u64 thread_fact(Thread const& thread);
     u64 content_fact(PageInfo const& page, void const* at);
     bool may_change(u64 number);
 
     u64 calls_ = 0;
     std::string changed_by_failure_;
+    Scratch scratch_;
 };
 
 } // namespace gemel

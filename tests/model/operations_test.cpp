@@ -363,6 +363,31 @@ TEST(Operations, AffinityAndFaultsOnTwoProcessors)
     EXPECT_EQ(scene.audit(), "");
 }
 
+// Two that wait until the same moment go on at once, each on a processor of its own, though one
+// processor finds both.
+TEST(Operations, NoProcessorRestsBesideAReadyThread)
+{
+    Scene scene(2);
+    auto const port = scene.allocate_port();
+    scene.run(scene.new_thread(scene.self));
+    scene.on_processor(1);
+    scene.kernel.on_interrupt(spurious);
+    ASSERT_EQ(scene.current().id, 2);
+    for (u32 processor : { 0u, 1u }) {
+        scene.on_processor(processor);
+        scene.trap({}, number_of(Call::port_receive, 0, tick_ns / 1000), port);
+        ASSERT_TRUE(scene.idles());
+    }
+    scene.machine.take_called_cpus();
+    scene.pass_ticks(2); // on the second
+    ASSERT_FALSE(scene.idles());
+    EXPECT_EQ(scene.audit(), "");
+    EXPECT_EQ(scene.machine.take_called_cpus(), 1u);
+    scene.on_processor(0);
+    scene.kernel.on_interrupt(spurious);
+    EXPECT_FALSE(scene.idles());
+}
+
 // The machine's own ends, not a quota's: pages, rows, threads and tasks.
 TEST(Operations, TheMachineIsFull)
 {
