@@ -219,7 +219,6 @@ private:
     void task_destroy(Task& task);
     u64 task_reap(Task& task, u64 cursor);
     void reap_page(Task& task, u32 number);
-    void adopt(Task& creator, Task& child);
     void reap_tables(Task& task);
     void reap_table(Task& task, u64* table, unsigned shift, u64 base);
 

@@ -47,22 +47,30 @@ Task* Kernel::task_new(Task& creator, u32 pages, u32 rows, u32 threads, u64 cons
     return task;
 }
 
-// Stops everything the task runs; whoever waits for its answer hears DEAD.
+// A task ends with who made it: what it has is the creator's. Stops everything that they run;
+// whoever waits for their answer hears DEAD.
 void Kernel::task_destroy(Task& task)
 {
     task.dead = true;
+    for (bool more = true; more;) {
+        more = false;
+        for (auto* child : tasks_)
+            if (child && !child->dead && tasks_[child->creator]->dead)
+                child->dead = more = true;
+    }
     for (u32 id = 1; id < threads_max; ++id) {
         auto* thread = threads_[id];
         if (!thread)
             continue;
-        if (thread->task == &task)
+        if (thread->task->dead)
             halt(*thread);
-        else if (thread->state == ThreadState::awaiting_reply && thread->reply_owner == task.index)
+        else if (thread->state == ThreadState::awaiting_reply
+            && tasks_[thread->reply_owner]->dead)
             wake(*thread, Error::dead);
     }
 }
 
-// One bounded step: threads first, then rows, then pages. Answers the next cursor, 0 at the end.
+// One bounded step, once whom it made is gone: threads first, then rows, then pages. Answers the next cursor, 0 at the end.
 u64 Kernel::task_reap(Task& task, u64 cursor)
 {
     if (cursor == 0) {
@@ -86,26 +94,12 @@ u64 Kernel::task_reap(Task& task, u64 cursor)
     creator.pages += task.pages_quota;
     creator.rows += task.rows_quota;
     creator.threads += task.threads_quota;
-    for (auto* child : tasks_)
-        if (child && child->creator == task.index)
-            adopt(creator, *child);
     if (scheduler_task_ == task.index)
         scheduler_task_ = 0;
     tasks_[task.index] = nullptr;
     --task_count_;
     page_free(&task);
     return 0;
-}
-
-// The task whose creator has ended: what it has been given and its own page come from the
-// creator's creator, and go back there.
-void Kernel::adopt(Task& creator, Task& child)
-{
-    child.creator = creator.index;
-    info_of(&child).owner = creator.index;
-    creator.pages -= child.pages_quota + 1;
-    creator.rows -= child.rows_quota;
-    creator.threads -= child.threads_quota;
 }
 
 // Objects the dead task paid for end with it, whoever else holds a capability to them. Pages of

@@ -307,12 +307,19 @@ void Kernel::task_reap_step(Task& task, u64* words)
 {
     if (!task.dead || words[3] != task.reap_cursor)
         return void(fail(task.dead ? Error::invalid : Error::not_runnable));
-    auto const next = task_reap(task, words[3]);
+    // Between its threads and the rest come the tasks that it made, the last of a line first.
+    auto* at = &task;
+    for (u32 i = 1; words[3] != 0 && i < tasks_max; ++i)
+        if (tasks_[i] && tasks_[i]->creator == at->index) {
+            at = tasks_[i];
+            i = 0;
+        }
+    auto const next = task_reap(*at, at->reap_cursor);
     if (failed())
         return;
-    words[2] = next;
     if (next != 0)
-        task.reap_cursor = next;
+        at->reap_cursor = next;
+    words[2] = at == &task ? next : words[3];
 }
 
 void Kernel::operate_mapping(Operation operation, Task& task, Row* region, u64* words)

@@ -273,10 +273,11 @@ void Kernel::cap_destroy(Row& source)
     }
     if (type_of(source) == ObjectType::task) {
         auto& task = *object_of<Task>(source);
-        if (&task == cpu_->current->task || task.dead) {
-            fail(task.dead ? Error::dead : Error::invalid);
-            return;
-        }
+        if (task.dead)
+            return void(fail(Error::dead));
+        for (auto const* of = cpu_->current->task; of->index != 0; of = tasks_[of->creator])
+            if (of == &task)
+                return void(fail(Error::invalid)); // the caller would end with it
         return task_destroy(task); // its name stays until task_reap is done
     }
     object_destroy(source);

@@ -4,7 +4,7 @@
 KERNEL, THREAD_HPP = "kernel.hpp", "object/thread.hpp"
 ROW, PORT, MESSAGE, CALL = "object/row.cpp", "object/port.cpp", "syscall/message.cpp", "syscall/call.cpp"
 THREAD, PAGE, TASK = "object/thread.cpp", "object/page.cpp", "object/task.cpp"
-BROKER, REGION = "syscall/broker.cpp", "mm/region.cpp"
+BROKER, REGION, SCHED = "syscall/broker.cpp", "mm/region.cpp", "sched/dispatcher.cpp"
 
 MUTANTS = [
     (ROW, "if (at->expiry_tick != 0 && <<tick_now_ >= at->expiry_tick||tick_now_ > at->expiry_tick>>)", "a limit ends a tick late"),
@@ -98,11 +98,12 @@ MUTANTS = [
     (TASK, "<<rows > creator.rows||false>>", "a task gets rows that its creator has not"),
     (TASK, "<<threads > creator.threads||false>>", "a task gets threads that its creator has not"),
     (TASK, "<~creator.rows -= rows;~>", "a task's rows cost its creator nothing"),
-    (TASK, "<<thread->reply_owner == task.index||false>>)", "who waits for an answer of the dead waits for ever"),
+    (TASK, "&& <<tasks_[thread->reply_owner]->dead||false>>)", "who waits for an answer of the dead waits for ever"),
     (TASK, "if (<<rows_[at].owner == task.index||false>>)", "the dead keep their rows"),
-    (TASK, "adopt(creator, <<*child||kernel_task_>>);", "children of the dead give to a stranger"),
-    (TASK, "<~child.creator = creator.index;~>", "children of the dead have no creator"),
-    (TASK, "<~info_of(&child).owner = creator.index;~>", "nobody pays for the page of a dead one's child"),
+    (TASK, "child->dead = <<more = true||true>>;", "only a task's own children end with it"),
+    (TASK, "if (child && !child->dead && <<tasks_[child->creator]->dead||false>>)", "a task outlives its creator"),
+    (BROKER, "tasks_[i]->creator == at->index) {\n            <~at = tasks_[i];~>", "a creator is reaped before whom it made"),
+    (CALL, "if (<<of == &task||of == &task && of == cpu_->current->task>>)", "a task ends who made it"),
     (TASK, "if (<<scheduler_task_ == task.index||false>>)", "a later task inherits the scheduler's right"),
     (TASK, "<~info.owner = 0;~>\n    auto* page", "a later task pays for a filled page"),
     (TASK, "<~region_unlink(task.root, address, table[i]);~>", "the dead stay linked to what they mapped"),
