@@ -44,7 +44,7 @@ enum class Error : u8 {
     corrupt = 0x28, // what is on the disk contradicts itself or its checksum
     unsupported = 0x29, // known, named, and not offered
     cross_device = 0x2A,
-    interrupted = 0x2B,
+    interrupted = 0x2B, // a wait that was ended from outside: the kernel's, too
     too_many_open = 0x2C,
     syntax = 0x2D,
     busy = 0x2E, // in use: a mount point, or a name with one below it

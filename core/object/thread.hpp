@@ -14,7 +14,8 @@ enum class ThreadState : u8 {
     stopped,
     ready,
     running,
-    receiving, // waits on a port for a message
+    // These wait:
+    receiving, // on a port for a message
     calling, // queued on a port; its message is still in its frame
     awaiting_reply, // its call was received
 };

@@ -158,6 +158,11 @@ void Kernel::preempt()
         idle_cpus_ &= ~u32 { cpu_->bit };
         advance_time();
         machine_.wake_at(machine_.now_ns() + tick_ns);
+        dispatch();
+        // More came at once than it can run: who may run it elsewhere looks.
+        for (auto idle = cpu_->ready_levels != 0 ? idle_cpus_ : 0; idle != 0; idle &= idle - 1)
+            machine_.interrupt_cpu(static_cast<u32>(std::countr_zero(idle)));
+        return;
     }
     dispatch();
 }

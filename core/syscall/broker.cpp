@@ -260,7 +260,12 @@ void Kernel::thread_stop(Thread& thread)
 {
     if (&thread == cpu_->current)
         return void(fail(Error::invalid));
+    // A wait of its own is over: its answer will not come.
+    auto const waits
+        = thread.state >= ThreadState::receiving && thread.pending == PendingCall::message;
     halt(thread);
+    if (waits)
+        thread.frame.status() = status_of(Error::interrupted);
     settled(thread);
 }
 

@@ -274,6 +274,38 @@ TEST(Operations, StoppingInEveryState)
     EXPECT_EQ(scene.audit(), "");
 }
 
+// A wait that thread_stop ends is over, and says so when the thread goes on.
+TEST(Operations, AStoppedWaitSaysSo)
+{
+    Scene scene;
+    auto const port = scene.allocate_port();
+    auto const thread = scene.new_thread(scene.self);
+    scene.run(thread);
+    scene.yield();
+    enum class Way : u8 { receives, calls, awaits };
+    for (auto const way : { Way::receives, Way::calls, Way::awaits }) {
+        ASSERT_EQ(scene.current().id, 2);
+        scene.trap({ port, 1 },
+            number_of(Call::port_receive, way == Way::receives ? 0 : flag_call),
+            way == Way::receives ? port : 0);
+        ASSERT_EQ(scene.current().id, 1);
+        if (way == Way::awaits) {
+            ASSERT_EQ(scene.call(Call::port_receive, {}, port), status_ok);
+        }
+        EXPECT_EQ(scene.broker("broker-task", Operation::thread_stop, { thread }), status_ok);
+        EXPECT_EQ(scene.run(thread), status_ok);
+        scene.yield();
+        ASSERT_EQ(scene.current().id, 2);
+        EXPECT_EQ(scene.status(), status_of(Error::interrupted));
+    }
+    scene.yield(); // what is ready keeps its status
+    EXPECT_EQ(scene.broker("broker-task", Operation::thread_stop, { thread }), status_ok);
+    EXPECT_EQ(scene.run(thread), status_ok);
+    scene.yield();
+    ASSERT_EQ(scene.current().id, 2);
+    EXPECT_EQ(scene.status(), status_ok);
+}
+
 // What another processor runs is stopped before anything is done to it: the call is made again.
 TEST(Operations, ThreadsOfAnotherProcessor)
 {
@@ -386,6 +418,34 @@ TEST(Operations, NoProcessorRestsBesideAReadyThread)
     scene.on_processor(0);
     scene.kernel.on_interrupt(spurious);
     EXPECT_FALSE(scene.idles());
+}
+
+// The same where the second to wake is more urgent, and may run on the one processor only that had
+// taken the first.
+TEST(Operations, NoProcessorRestsBesideOneThatIsPutOff)
+{
+    Scene scene(2);
+    auto const port = scene.allocate_port();
+    auto const confined = scene.new_thread(scene.self, 6);
+    EXPECT_EQ(scene.broker("broker-sched", Operation::thread_affinity, { confined, 2 }), status_ok);
+    scene.run(confined);
+    for (u32 processor : { 1u, 0u }) {
+        scene.on_processor(processor);
+        if (scene.idles())
+            scene.kernel.on_interrupt(spurious);
+        scene.trap({}, number_of(Call::port_receive, 0, tick_ns / 1000), port);
+        ASSERT_TRUE(scene.idles());
+    }
+    scene.on_processor(1);
+    scene.machine.take_called_cpus();
+    scene.pass_ticks(2);
+    ASSERT_EQ(scene.current().id, 2);
+    EXPECT_EQ(scene.audit(), "");
+    EXPECT_EQ(scene.machine.take_called_cpus(), 1u);
+    scene.on_processor(0);
+    scene.kernel.on_interrupt(spurious);
+    ASSERT_FALSE(scene.idles());
+    EXPECT_EQ(scene.current().id, 1);
 }
 
 // The machine's own ends, not a quota's: pages, rows, threads and tasks.
