@@ -284,6 +284,8 @@ part_campaign() { # more seeds of what is random
     check "every order of steps, one deeper" env GEMEL_EXPLORE_MORE=1 build/hosted/tests/explore_test
     check "the kernel and its model, ten million steps" \
         env GEMEL_MODEL_STEPS=10000000 GEMEL_MODEL_SEED=$RANDOM build/hosted/tests/model_test
+    check "every call and operation at random, ten million steps" \
+        env GEMEL_STORM_STEPS=10000000 GEMEL_STORM_SEED=$RANDOM GEMEL_STORM_TABLE=1 build/hosted/tests/model_storm_test
 }
 
 part_mutants() {

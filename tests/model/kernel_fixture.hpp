@@ -48,6 +48,11 @@ struct KernelFixture {
     {
         return kernel.object_of<u64>(kernel.rows_[region & 0xFFFF'FFFF])[page];
     }
+    u32 tasks() const { return kernel.task_count_; }
+    u32 number_of_page(void const* page) { return kernel.number_of(page); }
+    // Which of the threads that ever had its page this one is.
+    u32 life_of(Thread const& thread) { return kernel.info_of(&thread).generation; }
+    Thread const* first_in_queue(Row const& port) { return kernel.object_of<Port>(port)->first; }
     // What answers the call that thread `id` waits in now.
     u64 reply_token(u32 id) const
     {

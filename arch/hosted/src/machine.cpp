@@ -243,7 +243,7 @@ bool Machine::own_memory() noexcept
 
 void Machine::raise(u32 line) noexcept
 {
-    ASSERT(line < 64);
+    ASSERT(line < lines_max);
     if (world_ && !world_->raises(line))
         return;
     pending_ |= u64 { 1 } << line;
@@ -251,8 +251,23 @@ void Machine::raise(u32 line) noexcept
 
 void Machine::interrupt_unmask(u32 line) noexcept
 {
-    if (line < 64)
+    if (line < lines_max)
         masked_ &= ~(u64 { 1 } << line);
+}
+
+void Machine::messages_from(u32 first) noexcept
+{
+    ASSERT(first < lines_max);
+    messages_from_ = first;
+    masked_ &= (u64 { 1 } << first) - 1;
+}
+
+MsiTarget Machine::msi_target(u32 first) noexcept
+{
+    auto const line = first < messages_from_ ? messages_from_ : first;
+    if (line >= lines_max)
+        return {};
+    return { messages_address, line, line };
 }
 
 u32 Machine::take_interrupt() noexcept
@@ -268,7 +283,8 @@ u32 Machine::take_interrupt() noexcept
         return interrupt_lines_max;
     auto const line = static_cast<u32>(__builtin_ctzll(lines));
     pending_ &= ~(u64 { 1 } << line);
-    masked_ |= u64 { 1 } << line;
+    if (line < messages_from_)
+        masked_ |= u64 { 1 } << line;
     return delivered(line);
 }
 

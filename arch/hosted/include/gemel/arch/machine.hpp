@@ -90,7 +90,7 @@ public:
     void lock_waits() noexcept { } // nobody waits: all processors are on one host thread
     void will_idle() noexcept { }
     void interrupt_unmask(u32 line) noexcept;
-    MsiTarget msi_target(u32) noexcept { return {}; }
+    MsiTarget msi_target(u32 first) noexcept;
     void console_write(char character) noexcept;
     u64 entropy() noexcept;
     void power_off(u8 status) noexcept;
@@ -108,6 +108,9 @@ public:
     // The line becomes pending; it reaches the kernel at its next exit, or ends idling. Any time,
     // but on the machine's own host thread.
     void raise(u32 line) noexcept;
+    // Lines from `first` on are messages that devices write: unmasked, and nobody masks them. No
+    // device model sends any; raise() stands for one that does.
+    void messages_from(u32 first) noexcept;
     // Called (in the kernel, on whatever stack) when `descriptor` becomes readable.
     void watch(int descriptor, std::function<void()> ready);
     void unwatch(int descriptor);
@@ -163,6 +166,8 @@ public:
     int exit_status() const { return exit_status_; }
 
 private:
+    static constexpr u32 lines_max = 64;
+    static constexpr u64 messages_address = 0xFEE0'0000;
     static constexpr u64 present = 1;
     static constexpr u64 writable = 2;
     static constexpr u64 user = 4;
@@ -231,8 +236,9 @@ private:
     void* timer_ = nullptr;
     bool timer_armed_ = false;
     u64 wake_ns_ = ~0ull;
-    u64 pending_ = 0; // lines 0..63
+    u64 pending_ = 0; // a bit for each line
     u64 masked_ = ~0ull;
+    u32 messages_from_ = lines_max; // from here on no line
     bool tick_pending_ = false;
     bool powered_off_ = false;
     int exit_status_ = 0;
