@@ -132,7 +132,10 @@ void Kernel::operate(Operation operation, Row* first, Row* second, u64* words)
             words[2] = *value;
         return;
     case Operation::thread_set:
-        if (auto* value = register_of(*thread, words[3]))
+        // The words of a call that waits are what it gave away: the receiver believes them.
+        if (thread->state == ThreadState::calling)
+            fail(Error::invalid);
+        else if (auto* value = register_of(*thread, words[3]))
             *value = words[4];
         return;
     case Operation::thread_foreign:

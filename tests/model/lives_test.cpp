@@ -484,4 +484,39 @@ TEST(Lives, CapabilitiesOfAReceiverAreNotTaken)
     scene.refuse(Error::not_owner, { scene.word(7), 1 }, number_of(Call::signal));
 }
 
+// Goal: what a queued call carries is what its caller gave away, and nothing that was written into
+// it later: who pays for the port would lose what it never gave.
+// Method: a call with a capability waits in a queue; the word that holds it is written over with
+// the number of another of the payer's.
+TEST(Lives, AMessageThatWaitsIsNotWrittenOver)
+{
+    Scene scene;
+    auto const port = scene.allocate_port();
+    auto const secret = scene.allocate_port();
+    auto const task = scene.new_task(16, 16, 2);
+    auto const theirs = scene.derived(port, Right::call | Right::receive, task);
+    auto const gift = scene.derived(scene.allocate_port(), rights_all, task);
+    auto const thread = scene.new_thread(task);
+    auto const self = scene.derived(thread, Right::read | Right::write, task);
+    auto const broker = scene.derived(scene.capability("broker-task"), rights_of(Right::call), task);
+    scene.run(thread);
+    scene.run(scene.new_thread(task));
+    scene.yield();
+    auto const caller = scene.current().id;
+    scene.trap(
+        { theirs, tag_of(1, 1), 0, 0, 0, 0, 0, gift }, number_of(Call::port_receive, flag_call));
+    while (scene.current().task->index == 1)
+        scene.yield();
+    ASSERT_NE(scene.current().id, caller);
+    ASSERT_EQ(scene.kernel.thread(caller)->state, ThreadState::calling);
+    scene.operate(broker, Operation::thread_set, { self, 7, secret });
+    EXPECT_EQ(scene.status(), status_of(Error::invalid));
+    ASSERT_EQ(scene.call(Call::port_receive, {}, theirs), status_ok);
+    EXPECT_EQ(scene.kernel.rows()[secret & 0xFFFF'FFFF].owner, 1) << "it was taken from its owner";
+    EXPECT_NE(scene.word(7), secret);
+    // Its message taken, the registers of one who waits for the answer may be written.
+    EXPECT_EQ(scene.broker_of(broker, Operation::thread_set, { self, 7, secret }), status_ok);
+    EXPECT_EQ(scene.audit(), "");
+}
+
 } // namespace gemel

@@ -66,7 +66,11 @@ struct Scene : KernelFixture {
     }
     u64 broker(char const* name, Operation operation, Words arguments)
     {
-        operate(capability(name), operation, arguments);
+        return broker_of(capability(name), operation, arguments);
+    }
+    u64 broker_of(u64 handle, Operation operation, Words arguments)
+    {
+        operate(handle, operation, arguments);
         return status();
     }
     u64 new_task(u64 pages, u64 rows, u64 threads)

@@ -104,6 +104,7 @@ MUTANTS = [
     (TASK, "if (child && !child->dead && <<tasks_[child->creator]->dead||false>>)", "a task outlives its creator"),
     (BROKER, "tasks_[i]->creator == at->index) {\n            <~at = tasks_[i];~>", "a creator is reaped before whom it made"),
     (CALL, "if (<<of == &task||of == &task && of == cpu_->current->task>>)", "a task ends who made it"),
+    (BROKER, "if (<<thread->state == ThreadState::calling||false>>)", "a message that waits is written over"),
     (BROKER, "<~thread.frame.status() = status_of(Error::interrupted);~>", "a wait that was stopped answers nonsense"),
     (SCHED, "auto const idle = idle_cpus_ & thread.cpus;\n    if (<<(idle & cpu_->bit) != 0||!cpu_->current>>)", "an idle processor keeps what another could run"),
     (SCHED, "<~idle_cpus_ &= ~(1u << number);~>", "a processor counts as idle that has work"),
