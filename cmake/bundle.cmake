@@ -6,6 +6,11 @@ set(GEMEL_BUNDLE_ROOT ${CMAKE_BINARY_DIR}/bundle)
 
 # A command of a program that has several is a link to it.
 function(gemel_bundle_program name file)
+  get_property(on_disk GLOBAL PROPERTY gemel_on_disk_${name})
+  if(on_disk)
+    set_property(GLOBAL APPEND PROPERTY gemel_disk_files ${file})
+    return()
+  endif()
   get_property(commands GLOBAL PROPERTY gemel_commands_${name})
   set(folder gemel/servers)
   if(commands)
@@ -40,5 +45,6 @@ function(gemel_bundle)
   add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/bundle.cpio
     COMMAND ${CMAKE_SOURCE_DIR}/scripts/make-bundle.sh ${CMAKE_BINARY_DIR}/bundle.cpio ${GEMEL_BUNDLE_ROOT}
     DEPENDS ${files} ${CMAKE_SOURCE_DIR}/scripts/make-bundle.sh VERBATIM)
-  add_custom_target(bundle ALL DEPENDS ${CMAKE_BINARY_DIR}/bundle.cpio)
+  get_property(on_disk GLOBAL PROPERTY gemel_disk_files)
+  add_custom_target(bundle ALL DEPENDS ${CMAKE_BINARY_DIR}/bundle.cpio ${on_disk})
 endfunction()

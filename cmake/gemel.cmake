@@ -1,8 +1,10 @@
 # What every folder's CMakeLists.txt uses:
 #   gemel_library(NAME sources...)          portable code for servers (core/base, core/abi, servers)
-#   gemel_program(NAME sources... [LIBRARIES libs...] [COMMANDS names...])
+#   gemel_program(NAME sources... [LIBRARIES libs...] [COMMANDS names...] [ON_DISK])
 #                                           a program: namespace gemel::NAME { server_main(Env&) }. One with
-#                                           COMMANDS is for users: /gemel/bin/NAME, and a link for each
+#                                           COMMANDS is for users: /gemel/bin/NAME, and a link for each. One
+#                                           ON_DISK is not in the boot bundle: who wants it puts the build's
+#                                           programs/NAME on a disk
 #   gemel_test(NAME sources... [LIBRARIES libs...])
 #                                           a GoogleTest binary, hosted only
 #   gemel_finish()                          last: the program table (hosted), the bundle (native)
@@ -69,8 +71,9 @@ endfunction()
 set_property(GLOBAL PROPERTY gemel_programs "")
 
 function(gemel_program name)
-  cmake_parse_arguments(arg "" "" "LIBRARIES;COMMANDS" ${ARGN})
+  cmake_parse_arguments(arg "ON_DISK" "" "LIBRARIES;COMMANDS" ${ARGN})
   set_property(GLOBAL PROPERTY gemel_commands_${name} ${arg_COMMANDS})
+  set_property(GLOBAL PROPERTY gemel_on_disk_${name} ${arg_ON_DISK})
   add_library(program_${name} STATIC ${arg_UNPARSED_ARGUMENTS})
   target_link_libraries(program_${name} PUBLIC gemel_user_options gemel_rt ${arg_LIBRARIES})
   gemel_counts_edges(program_${name})

@@ -212,6 +212,7 @@ part_x86_64() {
 part_system-x86_64() {
     built hosted && built x86_64 || return
     counted "system tests on x86_64" python3 tests/system/run.py --face x86_64
+    counted "the POSIX suite on x86_64" python3 tests/posix/run.py x86_64
     counted "shares of the processor on x86_64, by instructions" python3 tests/schedule/run.py --face x86_64
 }
 part_arm64() {
@@ -235,6 +236,7 @@ part_arm64() {
 part_system-arm64() {
     built hosted && built arm64 || return
     counted "system tests on arm64" python3 tests/system/run.py --face arm64
+    counted "the POSIX suite on arm64" python3 tests/posix/run.py arm64
     counted "shares of the processor on arm64, by instructions" python3 tests/schedule/run.py --face arm64
 }
 part_iso() {

@@ -32,9 +32,11 @@ void trace_from_start(Env const& env, TaskState& task)
     system::exit(env.exit_status().value_or(1), static_cast<u64>(result.error()));
 }
 
-[[noreturn]] void run_program(TaskState& task, ServerMain main, std::string_view name)
+[[noreturn]] void run_program(
+    TaskState& task, ServerMain main, std::string_view name, void (*construct)())
 {
     try {
+        construct();
         run_in_environment(task, main, name);
     } catch (std::bad_alloc const&) {
         // There was not even the memory to make the environment or to say how it ended.
@@ -44,7 +46,8 @@ void trace_from_start(Env const& env, TaskState& task)
 
 } // namespace
 
-void start_program(Startup const& startup, ServerMain main, std::string_view name, ThreadArea area)
+void start_program(Startup const& startup, ServerMain main, std::string_view name, ThreadArea area,
+    void (*construct)())
 {
     TaskState task { startup, area };
     ThreadBlock block { .task = &task };
@@ -57,7 +60,7 @@ void start_program(Startup const& startup, ServerMain main, std::string_view nam
         arch::set_thread_pointer(control);
     }
     control->block = &block;
-    run_program(task, main, name);
+    run_program(task, main, name, construct);
 }
 
 void assertion_failed_in_task(char const* expression, char const* file, int line)

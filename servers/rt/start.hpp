@@ -1,6 +1,5 @@
 // How a program begins and ends, the same on every face. The face's start code has set up the stack
-// and, natively, thread-local storage and the C++ library's constructors, and calls start_program
-// on the first thread.
+// and, natively, thread-local storage, and calls start_program on the first thread.
 #pragma once
 
 #include "servers/rt/env.hpp"
@@ -10,10 +9,11 @@ namespace gemel {
 using ServerMain = Result<void> (*)(Env&);
 
 // `name` is for messages. If the thread pointer is not set yet, it is set to an area made by `area`
-// on this stack; further threads get such areas too. Ends the thread by its fault port with the
-// exit status.
+// on this stack; further threads get such areas too. `construct` makes the program's globals,
+// when there is a heap. Ends the thread by its fault port with the exit status.
 [[noreturn]] void start_program(
-    Startup const& startup, ServerMain main, std::string_view name, ThreadArea area = {});
+    Startup const& startup, ServerMain main, std::string_view name, ThreadArea area = {},
+    void (*construct)() = [] {});
 
 // What assertion_failed does in a task: says where, and ends the thread with exit_assertion.
 [[noreturn]] void assertion_failed_in_task(char const* expression, char const* file, int line);

@@ -1,18 +1,21 @@
 #!/usr/bin/env python3
-"""The POSIX suite. usage: run.py [RUN...], of: reference, fuse, hosted.
+"""The POSIX suite. usage: run.py [RUN...], of: reference, fuse, hosted, x86_64, arm64.
 
 Each run has a fresh volume of blocks of 4 KiB that mkfs.ext4 makes, and e2fsck -fn judges it afterwards.
-`reference` is the host's own ext4, by a loop mount: it holds the suite itself. The last line counts them all:
+`reference` is the host's own ext4, by a loop mount: it holds the suite itself. The last three run it inside the
+system, from the volume. The last line counts them all:
 N passed, M failed, K skipped.
 """
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 
 ROOT = os.environ.get("GEMEL_ROOT") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BUILD = os.path.join(ROOT, "build", os.environ.get("GEMEL_PRESET", "hosted"))
+PRESET = os.environ.get("GEMEL_PRESET", "hosted")
+BUILD = os.path.join(ROOT, "build", PRESET)
 GEMEL = os.path.join(BUILD, "frontends/cli/gemel")
 SUITE = os.path.join(BUILD, "tests/posix/posix_suite")
 ENVIRONMENT = dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin:/sbin")
@@ -55,11 +58,29 @@ def fuse(image, directory):
                         image, directory, "--fuse")
 
 
-def hosted(image, _):
-    return command(GEMEL, "run", "--rw", image, "-c", "mkdir /suite; posix /suite")
+INSIDE = {"hosted": ["run"], "x86_64": ["boot", "--arch", "x86_64"], "arm64": ["boot", "--arch", "arm64"]}
 
 
-RUNS = {"reference": reference, "fuse": fuse, "hosted": hosted}
+def inside(face):
+    def run(image, _):
+        return command(GEMEL, *INSIDE[face], "--rw", image, "-c", "mkdir /suite; /bin/posix /suite")
+
+    return run
+
+
+RUNS = {"reference": reference, "fuse": fuse, **{face: inside(face) for face in INSIDE}}
+
+
+def make_volume(name, folder, image):
+    """Empty; for a run inside the system the program is on it."""
+    tree = os.path.join(folder, "tree")
+    os.makedirs(os.path.join(tree, "bin"))
+    if name in INSIDE:
+        face = PRESET if name == "hosted" else name
+        shutil.copy(os.path.join(ROOT, "build", face, "programs/posix"), os.path.join(tree, "bin"))
+    with open(image, "wb") as file:
+        file.truncate(IMAGE_BYTES)
+    subprocess.run(["mkfs.ext4", "-q", "-F", "-b", "4096", "-d", tree, image], check=True, env=ENVIRONMENT)
 
 
 def judge(image):
@@ -76,9 +97,7 @@ def one(name):
         os.chmod(folder, 0o755)  # for the users that the suite acts as
         image, directory = os.path.join(folder, "disk.img"), os.path.join(folder, "mnt")
         os.mkdir(directory)
-        with open(image, "wb") as file:
-            file.truncate(IMAGE_BYTES)
-        subprocess.run(["mkfs.ext4", "-q", "-F", "-b", "4096", image], check=True, env=ENVIRONMENT)
+        make_volume(name, folder, image)
         status, text = RUNS[name](image, directory)
         if status is None:
             print(f"skipped: posix, {name}: {text}")
