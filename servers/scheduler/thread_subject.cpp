@@ -1,6 +1,6 @@
 #include "servers/scheduler/thread_subject.hpp"
 
-#include <map>
+#include <vector>
 
 namespace gemel::scheduler {
 
@@ -10,19 +10,21 @@ constexpr u64 own_processor = 1; // the first
 constexpr u8 state_ready = 1; // core/object/thread.hpp ThreadState
 constexpr u32 indices_max = 65'536; // the kernel's table is shorter
 
-// Every thread's task and priority, by its index.
-Result<std::map<u32, AuditBroker::Thread>> all_threads(AuditBroker const& audit)
+// The threads with that priority, by their index. All rows are looked at: threads come and go
+// meanwhile on other processors, so their number says nothing.
+Result<std::vector<u32>> threads_at(AuditBroker const& audit, u8 priority)
 {
-    std::map<u32, AuditBroker::Thread> all;
-    auto const count = TRY(audit.totals()).threads;
-    for (u32 index = 0; index < indices_max && all.size() < count; ++index) {
-        auto thread = audit.thread(index);
-        if (thread)
-            all.emplace(index, std::move(*thread));
-        else if (thread.error() != Error::not_found)
+    std::vector<u32> found;
+    for (u32 index = 0; index < indices_max; ++index) {
+        auto const thread = audit.thread(index);
+        if (thread && thread->priority == priority)
+            found.push_back(index);
+        else if (!thread && thread.error() == Error::invalid) // the table's end
             break;
+        else if (!thread && thread.error() != Error::not_found)
+            return thread.error();
     }
-    return all;
+    return found;
 }
 
 } // namespace
@@ -34,14 +36,11 @@ Result<std::unique_ptr<ThreadSubject>> ThreadSubject::create(
 {
     auto const other = static_cast<u8>(priority ^ 1);
     TRY(powers.scheduling.thread_priority(thread, other));
-    auto const before = TRY(all_threads(powers.audit));
+    auto const candidates = TRY(threads_at(powers.audit, other));
     TRY(powers.scheduling.thread_priority(thread, priority));
-    auto const after = TRY(all_threads(powers.audit));
-    for (auto const& [index, seen] : after) {
-        auto const then = before.find(index);
-        if (then != before.end() && then->second.priority == other && seen.priority == priority)
-            return std::make_unique<ThreadSubject>(powers, std::move(thread), index, seen.task);
-    }
+    for (auto const index : candidates)
+        if (auto const seen = powers.audit.thread(index); seen && seen->priority == priority)
+            return std::make_unique<ThreadSubject>(powers, std::move(thread), index, seen->task);
     return Error::not_found;
 }
 
