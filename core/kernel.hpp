@@ -32,13 +32,12 @@ inline constexpr u32 user_root_entries = 256;
 struct Cpu {
     Thread* current = nullptr; // null: idle
     u64 root = 0; // address space that is active
-    Thread* fpu_of = nullptr; // whose registers the FPU holds
+    Thread* loaded = nullptr; // whose registers the processor has beyond those in its frame
     u32 ready_levels = 0; // bit n: level n has a thread
     u8 number = 0;
     u8 bit = 1; // 1 << number
     u32 budget = 0; // ticks left of the slot that sched_switch opened; 0: none
-    Thread* first[priority_levels] = {};
-    Thread* last[priority_levels] = {};
+    Queue ready[priority_levels];
     u64 since_ns = 0; // when current began to run, for run_ns
 };
 
@@ -125,6 +124,7 @@ private:
     // object/page.cpp
     void* page_new(Task* payer, PageUse use, ObjectType type = ObjectType::none);
     void page_free(void* page);
+    void object_ended(PageInfo& info);
     PageInfo& info_of(void const* page) { return pages_[number_of(page)]; }
     // Pages are numbered from the lowest one the machine has.
     u32 number_of(void const* page)
@@ -138,7 +138,6 @@ private:
     {
         return static_cast<T*>(page_at(row.object));
     }
-    ObjectType type_of(Row const& row) { return pages_[row.object].type; }
 
     // object/row.cpp
     // The caller's row, if it was found alive since anything changed; null says nothing: look()
@@ -151,7 +150,6 @@ private:
         auto& row = rows_[index];
         return row.generation == handle >> 32 && row.owner == me.task->index
                 && row.stamp == validity_epoch_
-                && pages_[row.object].generation == row.object_generation
             ? &row
             : nullptr;
     }
@@ -175,36 +173,41 @@ private:
     void object_destroy(Row& row);
 
     // object/port.cpp
+    // The first of a port's queue, if it waits like this.
+    [[gnu::always_inline]] static Thread* first_of(Port& port, ThreadState state)
+    {
+        auto* first = port.queue.next;
+        return first->state == state ? static_cast<Thread*>(first) : nullptr;
+    }
     [[gnu::always_inline]] static Thread* receiver_of(Port& port)
     {
-        auto* thread = port.first;
-        return thread && thread->state == ThreadState::receiving ? thread : nullptr;
+        return first_of(port, ThreadState::receiving);
     }
-    void queue_pop(Port& port);
-    void queue_remove(Thread& thread);
-    void queue_add(Port& port, Thread& thread, ThreadState state);
+    [[gnu::always_inline]] static void queue_add(Port& port, Thread& thread, ThreadState state)
+    {
+        thread.waits_on = &port;
+        port.queue.add(thread, state);
+    }
     // Puts a message into a receiver's registers.
     [[gnu::always_inline]] static void put_message(
-        Thread& receiver, u64 const* words, u64 badge, u64 tag, u64 token)
+        Thread& receiver, u64 const* carried, u64 badge, u64 tag, u64 token)
     {
         auto* to = receiver.frame.words();
-        copy_words(to, words);
+        copy_words(to + first_word, carried);
         to[0] = badge;
         to[1] = tag;
         receiver.frame.status() = status_ok;
         receiver.frame.port() = token;
     }
-    // The caller waits for the receiver's reply from now on. Answers the token for it. `generation`
-    // is the call's.
-    [[gnu::always_inline]] u64 received(Thread& caller, Thread const& receiver, u32 generation)
+    // The caller waits for the receiver's reply from now on.
+    [[gnu::always_inline]] static void received(Thread& caller, Thread const& receiver)
     {
         caller.state = ThreadState::awaiting_reply;
         caller.reply_owner = receiver.task->index;
-        return token_of(caller, generation);
     }
-    void hand_message(Thread& receiver, u64 const* words, u64 badge, u64 tag, Thread* caller);
+    void hand_message(Thread& receiver, u64 const* carried, u64 badge, u64 tag, Thread* caller);
     void notified(Thread& receiver, Port& port);
-    Thread* deliver(Port& port, u64 const* words, u64 badge, u64 tag);
+    Thread* deliver(Port& port, u64 const* carried, u64 badge, u64 tag);
     void signal_port(Port& port, u64 bits);
     void port_destroy(Port& port);
 
@@ -271,15 +274,12 @@ private:
     Thread* send(u64* words);
     Thread* reply(u64 token, u64* words);
     void answer(Thread& caller, u64 const* words);
-    u64 reply_token(Thread const& caller) { return token_of(caller, reply_generation_[caller.id]); }
-    static u64 token_of(Thread const& caller, u32 generation)
+    // The token that answers the thread's next call: each call has its own, so that one which was
+    // used, or whose call has ended, is stale.
+    u64 next_reply(Thread const& caller)
     {
-        return reply_token_bit | u64 { generation } << 32 | caller.id;
-    }
-    u32 next_reply(Thread const& caller)
-    {
-        auto& generation = reply_generation_[caller.id];
-        return generation = (generation + 1) & handle_generation_mask;
+        auto& token = reply_tokens_[caller.id];
+        return token = (token + (u64 { 1 } << 32)) | reply_token_bit;
     }
     Thread* resume_faulted(Thread& thread, u64 const* words);
     void call(Thread& me, u64 number);
@@ -391,7 +391,7 @@ private:
     Cpu cpus_[cpus_max];
     Task kernel_task_; // index 0: pays for what belongs to nobody
     Thread* threads_[threads_max] = {};
-    u32 reply_generation_[threads_max] = {};
+    u64 reply_tokens_[threads_max]; // of the last call of each: generation and index
     Task* tasks_[tasks_max] = {};
     InterruptBinding interrupts_[arch::interrupt_lines_max] = {};
 };

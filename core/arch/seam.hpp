@@ -44,9 +44,9 @@ concept FrameLike = requires(F& frame, u64 value, u32 index)
     }
     noexcept->std::same_as<u64>; // of a foreign system call
     {
-        frame.foreign_argument(index)
+        frame.foreign_arguments()
     }
-    noexcept->std::same_as<u64>; // 0..5
+    noexcept->std::same_as<u64 const*>; // six
     {
         frame.foreign_result(value)
     }
@@ -172,7 +172,7 @@ concept MachineLike = MemoryLike<M> && requires(
         machine.lock_waits()
     }
     noexcept->std::same_as<void>;
-    // The thread that ran leaves the processor with all it has; its address space is not used.
+    // The thread that ran has left the processor with all it has; its address space is not used.
     {
         machine.will_idle()
     }
@@ -206,13 +206,13 @@ concept MachineLike = MemoryLike<M> && requires(
     }
     noexcept->std::same_as<void>; // port, bytes, value
     {
-        machine.save_fpu(fpu)
+        machine.save_thread(frame, fpu)
     }
-    noexcept->std::same_as<void>;
+    noexcept->std::same_as<void>; // what it has in the processor
     {
-        machine.load_fpu(fpu)
+        machine.load_thread(frame, fpu)
     }
-    noexcept->std::same_as<void>;
+    noexcept->std::same_as<void>; // the same; and the CPU leaves into this frame
     {
         machine.prepare_fpu(fpu)
     }
@@ -221,10 +221,6 @@ concept MachineLike = MemoryLike<M> && requires(
         machine.activate(value)
     }
     noexcept->std::same_as<void>; // address space, by its root
-    {
-        machine.will_run(frame)
-    }
-    noexcept->std::same_as<void>; // the CPU leaves into this frame
 };
 
 } // namespace gemel::arch

@@ -136,7 +136,7 @@ bool Kernel::take_memory(BootInfo const& info)
         ::new (&pages_[i]) PageInfo;
     for (u32 i = row_count_; i-- > 0;) {
         ::new (&rows_[i]) Row;
-        rows_[i].next_free = i + 1 < row_count_ ? i + 1 : 0;
+        rows_[i].parent = i + 1 < row_count_ ? i + 1 : 0;
     }
     row_free_ = 1;
     free_rows_ = row_count_ - 1;
@@ -162,6 +162,8 @@ bool Kernel::boot(BootInfo const& info)
     kernel_task_.rows = free_rows_;
     kernel_task_.threads = threads_max;
     tasks_[0] = &kernel_task_;
+    for (u32 id = 0; id < threads_max; ++id)
+        reply_tokens_[id] = id;
     if (!start_init(info)) {
         say("gemel: cannot start init (is gemel/servers/init in the boot bundle, and is there "
             "memory?)\n");

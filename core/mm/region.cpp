@@ -186,7 +186,7 @@ void Kernel::region_end(u64* leaf)
     auto& info = info_of(leaf);
     if (info.links == 0)
         return region_destroy(leaf);
-    ++info.generation;
+    object_ended(info);
     info.orphan = 1;
 }
 

@@ -27,12 +27,21 @@ void* Kernel::page_new(Task* payer, PageUse use, ObjectType type)
     return page;
 }
 
+// Whatever was remembered of the object is stale. So that its capabilities are looked at more
+// closely when they are next used, the validity epoch moves.
+void Kernel::object_ended(PageInfo& info)
+{
+    ++info.generation;
+    ++validity_epoch_;
+}
+
 void Kernel::page_free(void* page)
 {
     auto const number = number_of(page);
     auto& info = pages_[number];
     ++tasks_[info.owner]->pages;
-    ++info.generation;
+    if (info.type != ObjectType::none)
+        object_ended(info);
     info.use = PageUse::free;
     info.type = ObjectType::none;
     info.owner = 0;

@@ -10,9 +10,8 @@ inline constexpr u32 port_ring_messages = 62;
 
 // Waiting receivers or queued callers, never both: they would have met.
 struct Port {
+    Queue queue;
     u64 notification = 0;
-    Thread* first = nullptr;
-    Thread* last = nullptr;
     u32 receiver = 0; // row that was last given the receive right
     u32 receiver_generation = 0;
     u16 ring_head = 0;

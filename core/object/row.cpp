@@ -6,14 +6,13 @@
 
 namespace gemel {
 
-// Walks up to the first ancestor known to be alive in this validity epoch. The object is looked at
-// each time: its end does not move the epoch.
+// Walks up to the first ancestor known to be alive in this validity epoch.
 bool Kernel::alive(Row& row)
 {
-    if (pages_[row.object].generation != row.object_generation)
-        return false;
     if (row.stamp == validity_epoch_)
         return true;
+    if (pages_[row.object].generation != row.object_generation)
+        return false;
     for (auto* at = &row;;) {
         if (at->expiry_tick != 0 && tick_now_ >= at->expiry_tick)
             return false;
@@ -78,7 +77,7 @@ Row* Kernel::look(u64 handle, ObjectType type, Rights any_of)
     auto* row = look(handle);
     if (!row)
         return nullptr;
-    if (type_of(*row) != type)
+    if (row->type != type)
         return fail(type == ObjectType::port ? Error::port_invalid : Error::cap_invalid);
     if (any_of != 0 && (row->rights & any_of) == 0)
         return fail(Error::no_rights);
@@ -95,13 +94,14 @@ Row* Kernel::row_new(Task& owner, u32 object, Rights rights, Row* parent)
         return fail(Error::too_big);
     auto const index = row_free_;
     auto& row = rows_[index];
-    row_free_ = row.next_free;
+    row_free_ = row.parent;
     --free_rows_;
     --owner.rows;
     row.badge = 0;
     row.stamp = validity_epoch_; // its parent was just found alive
     row.object = object;
     row.object_generation = pages_[object].generation;
+    row.type = pages_[object].type;
     row.parent = 0;
     row.parent_epoch = 0;
     row.watch = 0;
@@ -133,8 +133,7 @@ void Kernel::row_kill_children(Row& row)
     if (row.children != 0)
         ++validity_epoch_;
     row.children = 0;
-    auto const& info = pages_[row.object];
-    if (info.type == ObjectType::region && info.generation == row.object_generation)
+    if (row.type == ObjectType::region && pages_[row.object].generation == row.object_generation)
         region_cut(object_of<u64>(row));
     row_told(row);
 }
@@ -157,7 +156,7 @@ void Kernel::row_close(Row& row)
         row.generation = 1;
     row.owner = 0;
     row.stamp = 0;
-    row.next_free = row_free_;
+    row.parent = row_free_;
     row_free_ = index_of(row);
     ++free_rows_;
 }
@@ -184,7 +183,7 @@ u64 Kernel::row_move(Row& row, Task& to)
 // Capabilities in messages go to the task that was last given the receive right.
 void Kernel::receiver_is(Row& row)
 {
-    if (!has(row.rights, Right::receive) || type_of(row) != ObjectType::port)
+    if (!has(row.rights, Right::receive) || row.type != ObjectType::port)
         return;
     auto& port = *object_of<Port>(row);
     port.receiver = index_of(row);
@@ -202,12 +201,11 @@ Task& Kernel::receiving_task(Port& port)
 // The root capability of an object is gone: nobody can name it any more.
 void Kernel::object_abandoned(Row& row)
 {
-    auto& info = pages_[row.object];
-    switch (info.type) {
+    switch (row.type) {
     case ObjectType::port:
         return port_destroy(*object_of<Port>(row));
     case ObjectType::region:
-        if (info.links != 0)
+        if (auto& info = pages_[row.object]; info.links != 0)
             info.orphan = 1;
         else
             region_destroy(object_of<u64>(row));
@@ -223,7 +221,7 @@ void Kernel::object_abandoned(Row& row)
 // A destroyed task stays as a name until task_reap has taken it apart.
 void Kernel::object_destroy(Row& row)
 {
-    switch (type_of(row)) {
+    switch (row.type) {
     case ObjectType::port:
         return port_destroy(*object_of<Port>(row));
     case ObjectType::region:

@@ -1,6 +1,7 @@
 // A capability: one 64-byte row of the one table. A handle is (generation, index).
 #pragma once
 
+#include "core/abi/operation.hpp"
 #include "core/abi/right.hpp"
 #include "core/base/types.hpp"
 
@@ -13,21 +14,21 @@ struct Row {
     u32 object_generation = 0;
     u32 generation = 1; // of the handle
     u32 epoch = 0; // bumped by revoke and close: children hold the value they were derived at
-    u32 parent = 0; // row index, 0: none
+    u32 parent = 0; // row index, 0: none; of a free row the next free one
     u32 parent_epoch = 0;
     u32 watch = 0; // row index of the port that is told, 0: none
     u32 watch_generation = 0;
     u32 expiry_tick = 0; // 0: never
-    u32 next_free = 0;
+    u32 depth = 0;
     u16 owner = 0; // task index, 0: free row
     Rights rights = 0;
     u16 children = 0;
-    u8 depth = 0;
     u8 watch_bit = 0;
+    ObjectType type = ObjectType::none; // the object's, for as long as there is one
 };
 static_assert(sizeof(Row) == 64);
 
-inline constexpr u8 row_depth_max = 15;
+inline constexpr u32 row_depth_max = 15;
 inline constexpr u32 handle_generation_mask = 0x7FFF'FFFF;
 
 } // namespace gemel

@@ -47,7 +47,7 @@ void Kernel::thread_free(Thread& thread)
     page_free(&thread);
 }
 
-// Out of whatever it is in; a reply to it is stale from now on.
+// Out of whatever it is in; nobody can reply to it from now on.
 void Kernel::halt(Thread& thread)
 {
     switch (thread.state) {
@@ -56,14 +56,13 @@ void Kernel::halt(Thread& thread)
         break;
     case ThreadState::receiving:
     case ThreadState::calling:
-        queue_remove(thread);
+        thread.leave();
         break;
     case ThreadState::stopped:
     case ThreadState::running:
     case ThreadState::awaiting_reply:
         break;
     }
-    next_reply(thread);
     thread.pending = PendingCall::message;
     thread.state = ThreadState::stopped;
 }

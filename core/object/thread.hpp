@@ -1,7 +1,9 @@
 // A thread: saved registers, what it waits for, and its FPU state. One page.
 #pragma once
 
+#include "core/abi/call.hpp"
 #include "core/base/types.hpp"
+#include "core/object/queue.hpp"
 #include "core/object/task.hpp"
 
 #include <gemel/arch/frame.hpp>
@@ -10,22 +12,12 @@ namespace gemel {
 
 struct Port;
 
-enum class ThreadState : u8 {
-    stopped,
-    ready,
-    running,
-    // These wait:
-    receiving, // on a port for a message
-    calling, // queued on a port; its message is still in its frame
-    awaiting_reply, // its call was received
-};
-
 // What a reply to the thread means.
 enum class PendingCall : u8 { message, fault, foreign };
 
-struct Thread {
+// Its link is in the queue that it waits in: a ready queue or a port's.
+struct Thread : Link {
     // What every switch touches comes first: near the pointer its addresses are short.
-    ThreadState state = ThreadState::stopped;
     bool foreign = false;
     PendingCall pending = PendingCall::message;
     u8 priority = 0;
@@ -33,14 +25,12 @@ struct Thread {
     u8 cpu = 0; // on which it runs, in whose ready queue it is, or where it ran last
     u16 id = 0; // index in the thread table
     u16 reply_owner = 0; // task that received the call
-    Thread* next = nullptr; // ready queue or port queue
-    Thread* previous = nullptr;
     Task* task = nullptr;
-    Port* waits_on = nullptr;
+    Port* waits_on = nullptr; // while it is receiving or calling
     u64 root = 0; // copy of task->root: one load less on the switch
     u64 deadline_ns = 0; // 0: none
     arch::Frame frame;
-    u64 fault_words[8] = {}; // the message of a fault or foreign call; the frame stays untouched
+    u64 fault_words[message_words] = {}; // the message of a fault or an exit
     u64 run_ns = 0; // processor time used, counted at switches to and from idle and at ticks
     u32 fault_row = 0;
     u32 fault_generation = 0;
@@ -59,18 +49,21 @@ inline constexpr u32 threads_max = 1024;
 // A message's six words; in one piece, where a loop would take three times the instructions.
 [[gnu::always_inline]] inline void copy_words(u64* to, u64 const* from)
 {
+    auto const word0 = from[0];
+    auto const word1 = from[1];
     auto const word2 = from[2];
+    to[0] = word0;
+    to[1] = word1;
+    to[2] = word2;
     auto const word3 = from[3];
     auto const word4 = from[4];
-    to[2] = word2;
+    auto const word5 = from[5];
     to[3] = word3;
     to[4] = word4;
-    auto const word5 = from[5];
-    auto const word6 = from[6];
-    auto const word7 = from[7];
     to[5] = word5;
-    to[6] = word6;
-    to[7] = word7;
 }
+
+// Of the eight words of a message, the six that it carries.
+inline constexpr unsigned first_word = 2;
 
 } // namespace gemel

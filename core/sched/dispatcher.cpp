@@ -32,11 +32,7 @@ void Kernel::make_ready(Thread& thread)
     auto const number = processor_for(thread);
     auto& cpu = cpus_[number];
     thread.cpu = static_cast<u8>(number);
-    thread.state = ThreadState::ready;
-    thread.next = nullptr;
-    thread.previous = cpu.last[level];
-    (cpu.last[level] ? cpu.last[level]->next : cpu.first[level]) = &thread;
-    cpu.last[level] = &thread;
+    cpu.ready[level].add(thread, ThreadState::ready);
     cpu.ready_levels |= 1u << level;
     idle_cpus_ &= ~(1u << number);
     if (&cpu != cpu_ && (!cpu.current || cpu.current->priority < level))
@@ -47,9 +43,8 @@ void Kernel::unready(Thread& thread)
 {
     auto const level = thread.priority;
     auto& cpu = cpus_[thread.cpu];
-    (thread.previous ? thread.previous->next : cpu.first[level]) = thread.next;
-    (thread.next ? thread.next->previous : cpu.last[level]) = thread.previous;
-    if (!cpu.first[level])
+    thread.leave();
+    if (cpu.ready[level].empty())
         cpu.ready_levels &= ~(1u << level);
 }
 
@@ -58,12 +53,14 @@ Thread* Kernel::stolen()
 {
     Thread* best = nullptr;
     for (u32 number = 0; number < cpu_count_; ++number)
-        for (u32 level = best ? best->priority + 1u : 0; level < priority_levels; ++level)
-            for (auto* thread = cpus_[number].first[level]; thread; thread = thread->next)
-                if ((thread->cpus & cpu_->bit) != 0) {
-                    best = thread;
+        for (u32 level = best ? best->priority + 1u : 0; level < priority_levels; ++level) {
+            auto& queue = cpus_[number].ready[level];
+            for (auto* at = queue.next; at != queue.end(); at = at->next)
+                if (auto& thread = static_cast<Thread&>(*at); (thread.cpus & cpu_->bit) != 0) {
+                    best = &thread;
                     break;
                 }
+        }
     return best;
 }
 
@@ -84,24 +81,25 @@ void Kernel::run(Thread& thread)
     thread.state = ThreadState::running;
     thread.cpu = cpu.number;
     cpu.current = &thread;
+    auto* const last = cpu.loaded;
+    if (last == &thread)
+        return;
+    cpu.loaded = &thread;
     if (thread.root != cpu.root) {
         cpu.root = thread.root;
         machine_.activate(thread.root);
     }
-    if (cpu.fpu_of != &thread) {
-        if (cpu.fpu_of)
-            machine_.save_fpu(cpu.fpu_of->fpu);
-        machine_.load_fpu(thread.fpu);
-        cpu.fpu_of = &thread;
-    }
-    machine_.will_run(thread.frame);
+    if (last)
+        machine_.save_thread(last->frame, last->fpu);
+    machine_.load_thread(thread.frame, thread.fpu);
 }
 
 // The most urgent ready thread, here or else elsewhere. None: the processor is idle.
 void Kernel::dispatch()
 {
-    auto* next = cpu_->ready_levels != 0 ? cpu_->first[31 - std::countl_zero(cpu_->ready_levels)]
-                                         : stolen();
+    auto const levels = cpu_->ready_levels;
+    auto* next = levels != 0 ? static_cast<Thread*>(cpu_->ready[31 - std::countl_zero(levels)].next)
+                             : stolen();
     if (!next)
         return idle();
     unready(*next);
@@ -113,9 +111,9 @@ void Kernel::idle()
 {
     cpu_->current = nullptr;
     idle_cpus_ |= cpu_->bit;
-    if (cpu_->fpu_of)
-        machine_.save_fpu(cpu_->fpu_of->fpu);
-    cpu_->fpu_of = nullptr;
+    if (auto* const last = cpu_->loaded)
+        machine_.save_thread(last->frame, last->fpu);
+    cpu_->loaded = nullptr;
     cpu_->root = 0;
     machine_.will_idle();
 }

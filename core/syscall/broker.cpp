@@ -432,7 +432,7 @@ void Kernel::audit_row(u64* words)
             words[i] = 0;
         return;
     }
-    words[2] = row.owner | u64 { static_cast<u8>(type_of(row)) } << 32;
+    words[2] = row.owner | u64 { static_cast<u8>(row.type) } << 32;
     words[3] = row.rights | u64 { row.depth } << 16 | u64 { row.children } << 32;
     words[4] = row.badge;
     words[5] = row.object;
@@ -451,7 +451,9 @@ void Kernel::audit_thread(u64* words)
         | u64 { thread->priority } << 40;
     name_words(words + 3, thread->name);
     words[5] = thread->run_ns;
-    words[6] = thread->waits_on ? number_of(thread->waits_on) : 0;
+    auto const queued
+        = thread->state == ThreadState::receiving || thread->state == ThreadState::calling;
+    words[6] = queued ? number_of(thread->waits_on) : 0;
     words[7] = thread->reply_owner;
 }
 
@@ -478,7 +480,7 @@ void Kernel::audit_port(u64* words)
     auto& port = *static_cast<Port*>(page_at(static_cast<u32>(words[2])));
     u64 receivers = 0;
     u64 callers = 0;
-    for (auto const* thread = port.first; thread; thread = thread->next)
+    for (auto const* thread = port.queue.next; thread != port.queue.end(); thread = thread->next)
         ++(thread->state == ThreadState::receiving ? receivers : callers);
     words[2] = receiving_task(port).index;
     words[3] = port.ring_count;

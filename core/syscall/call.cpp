@@ -119,6 +119,7 @@ void Kernel::port_allocate(Task& task, u64* words)
     auto* port = static_cast<Port*>(page_new(&task, PageUse::object, ObjectType::port));
     if (!port)
         return;
+    port->queue.clear();
     if (!answer_new(task, port, words))
         page_free(port);
 }
@@ -246,7 +247,7 @@ void Kernel::cap_derive(Row& source, Task& to, CapOperation operation, u64* word
     }
     auto badge = source.badge;
     if (operation == CapOperation::badge) {
-        auto const broker = type_of(source) == ObjectType::broker;
+        auto const broker = source.type == ObjectType::broker;
         if (broker ? !narrows(source.badge, words[3]) : source.badge != 0) {
             fail(Error::no_rights);
             return;
@@ -271,7 +272,7 @@ void Kernel::cap_destroy(Row& source)
         fail(Error::no_rights);
         return;
     }
-    if (type_of(source) == ObjectType::task) {
+    if (source.type == ObjectType::task) {
         auto& task = *object_of<Task>(source);
         if (task.dead)
             return void(fail(Error::dead));
@@ -320,7 +321,7 @@ void Kernel::cap_watch(Row& source, u64 const* words)
 
 void Kernel::cap_inspect(Row& source, u64* words)
 {
-    words[2] = source.rights | u64 { static_cast<u8>(type_of(source)) } << 16
+    words[2] = source.rights | u64 { static_cast<u8>(source.type) } << 16
         | u64 { source.children } << 32;
     words[3] = source.badge;
     words[4] = source.object;

@@ -33,10 +33,13 @@ constexpr bool fault_reply(u64 tag)
     return (tag & tag_operation) <= static_cast<u64>(FaultReply::return_value);
 }
 
-// Where a caller's words stand.
-u64 const* message_of(Thread& caller)
+// Where the words that a caller's message carries stand.
+[[gnu::always_inline]] inline u64 const* carried_by(Thread& caller)
 {
-    return caller.pending == PendingCall::message ? caller.frame.words() : caller.fault_words;
+    if (caller.pending == PendingCall::message) [[likely]]
+        return caller.frame.words() + first_word;
+    return caller.pending == PendingCall::foreign ? caller.frame.foreign_arguments()
+                                                  : caller.fault_words;
 }
 
 // What port_receive is asked to do: the call and its flags, without a deadline.
@@ -125,15 +128,14 @@ Thread* Kernel::send(u64* words)
     auto const badge = row->badge;
     if (has(row->rights, Right::send_once))
         row_close(*row);
-    return deliver(port, words, badge, words[1]);
+    return deliver(port, words + first_word, badge, words[1]);
 }
 
 Thread* Kernel::reply(u64 token, u64* words)
 {
     auto const id = static_cast<u32>(token);
     auto* caller = id < threads_max ? threads_[id] : nullptr;
-    if (!caller || caller->state != ThreadState::awaiting_reply
-        || reply_generation_[id] != (token >> 32 & handle_generation_mask))
+    if (!caller || caller->state != ThreadState::awaiting_reply || reply_tokens_[id] != token)
         return fail(Error::cap_invalid);
     if (caller->reply_owner != cpu_->current->task->index)
         return fail(Error::not_owner);
@@ -147,14 +149,13 @@ Thread* Kernel::reply(u64 token, u64* words)
     return caller;
 }
 
-// The token is used up, and the answer is in the caller's registers.
+// The answer is in the caller's registers. It no longer awaits one: the token is used up.
 [[gnu::noinline]] void Kernel::answer(Thread& caller, u64 const* words)
 {
-    next_reply(caller);
     auto* to = caller.frame.words();
     to[0] = 0;
     to[1] = words[1];
-    copy_words(to, words);
+    copy_words(to + first_word, words + first_word);
     caller.frame.status() = status_ok;
 }
 
@@ -174,7 +175,7 @@ Thread* Kernel::resume_faulted(Thread& thread, u64 const* words)
 // Answers the receiver that took it.
 [[gnu::noinline]] Thread* Kernel::call_on(Port& port, Thread& caller, u64 badge, u64 tag)
 {
-    auto const generation = next_reply(caller);
+    auto const token = next_reply(caller);
     auto* receiver = receiver_of(port);
     if (!receiver) {
         caller.call_badge = badge;
@@ -182,8 +183,9 @@ Thread* Kernel::resume_faulted(Thread& thread, u64 const* words)
         queue_add(port, caller, ThreadState::calling);
         return nullptr;
     }
-    queue_pop(port);
-    put_message(*receiver, message_of(caller), badge, tag, received(caller, *receiver, generation));
+    receiver->leave();
+    received(caller, *receiver);
+    put_message(*receiver, carried_by(caller), badge, tag, token);
     return receiver;
 }
 
@@ -191,8 +193,7 @@ Thread* Kernel::resume_faulted(Thread& thread, u64 const* words)
 {
     auto* words = me.frame.words();
     if (words[0] == own_fault_port) {
-        for (unsigned i = 2; i < 8; ++i)
-            me.fault_words[i] = words[i];
+        copy_words(me.fault_words, words + first_word);
         set_deadline(me, 0);
         return fault_call(me, static_cast<u64>(KernelTag::exit), PendingCall::fault);
     }
@@ -203,7 +204,7 @@ Thread* Kernel::resume_faulted(Thread& thread, u64 const* words)
     auto* row = look(words[0]);
     if (!row)
         return;
-    if (type_of(*row) == ObjectType::broker)
+    if (row->type == ObjectType::broker)
         return broker_call(*row, words);
     row = look(words[0], ObjectType::port, Right::call | Right::send | Rights(Right::send_once));
     if (!row)
@@ -228,7 +229,7 @@ Thread* Kernel::resume_faulted(Thread& thread, u64 const* words)
         return false;
     auto* const words = me.frame.words();
     auto const* const row = known(me, words[0]);
-    if (!row || type_of(*row) != ObjectType::port || !tag_plain(words[1])
+    if (!row || row->type != ObjectType::port || !tag_plain(words[1])
         || (row->rights & (Right::call | Right::send)) == 0 || (row->rights & once) != 0)
         return false;
     auto& port = *object_of<Port>(*row);
@@ -249,13 +250,13 @@ Thread* Kernel::resume_faulted(Thread& thread, u64 const* words)
     if (id >= threads_max || !tag_plain(words[1])) // that it is a token: it is the caller's, below
         return false;
     auto const* const row = known(me, me.frame.port());
-    if (!row || type_of(*row) != ObjectType::port || !has(row->rights, Right::receive))
+    if (!row || row->type != ObjectType::port || !has(row->rights, Right::receive))
         return false;
     auto& port = *object_of<Port>(*row);
-    if (port.notification != 0 || port.ring_count != 0 || (port.first && !receiver_of(port)))
+    if (port.notification != 0 || port.ring_count != 0 || first_of(port, ThreadState::calling))
         return false;
     auto* caller = threads_[id];
-    if (!caller || caller->state != ThreadState::awaiting_reply || reply_token(*caller) != token
+    if (!caller || caller->state != ThreadState::awaiting_reply || reply_tokens_[id] != token
         || caller->reply_owner != me.task->index
         || (caller->pending != PendingCall::message && !fault_reply(words[1])))
         return false;
@@ -276,15 +277,14 @@ bool Kernel::take_message(Port& port, Thread& me)
         notified(me, port);
         return true;
     }
-    auto* caller = port.first;
     if (port.ring_count != 0) {
         auto const* words = port.ring[port.ring_head];
         port.ring_head = static_cast<u16>((port.ring_head + 1) % port_ring_messages);
         --port.ring_count;
-        hand_message(me, words, words[0], words[1], nullptr);
-    } else if (caller && caller->state == ThreadState::calling) {
-        queue_pop(port);
-        hand_message(me, message_of(*caller), caller->call_badge, caller->call_tag, caller);
+        hand_message(me, words + first_word, words[0], words[1], nullptr);
+    } else if (auto* caller = first_of(port, ThreadState::calling)) {
+        caller->leave();
+        hand_message(me, carried_by(*caller), caller->call_badge, caller->call_tag, caller);
     } else {
         return false;
     }
@@ -326,7 +326,7 @@ bool Kernel::take_message(Port& port, Thread& me)
     Thread* next = nullptr;
     thread.state = ThreadState::stopped;
     auto* row = stored(thread.fault_row, thread.fault_generation);
-    if (row && type_of(*row) == ObjectType::port) {
+    if (row && row->type == ObjectType::port) {
         thread.pending = pending;
         next = call_on(*object_of<Port>(*row), thread, row->badge, tag);
     }
@@ -353,8 +353,6 @@ void Kernel::on_system_call()
         return dispatch();
     }
     ++calls_;
-    for (u32 i = 0; i < 6; ++i)
-        me.fault_words[2 + i] = me.frame.foreign_argument(i);
     me.deadline_ns = 0;
     fault_call(me, static_cast<u64>(KernelTag::foreign_call) | me.frame.foreign_number() << 32,
         PendingCall::foreign);
@@ -370,12 +368,12 @@ void Kernel::on_fault(arch::FaultReport const& report)
         && region_restore(*me.task, report.address))
         return;
     auto* words = me.fault_words;
-    words[2] = me.frame.instruction_pointer();
-    words[3] = report.address;
-    words[4] = report.code;
-    words[5] = me.frame.stack_pointer();
-    words[6] = me.id;
-    words[7] = 0;
+    words[0] = me.frame.instruction_pointer();
+    words[1] = report.address;
+    words[2] = report.code;
+    words[3] = me.frame.stack_pointer();
+    words[4] = me.id;
+    words[5] = 0;
     me.deadline_ns = 0;
     fault_call(me, static_cast<u64>(KernelTag::fault) | static_cast<u64>(report.kind) << 16,
         PendingCall::fault);

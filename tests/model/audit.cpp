@@ -370,7 +370,8 @@ void KernelFixture::Audit::thread(Thread const& thread)
         return;
     case ThreadState::ready: {
         bool found = false;
-        for (auto const* at = cpu.first[thread.priority]; at; at = at->next)
+        auto const& ready = cpu.ready[thread.priority];
+        for (auto const* at = ready.next; at != ready.end(); at = at->next)
             found |= at == &thread;
         if (!found || (thread.cpus >> thread.cpu & 1) == 0)
             wrong(text("in no queue that it may run from is thread", thread.id));
@@ -394,14 +395,14 @@ void KernelFixture::Audit::queue(Thread const& thread)
     if (!port || kernel_.info_of(port).type != ObjectType::port)
         return wrong(text("it waits on what is no port: thread", thread.id));
     bool found = false;
-    Thread const* before = nullptr;
-    for (auto const* at = port->first; at; at = at->next) {
+    Link const* before = &port->queue;
+    for (auto const* at = before->next; at != port->queue.end(); at = at->next) {
         found |= at == &thread;
         if (at->previous != before || at->state != thread.state)
-            return wrong(text("a queue is broken at thread", at->id));
+            return wrong(text("a queue is broken at thread", static_cast<Thread const*>(at)->id));
         before = at;
     }
-    if (!found || port->last != before)
+    if (!found || port->queue.previous != before)
         wrong(text("thread", thread.id) + " waits in no queue");
     if (thread.state == ThreadState::receiving
         && (port->ring_count != 0 || port->notification != 0))
@@ -418,16 +419,18 @@ void KernelFixture::Audit::processors()
 void KernelFixture::Audit::processor(Cpu const& cpu)
 {
     for (u32 level = 0; level < priority_levels; ++level) {
-        if (((cpu.ready_levels >> level & 1) != 0) != (cpu.first[level] != nullptr))
+        auto const& ready = cpu.ready[level];
+        if (((cpu.ready_levels >> level & 1) != 0) == ready.empty())
             wrong(text("marked wrongly: level", level));
-        Thread const* before = nullptr;
-        for (auto const* at = cpu.first[level]; at; at = at->next) {
-            if (at->state != ThreadState::ready || at->priority != level
-                || at->cpu != cpu.number || at->previous != before)
-                return wrong(text("it is in the ready queue, but should not: thread", at->id));
+        Link const* before = &ready;
+        for (auto const* at = ready.next; at != ready.end(); at = at->next) {
+            auto const& thread = static_cast<Thread const&>(*at);
+            if (thread.state != ThreadState::ready || thread.priority != level
+                || thread.cpu != cpu.number || thread.previous != before)
+                return wrong(text("it is in the ready queue, but should not: thread", thread.id));
             before = at;
         }
-        if (cpu.first[level] && cpu.last[level] != before)
+        if (ready.previous != before)
             wrong(text("a ready queue has lost its end: level", level));
     }
     if (!cpu.current)
@@ -436,7 +439,7 @@ void KernelFixture::Audit::processor(Cpu const& cpu)
         || (cpu.current->state != ThreadState::running
             && cpu.current->state != ThreadState::stopped))
         wrong(text("it is on a processor, but not running: thread", cpu.current->id));
-    if (cpu.root != cpu.current->root || cpu.fpu_of != cpu.current)
+    if (cpu.root != cpu.current->root || cpu.loaded != cpu.current)
         wrong(text("with another's state runs thread", cpu.current->id));
 }
 

@@ -176,7 +176,6 @@ void Model::wake(u32 id, Error error)
         std::erase(port.receivers, id);
         std::erase(port.callers, id);
     }
-    ++thread.generation;
     thread.wait = Wait::none;
     thread.status = bad(error);
     thread.words.reset();
@@ -454,7 +453,6 @@ u64 Model::reply(u32 id, std::array<u64, 8> words)
         return bad(Error::invalid);
     if (auto const status = move_capabilities(task, words, caller.task); status != status_ok)
         return status;
-    ++caller.generation;
     caller.wait = Wait::none;
     caller.status = status_ok;
     words[0] = 0;

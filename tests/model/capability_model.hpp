@@ -54,7 +54,7 @@ struct Thread {
     int port = -1;
     u64 deadline_ns = 0;
     Message message; // of a queued call: badge, tag, words
-    u32 generation = 0; // of reply tokens
+    u32 generation = 0; // of its calls, for their reply tokens
     u16 reply_owner = 0;
     // What the thread must see when it runs again; words are checked only when told.
     u64 status = 0;

@@ -58,7 +58,6 @@ Facts KernelFixture::facts()
             continue;
         auto row = kernel.rows_[i];
         row.stamp = 0;
-        row.next_free = 0;
         add("row", i, hash_of(&row, sizeof row));
     }
     for (u32 i = 0; i < kernel.page_count_; ++i) {
@@ -70,7 +69,7 @@ Facts KernelFixture::facts()
     }
     for (u32 id = 0; id < threads_max; ++id) {
         add("thread", id, kernel.threads_[id] ? kernel.threads_[id]->id : 0);
-        add("reply generation", id, kernel.threads_[id] ? kernel.reply_generation_[id] : 0);
+        add("reply token", id, kernel.threads_[id] ? kernel.reply_tokens_[id] : 0);
     }
     for (u32 line = 0; line < arch::interrupt_lines_max; ++line)
         add("interrupt", line, hash_of(&kernel.interrupts_[line], sizeof(InterruptBinding)));

@@ -52,13 +52,14 @@ struct KernelFixture {
     u32 number_of_page(void const* page) { return kernel.number_of(page); }
     // Which of the threads that ever had its page this one is.
     u32 life_of(Thread const& thread) { return kernel.info_of(&thread).generation; }
-    Thread const* first_in_queue(Row const& port) { return kernel.object_of<Port>(port)->first; }
-    // What answers the call that thread `id` waits in now.
-    u64 reply_token(u32 id) const
+    Thread const* first_in_queue(Row const& port)
     {
-        return reply_token_bit | u64 { kernel.reply_generation_[id] & handle_generation_mask } << 32
-            | id;
+        auto const& queue = kernel.object_of<Port>(port)->queue;
+        return queue.empty() ? nullptr : static_cast<Thread const*>(queue.next);
     }
+    void* page_at(u32 number) { return kernel.page_at(number); }
+    // What answers the call that thread `id` waits in now.
+    u64 reply_token(u32 id) const { return kernel.reply_tokens_[id]; }
 
     // The books (audit.cpp): rows form a forest with right counts, every page in use is somebody's,
     // quotas balance, nobody waits in vain. Empty: all is well.

@@ -22,11 +22,10 @@ Snapshot::Snapshot(KernelFixture& fixture)
     auto const* kernel = reinterpret_cast<u8 const*>(&fixture.kernel);
     kernel_.assign(kernel, kernel + sizeof fixture.kernel);
     auto const pages = fixture.kernel.pages();
-    for (usize i = 0; i < pages.size(); ++i) {
+    for (u32 i = 1; i < pages.size(); ++i) {
         if (!is_kept(pages[i]))
             continue;
-        auto* at = static_cast<u8*>(
-            fixture.machine.at_physical(arch::Machine::first_physical + i * page_bytes));
+        auto* at = static_cast<u8*>(fixture.page_at(i));
         pages_.push_back({ at, std::vector<u8>(at, at + page_bytes) });
     }
 }

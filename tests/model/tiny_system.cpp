@@ -239,23 +239,26 @@ u64 TinySystem::fingerprint()
         if (!thread)
             continue;
         hash.add(u64 { id } << 8 | static_cast<u8>(thread->state));
-        hash.add(reinterpret_cast<u64>(thread->waits_on));
+        auto const queued
+            = thread->state == ThreadState::receiving || thread->state == ThreadState::calling;
+        hash.add(queued ? reinterpret_cast<u64>(thread->waits_on) : 0);
         hash.add(thread->deadline_ns == 0 ? 0 : thread->deadline_ns / tick_ns - ticks + 2);
         hash.add(thread->state == ThreadState::awaiting_reply ? thread->reply_owner : 0);
         if (thread->state == ThreadState::ready)
-            hash.add(thread->next ? thread->next->id : 0);
+            hash.add(thread->next->state == ThreadState::ready
+                    ? static_cast<Thread const*>(thread->next)->id
+                    : 0);
     }
     hash.add(kernel.current().id);
     for (u32 i = 0; i < pages.size(); ++i) {
         if (pages[i].use != PageUse::object || pages[i].type != ObjectType::port)
             continue;
-        auto const& port = *static_cast<Port const*>(
-            kernel.machine.at_physical(arch::Machine::first_physical + i * page_bytes));
+        auto const& port = *static_cast<Port const*>(kernel.page_at(i));
         hash.add(u64 { i } << 32 | port.receiver);
         hash.add(port.notification);
         hash.add(port.ring_count);
-        for (auto const* at = port.first; at; at = at->next)
-            hash.add(at->id);
+        for (auto const* at = port.queue.next; at != port.queue.end(); at = at->next)
+            hash.add(static_cast<Thread const*>(at)->id);
     }
     return hash.value;
 }

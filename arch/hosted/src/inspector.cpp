@@ -58,8 +58,9 @@ u32 Inspector::ready(Thread* (&threads)[ready_max]) const
     u32 count = 0;
     auto const& cpu = *kernel_.cpu_;
     for (auto level = priority_levels; level-- > 0;)
-        for (auto* thread = cpu.first[level]; thread && count < ready_max; thread = thread->next)
-            threads[count++] = thread;
+        for (auto* at = cpu.ready[level].next; at != cpu.ready[level].end() && count < ready_max;
+             at = at->next)
+            threads[count++] = static_cast<Thread*>(at);
     return count;
 }
 
@@ -131,7 +132,7 @@ void Inspector::audit_row_quotas(Lines& wrong) const
     }
 }
 
-// A port's queue has the end that it says, and leads back as it leads on.
+// A port's queue comes to its end, and leads back as it leads on.
 void Inspector::audit_ports(Lines& wrong) const
 {
     auto const pages = kernel_.pages();
@@ -139,14 +140,14 @@ void Inspector::audit_ports(Lines& wrong) const
         if (pages[i].use != PageUse::object || pages[i].type != ObjectType::port)
             continue;
         auto const& port = *static_cast<Port const*>(kernel_.page_at(i));
-        Thread const* before = nullptr;
         u32 steps = 0;
-        for (auto const* at = port.first; at && ++steps <= threads_max; at = at->next) {
-            if (at->previous != before)
-                say(wrong, "thread %u in the queue of port %u does not lead back", at->id, i);
-            before = at;
-        }
-        if (port.first && port.last != before)
+        auto const* at = static_cast<Link const*>(&port.queue);
+        do {
+            if (at->next->previous != at)
+                say(wrong, "the queue of port %u does not lead back at place %u", i, steps);
+            at = at->next;
+        } while (at != port.queue.end() && ++steps <= threads_max);
+        if (at != port.queue.end())
             say(wrong, "port %u has lost the end of its queue", i);
         if (port.ring_count > port_ring_messages)
             say(wrong, "port %u counts %u messages", i, port.ring_count);
@@ -199,15 +200,18 @@ void Inspector::audit_queues(Lines& wrong) const
     auto const& cpu = *kernel_.cpu_;
     for (u32 level = 0; level < priority_levels; ++level) {
         auto const marked = (cpu.ready_levels >> level & 1) != 0;
-        if (marked != (cpu.first[level] != nullptr))
+        if (marked == cpu.ready[level].empty())
             say(wrong, "level %u is marked %s", level, marked ? "ready" : "empty");
         u32 count = 0;
-        for (auto* at = cpu.first[level]; at; at = at->next)
-            if (at->state != ThreadState::ready || at->priority != level || ++count > threads_max) {
-                say(wrong, "level %u holds thread %u, which is %s", level, at->id,
-                    name_of(at->state));
+        for (auto const* at = cpu.ready[level].next; at != cpu.ready[level].end(); at = at->next) {
+            auto const& thread = static_cast<Thread const&>(*at);
+            if (thread.state != ThreadState::ready || thread.priority != level
+                || ++count > threads_max) {
+                say(wrong, "level %u holds thread %u, which is %s", level, thread.id,
+                    name_of(thread.state));
                 break;
             }
+        }
     }
 }
 
@@ -234,8 +238,9 @@ void Inspector::audit_threads(Lines& wrong) const
             continue;
         auto const& info = kernel_.pages_[kernel_.number_of(thread->waits_on)];
         u32 steps = 0;
-        auto const* at = thread->waits_on->first;
-        while (at && at != thread && ++steps <= threads_max)
+        auto const& queue = thread->waits_on->queue;
+        auto const* at = queue.next;
+        while (at != queue.end() && at != thread && ++steps <= threads_max)
             at = at->next;
         if (info.type != ObjectType::port || at != thread)
             say(wrong, "thread %u of %s waits in no port's queue", id, thread->task->name);

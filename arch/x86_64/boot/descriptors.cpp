@@ -87,7 +87,6 @@ void Setup::traps()
 void Setup::descriptors(u32 cpu)
 {
     auto& state = gemel_task_states[cpu];
-    state.rsp0 = reinterpret_cast<u64>(&gemel_idle_frames[cpu]) + FrameLayout::pushed_end;
     state.ist[0] = reinterpret_cast<u64>(gemel_panic_stack_top);
     load_segments(cpu);
     TablePointer const interrupts { sizeof(gemel_gates) - 1, reinterpret_cast<u64>(gemel_gates) };

@@ -44,10 +44,6 @@ void add_cr4(u64 bits)
 u64 Setup::features_of_memory(u32 ebx, u32 ecx)
 {
     u64 bits = 0;
-    if (ebx & 1 << 0) {
-        bits |= cr4_fsgsbase;
-        machine_.fsgsbase_ = true;
-    }
     if (ebx & 1 << 7)
         bits |= cr4_smep;
     if (ebx & 1 << 20)
@@ -57,13 +53,16 @@ u64 Setup::features_of_memory(u32 ebx, u32 ecx)
     return bits;
 }
 
-void Setup::features_of_fpu(u32 ecx)
+// XSAVE and FSGSBASE are used together or not at all: one question at each switch. Programs see
+// from CPUID's OSXSAVE which it is (user.hpp).
+void Setup::features_of_thread(u32 ebx, u32 ecx)
 {
     add_cr4(cr4_fxsave | cr4_simd_exceptions);
+    constexpr u32 has_fsgsbase = 1 << 0;
     constexpr u32 has_xsave = 1 << 26;
-    if (!(ecx & has_xsave))
+    if (!(ebx & has_fsgsbase) || !(ecx & has_xsave))
         return;
-    add_cr4(cr4_xsave);
+    add_cr4(cr4_fsgsbase | cr4_xsave);
     machine_.fpu_components_ = identify(0xD).eax & x87_sse_avx;
     asm volatile("xsetbv" ::"c"(0), "a"(machine_.fpu_components_), "d"(0));
 }
@@ -77,7 +76,7 @@ void Setup::features()
     x2apic_ = (basic.ecx & has_x2apic) != 0;
     machine_.rdrand_ = (basic.ecx & has_rdrand) != 0;
     add_cr4(features_of_memory(extended.ebx, extended.ecx));
-    features_of_fpu(basic.ecx);
+    features_of_thread(extended.ebx, basic.ecx);
 }
 
 } // namespace gemel::arch

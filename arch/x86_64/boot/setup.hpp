@@ -36,7 +36,7 @@ private:
     void command(u32 apic_id, u32 command);
     void wait(u64 nanoseconds);
     u64 features_of_memory(u32 ebx, u32 ecx);
-    void features_of_fpu(u32 ecx);
+    void features_of_thread(u32 ebx, u32 ecx);
     void io_apic(u32 index, boot::AcpiFacts const& facts);
 
     Machine& machine_;

@@ -231,26 +231,8 @@ void Machine::pio_write(u32 port, u32 bytes, u32 value) noexcept
         out32(number, value);
 }
 
-// FS and GS are the thread's and change without a trap.
-void Machine::will_run(Frame& frame) noexcept
-{
-    auto& state = own_state();
-    auto& last = *reinterpret_cast<Frame*>(state.rsp0 - FrameLayout::pushed_end);
-    if (fsgsbase_) [[likely]] {
-        asm volatile("rdfsbase %0" : "=r"(last.fs_base_));
-        asm volatile("rdgsbase %0" : "=r"(last.gs_base_));
-        asm volatile("wrfsbase %0" ::"r"(frame.fs_base_));
-        asm volatile("wrgsbase %0" ::"r"(frame.gs_base_));
-    } else {
-        write_msr(Msr::fs_base, frame.fs_base_);
-        write_msr(Msr::gs_base, frame.gs_base_);
-    }
-    state.rsp0 = reinterpret_cast<u64>(&frame) + FrameLayout::pushed_end;
-}
-
 void Machine::will_idle() noexcept
 {
-    will_run(gemel_idle_frames[cpu_number()]);
     activate(physical_of(kernel_root_));
 }
 

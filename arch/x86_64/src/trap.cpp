@@ -10,7 +10,6 @@ constinit KernelStorage storage;
 
 extern "C" {
 TaskState gemel_task_states[cpus_max];
-Frame gemel_idle_frames[cpus_max];
 u64 gemel_gates[512]; // the interrupt descriptor table
 alignas(page_bytes) u64 gemel_image_table[512]; // the leaf table that maps the image
 extern u8 gemel_init_begin[];

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 MIX, KILL, CRASH, STEADY = "posix-mix", "server-kill", "fs-crash", "steady"
 RACE, RIGHTS = "vfs-race", "rights-race"
-PORT, MESSAGE, ROW, THREAD, PAGE = (
+PORT, MESSAGE, ROW, THREAD, PAGE, QUEUE = (
     "core/object/port.cpp", "core/syscall/message.cpp", "core/object/row.cpp", "core/object/thread.cpp",
-    "core/object/page.cpp")
+    "core/object/page.cpp", "core/object/queue.hpp")
 JOURNAL, TRANSACTION = "servers/ext4/journal_writer.cpp", "servers/ext4/transaction.cpp"
 RECOVERY, FILES, NAMES = "servers/ext4/recovery.cpp", "servers/ext4/volume_files.cpp", "servers/ext4/volume_names.cpp"
 WRITER, ALLOCATOR = "servers/ext4/volume_writer.cpp", "servers/ext4/block_allocator.cpp"
@@ -73,14 +73,14 @@ PLANTS = [
           "a disk that takes its time is never heard", MIX),
     Plant("deadlock", PIPE, "if (<<readers_ == 0||false>>) {", "a writer waits for readers that are gone", MIX),
     # --- use after, twice, and ABA ---
-    Plant("reply token twice", MESSAGE, "|| <<reply_generation_[id] != (token >> 32 & handle_generation_mask)||false>>)",
+    Plant("reply token twice", MESSAGE, "|| <<reply_tokens_[id] != token||false>>)\n        return fail",
           "an old reply token answers a later call", RIGHTS),
     Plant("use after revoke", ROW, "if (<<at->parent_epoch != parent->epoch||false>>)", "revocation is not seen", RIGHTS),
     Plant("use after end", PAGE, "<~++info.generation;~>", "a capability outlives its object", RIGHTS),
-    Plant("use after end", THREAD, "case ThreadState::calling:\n        <~queue_remove(thread);~>",
+    Plant("use after end", THREAD, "case ThreadState::calling:\n        <~thread.leave();~>",
           "a killed caller stays in its queue", KILL),
-    Plant("order", PORT, "<~port.last = &thread;~>", "a queue loses its end", MIX),
-    Plant("order", PORT, "<~(thread.next ? thread.next->previous : port.last) = thread.previous;~>",
+    Plant("order", QUEUE, "<~previous = &link;~>", "a queue loses its end", MIX),
+    Plant("order", QUEUE, "<~next->previous = previous;~>",
           "who left stays the end of the queue", KILL),
     # --- books ---
     Plant("quota", ROW, "object_abandoned(row);\n    }\n    <~++tasks_[row.owner]->rows;~>", "a closed capability is not given back", MIX),

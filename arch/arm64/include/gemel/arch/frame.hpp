@@ -21,7 +21,7 @@ public:
 
     // Linux' convention: number in x8, arguments in x0..x5, result in x0.
     u64 foreign_number() noexcept { return registers_[8]; }
-    u64 foreign_argument(u32 index) noexcept { return registers_[index]; }
+    u64 const* foreign_arguments() const noexcept { return registers_; }
     void foreign_result(u64 value) noexcept { registers_[0] = value; }
     void restart_call() noexcept { instruction_pointer() -= 4; } // the length of SVC
 

@@ -55,11 +55,14 @@ public:
     void power_off(u8 status) noexcept;
     u32 pio_read(u32, u32) noexcept { return ~0u; } // arm64 has no ports
     void pio_write(u32, u32, u32) noexcept { }
-    void save_fpu(FpuState& state) noexcept;
-    void load_fpu(FpuState& state) noexcept;
+    void save_thread(Frame&, FpuState& state) noexcept { save_fpu(state); }
+    void load_thread(Frame& frame, FpuState& state) noexcept
+    {
+        load_fpu(state);
+        processor().frame = &frame;
+    }
     void prepare_fpu(FpuState& state) noexcept;
     void activate(u64 root) noexcept;
-    void will_run(Frame& frame) noexcept { processor().frame = &frame; }
 
     // Processors.
     u32 cpu_number() noexcept { return processor().number; }
@@ -85,6 +88,9 @@ public:
     void print_hexadecimal(u64 value) noexcept;
 
 private:
+    void save_fpu(FpuState& state) noexcept; // src/entry.S
+    void load_fpu(FpuState& state) noexcept;
+
     static constexpr u32 asid_count = 256; // every arm64 processor has eight bits of it
 
     void synchronize_instructions(u64 const* leaf, u32 first, u32 pages) noexcept;

@@ -35,7 +35,7 @@ public:
         }
     }
     u64 foreign_number() noexcept { return status_; }
-    u64 foreign_argument(u32 index) noexcept { return words_[index]; }
+    u64 const* foreign_arguments() const noexcept { return words_; }
     void foreign_result(u64 value) noexcept { status_ = value; }
     void restart_call() noexcept { restart_ = true; }
     bool take_restart() noexcept

@@ -96,11 +96,10 @@ public:
     void power_off(u8 status) noexcept;
     u32 pio_read(u32 port, u32 bytes) noexcept;
     void pio_write(u32 port, u32 bytes, u32 value) noexcept;
-    void save_fpu(FpuState&) noexcept { }
-    void load_fpu(FpuState&) noexcept { }
+    void save_thread(Frame&, FpuState&) noexcept { }
+    void load_thread(Frame&, FpuState&) noexcept { }
     void prepare_fpu(FpuState&) noexcept { }
     void activate(u64) noexcept { }
-    void will_run(Frame&) noexcept { }
 
     // --- the host's side ---
     // A device answers at ports [first, first + count). It must outlive the machine's run.

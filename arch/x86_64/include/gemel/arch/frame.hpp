@@ -48,7 +48,7 @@ public:
     }
 
     u64 foreign_number() noexcept { return rax_; }
-    u64 foreign_argument(u32 index) noexcept { return words_[index]; } // rdi rsi rdx r10 r8 r9
+    u64 const* foreign_arguments() const noexcept { return words_; } // rdi rsi rdx r10 r8 r9
     void foreign_result(u64 value) noexcept { rax_ = value; }
     void restart_call() noexcept { rip_ -= 2; } // the length of SYSCALL
 

@@ -61,7 +61,6 @@ static_assert(sizeof(TaskState) == 128);
 inline constexpr u32 task_state_bytes = 104;
 
 extern "C" TaskState gemel_task_states[cpus_max];
-extern "C" Frame gemel_idle_frames[cpus_max]; // "the thread that ran last" of an idle processor
 
 struct IoApic {
     u32 volatile* window = nullptr; // word 0 selects the register that word 4 reads and writes
@@ -173,19 +172,30 @@ public:
     u32 pio_read(u32 port, u32 bytes) noexcept;
     void pio_write(u32 port, u32 bytes, u32 value) noexcept;
 
-    void save_fpu(FpuState& state) noexcept
+    // FS and GS are the thread's too. Where they change without a trap, they are read; an old
+    // processor's thread has told us (Traps::trap).
+    void save_thread(Frame& frame, FpuState& fpu) noexcept
     {
-        if (fpu_components_ != 0)
-            asm volatile("xsave64 %0" : "+m"(state) : "a"(fpu_components_), "d"(0));
-        else
-            asm volatile("fxsave64 %0" : "+m"(state));
+        if (fpu_components_ != 0) [[likely]] {
+            asm volatile("xsave64 %0" : "+m"(fpu) : "a"(fpu_components_), "d"(0));
+            asm volatile("rdfsbase %0" : "=r"(frame.fs_base_));
+            asm volatile("rdgsbase %0" : "=r"(frame.gs_base_));
+        } else {
+            asm volatile("fxsave64 %0" : "+m"(fpu));
+        }
     }
-    void load_fpu(FpuState& state) noexcept
+    void load_thread(Frame& frame, FpuState& fpu) noexcept
     {
-        if (fpu_components_ != 0)
-            asm volatile("xrstor64 %0" ::"m"(state), "a"(fpu_components_), "d"(0));
-        else
-            asm volatile("fxrstor64 %0" ::"m"(state));
+        if (fpu_components_ != 0) [[likely]] {
+            asm volatile("xrstor64 %0" ::"m"(fpu), "a"(fpu_components_), "d"(0));
+            asm volatile("wrfsbase %0" ::"r"(frame.fs_base_));
+            asm volatile("wrgsbase %0" ::"r"(frame.gs_base_));
+        } else {
+            asm volatile("fxrstor64 %0" ::"m"(fpu));
+            write_msr(Msr::fs_base, frame.fs_base_);
+            write_msr(Msr::gs_base, frame.gs_base_);
+        }
+        own_state().rsp0 = reinterpret_cast<u64>(&frame) + FrameLayout::pushed_end;
     }
     // All registers empty, all exceptions masked, round to nearest.
     void prepare_fpu(FpuState& state) noexcept
@@ -193,8 +203,6 @@ public:
         *reinterpret_cast<u16*>(state.area) = 0x37F;
         *reinterpret_cast<u32*>(state.area + 24) = 0x1F80;
     }
-
-    void will_run(Frame& frame) noexcept;
 
     void print(char const* text) noexcept; // for panics and boot code
 
@@ -212,8 +220,7 @@ private:
     u64 ns_per_tsc_ = 0; // times 2^32
     u64 timer_per_ns_ = 0; // times 2^32
     u32 volatile* apic_ = nullptr; // null: x2APIC, reached by model specific registers
-    u32 fpu_components_ = 0; // 0: FXSAVE
-    bool fsgsbase_ = false;
+    u32 fpu_components_ = 0; // 0: it has not both XSAVE and FSGSBASE
     bool rdrand_ = false;
     u16 power_control_ = 0; // ACPI's PM1a control port, 0: none
     u16 power_off_value_ = 0;
