@@ -2,9 +2,9 @@
 // `on_` functions to its end and leaves `cpu.current` at the thread that runs next; the back end
 // then leaves the kernel into that thread's frame.
 //
-// Inside the kernel a failing function returns null (or false) after `fail(error)`: the entry point
-// turns the pending error into the caller's status word. Two registers less than a Result, and the
-// error cannot be mixed up: each entry begins with none.
+// A system call that is refused ends in `fail(error)`, at any depth: the caller's status word says
+// why, and the kernel is left from there. So whatever can be refused is looked at before the first
+// change; what a call takes (pages, rows) is counted before it is taken.
 #pragma once
 
 #include "core/abi/call.hpp"
@@ -20,7 +20,6 @@
 
 #include <gemel/arch/machine.hpp>
 
-#include <cstddef>
 #include <span>
 
 namespace gemel {
@@ -122,9 +121,12 @@ private:
     friend class Inspector; // the simulator's: chooses among ready threads and audits the books
 
     // object/page.cpp
-    void* page_new(Task* payer, PageUse use, ObjectType type = ObjectType::none);
+    // Fails if the payer, or the machine, has not so many pages; and `others` more, of another
+    // payer.
+    void pages_wanted(Task const& payer, u64 pages, u32 others = 0);
+    void* page_new(Task& payer, PageUse use, ObjectType type = ObjectType::none);
+    void* object_new(Task& payer, ObjectType type, Task& owner, u64* words);
     void page_free(void* page);
-    void object_ended(PageInfo& info);
     PageInfo& info_of(void const* page) { return pages_[number_of(page)]; }
     // Pages are numbered from the lowest one the machine has.
     u32 number_of(void const* page)
@@ -153,18 +155,21 @@ private:
             ? &row
             : nullptr;
     }
-    Row* look(u64 handle);
-    Row* look_closely(u64 handle);
-    Row* look(u64 handle, ObjectType type, Rights any_of); // 0: no right is needed
+    Row& look(u64 handle);
+    Row& look_closely(u64 handle);
+    Row& look(u64 handle, ObjectType type, Rights any_of); // 0: no right is needed
+    Row& checked(Row& row, ObjectType type, Rights any_of);
+    Row& owned(u64 handle); // alive or not
     bool alive(Row& row);
     Row* stored(u32 index, u32 generation);
     void signal_row(u32 index, u32 generation, u64 bits);
     Error why_dead(Row const& row);
-    Row* row_new(Task& owner, u32 object, Rights rights, Row* parent);
+    void row_wanted(Task const& owner); // fails if there is none for it
+    Row& row_new(Task& owner, u32 object, Rights rights, Row* parent);
     void row_close(Row& row);
     void row_kill_children(Row& row);
     void row_told(Row& row); // its watcher
-    u64 row_move(Row& row, Task& to);
+    u64 row_move(Row& row, Task& to); // the new handle. There is a row for it
     u64 handle_of(Row const& row) { return u64 { row.generation } << 32 | index_of(row); }
     u32 index_of(Row const& row) { return static_cast<u32>(&row - rows_); }
     void receiver_is(Row& row);
@@ -212,13 +217,13 @@ private:
     void port_destroy(Port& port);
 
     // object/thread.cpp
-    Thread* thread_new(Task& task, u64 entry, u64 stack, u64 argument, u8 priority);
+    Thread& thread_new(Task& task, Task& owner, u64 const (&start)[3], u8 priority, u64* words);
     void thread_free(Thread& thread);
     void halt(Thread& thread);
     void wake(Thread& thread, Error error);
 
     // object/task.cpp
-    Task* task_new(Task& creator, u32 pages, u32 rows, u32 threads, u64 const* name);
+    Task& task_new(Task& creator, u32 pages, u32 rows, u32 threads, u64 const* name);
     void task_destroy(Task& task);
     u64 task_reap(Task& task, u64 cursor);
     void reap_page(Task& task, u32 number);
@@ -226,8 +231,8 @@ private:
     void reap_table(Task& task, u64* table, unsigned shift, u64 base);
 
     // mm/region.cpp
-    u64* region_new(Task& payer, u32 pages);
-    u64* region_physical(Task& payer, u64 first_page, u32 pages, u16 flags);
+    u64* region_new(Task& payer, u32 pages, u64* words);
+    u64* region_physical(Task& payer, u64 first_page, u64 pages, u64 flags, u64* words);
     void region_destroy(u64* leaf);
     void region_end(u64* leaf);
     void region_disown(u64* leaf);
@@ -235,17 +240,20 @@ private:
     u64* shared_leaf(u64* leaf);
     void region_cut(u64* leaf);
     void region_changed(u64* leaf, u32 first, u32 pages);
-    u64* slot(Task& task, u64 address, bool make);
-    bool pages_for(Task& task, u32 tables, u64* shared);
-    bool region_map(Task& task, u64 address, Row& region, u16 flags);
+    enum class Tables : bool { found, made };
+    bool in_space(Task const& task, u64 address);
+    u64* walk(Task& task, u64 address, Tables tables);
+    u64* slot(Task& task, u64 address);
+    u64* map_wanted(Task& task, u64 address, u16 flags, Rights rights);
+    void region_map(Task& task, u64 address, Row& region, u16 flags);
     void region_link(Task& task, u64 address, u64& entry, u64* leaf, u16 flags);
     u64& record_of(u64* entry);
     bool region_restore(Task& task, u64 address);
     u64 region_bytes(u64 const* leaf);
-    bool region_unmap(Task& task, u64 address);
+    void region_unmap(Task& task, u64 address);
     void region_unlink(u64 root, u64 address, u64& entry);
-    bool region_protect(u64* leaf, u64 first, u64 pages, u16 flags);
-    bool region_fill(u64* to, u64 to_page, Row const& source, u64 from_page);
+    void region_protect(u64* leaf, u64 first, u64 pages, u64 flags);
+    void region_fill(u64* to, u64 to_page, Row const& source, u64 from_page);
     void data_release(u64 physical);
     u64 free_address(Task& task);
 
@@ -253,7 +261,7 @@ private:
     void make_ready(Thread& thread);
     u32 processor_for(Thread const& thread) const;
     Thread* stolen();
-    bool settled(Thread& thread);
+    void settle(Thread& thread);
     void enter_locked();
     void unready(Thread& thread);
     void run(Thread& thread);
@@ -285,7 +293,7 @@ private:
     void call(Thread& me, u64 number);
     Thread* call_on(Port& port, Thread& caller, u64 badge, u64 tag);
     void system_receive(Thread& me, u64 number);
-    bool capabilities_move(u64* words, Port* port, Task* to = nullptr);
+    void capabilities_move(u64* words, Port* port, Task* to = nullptr);
     void capabilities_follow(Port& port, Thread& me);
     bool take_message(Port& port, Thread& me);
     void fault_call(Thread& thread, u64 tag, PendingCall pending);
@@ -320,7 +328,6 @@ private:
     void task_reap_step(Task& task, u64* words);
     void operate_mapping(Operation operation, Task& task, Row* region, u64* words);
     void region_address(u64 const* leaf, u64* words);
-    void region_physical_new(u64* words);
     void bind_interrupt(u32 line, Row const& port, u64 bits);
     void interrupt_enable(Row const* port, u64 const* words);
     void msi_allocate(Row const& port, u64* words);
@@ -330,39 +337,36 @@ private:
     void audit_task(u64* words);
     void audit_port(u64* words);
     void audit_totals(u64* words);
-    bool argument(u32 packed_argument, u64 const* words, Row*& row);
-
-    // A new object's first row, its handle into word 2; null object: nothing (the error is
-    // pending).
-    bool answer_new(Task& owner, void* object, u64* words);
+    Row* argument(u32 packed_argument, u64 const* words);
 
     // boot/boot.cpp
     void add_free(MemoryRange range);
     bool take_memory(BootInfo const& info);
     bool start_init(BootInfo const& info);
+    bool boot_has(Task const& task, u64 pages) const;
+    u64 boot_map(Task& init, u64 const* words, VmFlag more);
     u64 map_bundle(Task& init, Startup& startup, BootInfo const& info);
-    bool fill_startup(Task& init, Startup& startup, BootInfo const& info);
+    void fill_startup(Task& init, Startup& startup, BootInfo const& info);
     bool load_elf(Task& task, std::span<u8 const> file, u64& entry);
     bool load_window(Task& task, std::span<u8 const> file, u64 segment_at, u64 window);
     void say(char const* text);
 
-    [[gnu::always_inline]] std::nullptr_t fail(Error error)
+    [[noreturn]] void fail(Error error);
+    [[noreturn]] void again();
+    [[noreturn]] void give_up();
+    [[gnu::always_inline]] void call_ended() // whatever has become ready may be more urgent
     {
-        error_ = static_cast<u8>(error);
-        return nullptr;
+        if (cpu_->ready_levels != 0) [[unlikely]]
+            preempt();
     }
-    bool failed() const { return error_ != 0; }
 
     // Small fields first, the tables last: what lies near the kernel's beginning has short
     // addresses.
     Cpu* cpu_ = cpus_; // whose entry this is
-    u8 error_ = 0; // an Error, or made_again
     u32 cpu_count_ = cpus_max; // 1: nobody else can be in the kernel. Until boot() knows, the lock
                                // is taken
     u32 idle_cpus_ = 0; // bit n: number n waits for work
-    // The call must be made again: another processor is in its way.
-    static constexpr u8 made_again = 0xFF;
-    u8 tables_missing_ = 0; // for the address that slot() has not found
+    u8 tables_missing_ = 0; // for the address that walk() has not found
     Row* rows_ = nullptr;
     u32 row_count_ = 0;
     u32 row_free_ = 0;

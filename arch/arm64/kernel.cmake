@@ -1,8 +1,8 @@
 # How kernel code is compiled: no C++ runtime, no vector registers, addresses from the program counter.
 # Optimised as a whole at link time (a sixth smaller), but for boot code: the linker script knows that by
-# its object files. The kernel's own address, passed in a register, is shorter than made anew in each function.
+# its object files.
 set(arm64_kernel_options -Os -fno-shrink-wrap -fno-partial-inlining -fno-if-conversion -fno-expensive-optimizations
-  -fno-tree-tail-merge -flto -fno-ipa-cp -ffreestanding -mgeneral-regs-only -mcmodel=tiny -mstrict-align -mno-outline-atomics
+  -fno-tree-tail-merge -flto -ffreestanding -mgeneral-regs-only -mcmodel=tiny -mstrict-align -mno-outline-atomics
   -fno-pic -fno-stack-protector -mbranch-protection=none -fno-asynchronous-unwind-tables
   -fomit-frame-pointer -ffunction-sections -fdata-sections -ffile-prefix-map=${CMAKE_SOURCE_DIR}/= -ffile-prefix-map=../../=)
 add_library(gemel_kernel_flags INTERFACE)

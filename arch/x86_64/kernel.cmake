@@ -1,6 +1,9 @@
 # How kernel code is compiled: no C++ runtime, no vector registers, in the last 2 GiB. Optimised as a whole
-# at link time, but for boot code: the linker script knows that by its object files.
-set(x86_64_kernel_options -Oz -fno-jump-tables -flto -ffreestanding -mgeneral-regs-only -mno-red-zone -mcmodel=kernel -fno-pic
+# at link time, but for boot code: the linker script knows that by its object files. Without vector registers
+# nothing needs a stack that is aligned to more than a word, and aligning it costs each function that calls another.
+# The kernel's own address, passed in a register, is shorter than made anew in each function.
+set(x86_64_kernel_options -Oz -fno-jump-tables -fno-ipa-cp -fno-if-conversion -fno-expensive-optimizations
+  -fno-tree-tail-merge -mpreferred-stack-boundary=3 -flto -ffreestanding -mgeneral-regs-only -mno-red-zone -mcmodel=kernel -fno-pic
   -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fomit-frame-pointer
   -ffunction-sections -fdata-sections -ffile-prefix-map=${CMAKE_SOURCE_DIR}/= -ffile-prefix-map=../../=)
 add_library(gemel_kernel_flags INTERFACE)

@@ -167,6 +167,16 @@ concept MachineLike = MemoryLike<M> && requires(
         machine.interrupt_cpu(line)
     }
     noexcept->std::same_as<void>; // that processor enters the kernel soon
+    // Runs the work. Within it, give_up() ends it, at any depth; natively the kernel is left from
+    // there, hosted `attempt` returns.
+    {
+        machine.attempt([] {})
+    }
+    noexcept->std::same_as<void>;
+    {
+        machine.give_up()
+    }
+    noexcept->std::same_as<void>;
     // Called over and over while the processor waits for the lock.
     {
         machine.lock_waits()

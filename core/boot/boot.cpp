@@ -15,6 +15,7 @@ constexpr u32 init_stack_pages = 128;
 constexpr u8 init_priority = 5;
 constexpr u64 program_windows = 64; // init's own segments lie in these first windows
 constexpr u32 pages_kept = 16; // not init's: the kernel's own last reserve
+constexpr u32 pages_for_tables = 16; // more than a mapping at boot takes, or the objects of init
 
 struct BrokerStart {
     char const* name;
@@ -172,8 +173,14 @@ bool Kernel::boot(BootInfo const& info)
     return true;
 }
 
+// Nothing that is made at boot may be refused: there is no caller yet who could hear of it.
+bool Kernel::boot_has(Task const& task, u64 pages) const
+{
+    return task.pages >= pages + pages_for_tables && free_pages_ >= pages + pages_for_tables;
+}
+
 // The bundle, read-only, over as many regions as it needs, one after the other; init gets a
-// capability to each, in this order.
+// capability to each, in this order. 0: it does not fit.
 u64 Kernel::map_bundle(Task& init, Startup& startup, BootInfo const& info)
 {
     auto const pages = align_up<u64>(info.bundle_bytes, page_bytes) / page_bytes;
@@ -181,24 +188,22 @@ u64 Kernel::map_bundle(Task& init, Startup& startup, BootInfo const& info)
     // Behind init's own program: there nothing lies between.
     init.next_address = machine_.user_begin(init.index) + program_windows * region_bytes_max;
     for (u64 done = 0; done < pages; done += region_pages_max) {
+        if (!boot_has(init, 1) || startup.capability_count == startup_capabilities_max)
+            return 0;
         auto const left = pages - done;
-        auto const count = static_cast<u32>(left < region_pages_max ? left : region_pages_max);
-        auto* leaf = region_physical(init, info.bundle.begin / page_bytes + done, count, 0);
-        auto* row = leaf
-            ? row_new(init, number_of(leaf), rights_all & ~Rights(Right::write), nullptr)
-            : nullptr;
-        auto const address = row ? free_address(init) : 0;
-        if (address == 0 || !region_map(init, address, *row, static_cast<u16>(VmFlag::read)))
-            return 0;
+        auto const count = left < region_pages_max ? left : region_pages_max;
+        u64 words[8] = {};
+        region_physical(init, info.bundle.begin / page_bytes + done, count, 0, words);
+        auto& row = rows_[static_cast<u32>(words[2])];
+        row.rights = rights_all & ~Rights(Right::write);
+        auto const address = boot_map(init, words, VmFlag::read);
         begin = begin == 0 ? address : begin;
-        if (startup.capability_count == startup_capabilities_max)
-            return 0;
-        add_capability(startup, "bundle", handle_of(*row));
+        add_capability(startup, "bundle", handle_of(row));
     }
     return begin;
 }
 
-bool Kernel::fill_startup(Task& init, Startup& startup, BootInfo const& info)
+void Kernel::fill_startup(Task& init, Startup& startup, BootInfo const& info)
 {
     startup.task_id = init.index;
     startup.address_begin = machine_.user_begin(init.index);
@@ -210,64 +215,58 @@ bool Kernel::fill_startup(Task& init, Startup& startup, BootInfo const& info)
     startup.boot_ns = machine_.now_ns();
     startup.cpus = cpu_count_;
     add_variables(startup, info.command_line);
-    auto* self = row_new(init, number_of(&init), rights_all, nullptr);
-    if (!self)
-        return false;
-    add_capability(startup, "task-self", handle_of(*self));
+    auto& self = row_new(init, number_of(&init), rights_all, nullptr);
+    add_capability(startup, "task-self", handle_of(self));
     for (auto const& start : brokers) {
-        auto* row = row_new(init, broker_object_, Right::call | Right::derive, nullptr);
-        if (!row)
-            return false;
-        row->badge = whole_broker(start.broker);
-        add_capability(startup, start.name, handle_of(*row));
+        auto& row = row_new(init, broker_object_, Right::call | Right::derive, nullptr);
+        row.badge = whole_broker(start.broker);
+        add_capability(startup, start.name, handle_of(row));
     }
-    return true;
+}
+
+// Where the kernel chooses, and the next search begins there.
+u64 Kernel::boot_map(Task& init, u64 const* words, VmFlag more)
+{
+    auto const address = free_address(init);
+    region_map(init, address, rows_[static_cast<u32>(words[2])],
+        static_cast<u16>(static_cast<u16>(VmFlag::read) | static_cast<u16>(more)));
+    init.next_address = address;
+    return address;
 }
 
 bool Kernel::start_init(BootInfo const& info)
 {
     u64 const name[2] = { 0x74696E69, 0 }; // "init"
-    auto* broker_page = page_new(&kernel_task_, PageUse::object, ObjectType::broker);
-    if (!broker_page)
+    if (!boot_has(kernel_task_, pages_kept))
         return false;
-    broker_object_ = number_of(broker_page);
-    auto* init
+    broker_object_ = number_of(page_new(kernel_task_, PageUse::object, ObjectType::broker));
+    auto& init
         = task_new(kernel_task_, free_pages_ - pages_kept, free_rows_ - 1, threads_max - 1, name);
-    if (!init)
-        return false;
     auto entry = info.init_entry;
     auto const* bundle = static_cast<u8 const*>(machine_.at_physical(info.bundle.begin));
     if (entry == 0
-        && !load_elf(
-            *init, bundle_find({ bundle, info.bundle_bytes }, "gemel/servers/init"), entry))
+        && !load_elf(init, bundle_find({ bundle, info.bundle_bytes }, "gemel/servers/init"), entry))
         return false;
-    auto* startup_leaf = region_new(*init, 1);
-    auto* stack_leaf = region_new(*init, init_stack_pages);
-    auto* startup_row
-        = startup_leaf ? row_new(*init, number_of(startup_leaf), rights_all, nullptr) : nullptr;
-    auto* stack_row
-        = stack_leaf ? row_new(*init, number_of(stack_leaf), rights_all, nullptr) : nullptr;
-    if (!startup_row || !stack_row)
+    if (!boot_has(init, init_stack_pages))
         return false;
-    auto& startup = *::new (machine_.at_physical(machine_.entry_target(startup_leaf[0]))) Startup;
-    if (!fill_startup(*init, startup, info))
+    u64 startup_words[8] = {};
+    u64 stack_words[8] = {};
+    auto* const leaf = region_new(init, 1, startup_words);
+    region_new(init, init_stack_pages, stack_words);
+    auto& startup = *::new (machine_.at_physical(machine_.entry_target(leaf[0]))) Startup;
+    fill_startup(init, startup, info);
+    startup.bundle_address = map_bundle(init, startup, info);
+    if (!boot_has(init, 1))
         return false;
-    startup.bundle_address = map_bundle(*init, startup, info);
-    auto const startup_address = free_address(*init);
-    if (!region_map(*init, startup_address, *startup_row, static_cast<u16>(VmFlag::read)))
-        return false;
-    startup.stack_base = free_address(*init);
+    auto const startup_address = boot_map(init, startup_words, VmFlag::read);
+    startup.stack_base = boot_map(init, stack_words, VmFlag::write);
     startup.stack_bytes = init_stack_pages * page_bytes;
-    auto const read_write
-        = static_cast<u16>(static_cast<u16>(VmFlag::read) | static_cast<u16>(VmFlag::write));
-    if (!region_map(*init, startup.stack_base, *stack_row, read_write))
-        return false;
-    auto* thread = thread_new(
-        *init, entry, startup.stack_base + startup.stack_bytes, startup_address, init_priority);
-    if (!thread)
-        return false;
-    copy_name(thread->name, name);
-    make_ready(*thread);
+    u64 words[8] = {};
+    u64 const start[] = { entry, startup.stack_base + startup.stack_bytes, startup_address };
+    auto& thread = thread_new(init, init, start, init_priority, words);
+    row_close(rows_[static_cast<u32>(words[2])]); // nobody's: it has no handle
+    copy_name(thread.name, name);
+    make_ready(thread);
     machine_.wake_at(machine_.now_ns() + tick_ns);
     dispatch();
     return true;

@@ -73,20 +73,23 @@ bool Kernel::load_window(Task& task, std::span<u8 const> file, u64 segment_at, u
     auto const segment_end = segment.address + segment.memory_bytes;
     auto const window_end = window + region_bytes_max;
     auto const end = segment_end < window_end ? segment_end : window_end;
-    auto* leaf = region_new(task, static_cast<u32>((end - window + page_bytes - 1) / page_bytes));
-    if (!leaf)
+    auto const pages = static_cast<u32>((end - window + page_bytes - 1) / page_bytes);
+    auto const* entry = in_space(task, window) ? walk(task, window, Tables::found) : nullptr;
+    if (!in_space(task, window) || (entry && *entry != 0) || !boot_has(task, pages))
         return false;
+    u64 words[8] = {};
+    auto* leaf = region_new(task, pages, words);
     auto const file_end = segment.address + segment.file_bytes;
     for (auto at = begin; at < end && at < file_end; ++at) {
         auto const physical = machine_.entry_target(leaf[(at - window) / page_bytes]);
         static_cast<u8*>(machine_.at_physical(physical))[at % page_bytes]
             = file[segment.offset + (at - segment.address)];
     }
-    auto* row = row_new(task, number_of(leaf), rights_all, nullptr);
     // What the kernel chooses comes after the program: the bundle needs consecutive addresses.
     if (task.next_address < window + region_bytes_max)
         task.next_address = window + region_bytes_max;
-    return row && region_map(task, window, *row, access_of(segment));
+    region_map(task, window, rows_[static_cast<u32>(words[2])], access_of(segment));
+    return true;
 }
 
 bool Kernel::load_elf(Task& task, std::span<u8 const> file, u64& entry)
@@ -107,6 +110,8 @@ bool Kernel::load_elf(Task& task, std::span<u8 const> file, u64& entry)
         if (segment.file_bytes > segment.memory_bytes || segment.offset > file.size()
             || segment.file_bytes > file.size() - segment.offset
             || segment.memory_bytes > 64 * region_bytes_max
+            || (segment.flags & (segment_writable | segment_executable))
+                == (segment_writable | segment_executable)
             || segment.address > machine_.user_end(task.index))
             return false;
         auto const end = segment.address + segment.memory_bytes;

@@ -55,19 +55,13 @@ bool access_sane(u16 flags)
 
 } // namespace
 
-// A region of zeroed memory, of 1 to region_pages_max pages. Null: quota, no_memory; nothing is
-// kept then.
-u64* Kernel::region_new(Task& payer, u32 pages)
+// A region of zeroed memory, of 1 to region_pages_max pages; its first handle into word 2. The
+// pages were wanted.
+u64* Kernel::region_new(Task& payer, u32 pages, u64* words)
 {
-    auto* leaf = static_cast<u64*>(page_new(&payer, PageUse::object, ObjectType::region));
-    if (!leaf)
-        return nullptr;
+    auto* leaf = static_cast<u64*>(object_new(payer, ObjectType::region, payer, words));
     for (u32 i = 0; i < pages; ++i) {
-        auto* page = page_new(&payer, PageUse::data);
-        if (!page) {
-            region_destroy(leaf);
-            return nullptr;
-        }
+        auto* page = page_new(payer, PageUse::data);
         info_of(page).links = 1;
         leaf[i] = machine_.page_entry(machine_.physical_of(page), arch::PageKind::memory);
     }
@@ -75,15 +69,14 @@ u64* Kernel::region_new(Task& payer, u32 pages)
 }
 
 // A region over physical memory that is not the kernel's to give away: device windows, boot data.
-// At most region_pages_max pages.
-u64* Kernel::region_physical(Task& payer, u64 first_page, u32 pages, u16 flags)
+u64* Kernel::region_physical(Task& payer, u64 first_page, u64 pages, u64 flags, u64* words)
 {
     constexpr u64 physical_pages = 1ull << 40;
+    if (pages > region_pages_max)
+        fail(Error::too_big);
     if (pages == 0 || first_page >= physical_pages || pages > physical_pages - first_page)
-        return fail(Error::invalid);
-    auto* leaf = static_cast<u64*>(page_new(&payer, PageUse::object, ObjectType::region));
-    if (!leaf)
-        return nullptr;
+        fail(Error::invalid);
+    auto* leaf = static_cast<u64*>(object_new(payer, ObjectType::region, payer, words));
     info_of(leaf).physical = 1;
     auto const write = (flags & static_cast<u16>(PhysFlag::write)) != 0;
     auto const device = (flags & static_cast<u16>(PhysFlag::uncached)) != 0;
@@ -125,14 +118,12 @@ void Kernel::leaf_retire(PageInfo& info)
 }
 
 // The leaf of the mappings that revocation cuts: a copy of the region's own, made when it is first
-// needed, at the region's cost. Null: quota, no_memory.
+// needed, at the region's cost: a page that was wanted.
 u64* Kernel::shared_leaf(u64* leaf)
 {
     auto& info = info_of(leaf);
     if (info.next == 0) {
-        auto* shared = page_new(tasks_[info.owner], PageUse::shared_leaf);
-        if (!shared)
-            return nullptr;
+        auto* shared = page_new(*tasks_[info.owner], PageUse::shared_leaf);
         info.next = number_of(shared);
         info_of(shared).next = number_of(leaf);
         ++info.links;
@@ -186,7 +177,8 @@ void Kernel::region_end(u64* leaf)
     auto& info = info_of(leaf);
     if (info.links == 0)
         return region_destroy(leaf);
-    object_ended(info);
+    ++info.generation;
+    ++validity_epoch_;
     info.orphan = 1;
 }
 
@@ -210,90 +202,81 @@ void Kernel::region_disown(u64* leaf)
     info.owner = 0;
 }
 
-// The table entry for an address; null: invalid, or (make) quota and no_memory.
-u64* Kernel::slot(Task& task, u64 address, bool make)
+bool Kernel::in_space(Task const& task, u64 address)
 {
-    if (address % region_bytes_max != 0)
-        return fail(Error::align);
-    if (address < machine_.user_begin(task.index) || address >= machine_.user_end(task.index))
-        return fail(Error::invalid);
+    return address >= machine_.user_begin(task.index) && address < machine_.user_end(task.index);
+}
+
+// The table entry for an address of the task's; null: the tables that lead to it are not there.
+// What is made was wanted.
+u64* Kernel::walk(Task& task, u64 address, Tables tables)
+{
     auto* table = static_cast<u64*>(machine_.at_physical(task.root));
     for (unsigned shift = 39;; shift -= 9) {
         auto& entry = table[address >> shift & 511];
         if (shift == 21)
             return &entry;
         if (entry == 0) {
-            if (!make) {
+            if (tables == Tables::found) {
                 tables_missing_ = static_cast<u8>((shift - 21) / 9);
-                return fail(Error::not_found);
-            }
-            auto* next = page_new(&task, PageUse::table);
-            if (!next)
                 return nullptr;
-            entry = machine_.table_entry(machine_.physical_of(next));
+            }
+            entry = machine_.table_entry(machine_.physical_of(page_new(task, PageUse::table)));
         }
         table = static_cast<u64*>(machine_.at_physical(machine_.entry_target(entry)));
     }
 }
 
-// Whether every page that a mapping takes can be had, so that one that is refused makes none:
-// `tables` that are not there, and for one that revocation cuts the leaf that it shares.
-bool Kernel::pages_for(Task& task, u32 tables, u64* shared)
+// The same for what a program calls an address.
+u64* Kernel::slot(Task& task, u64 address)
 {
-    auto own = tables;
-    if (shared && info_of(shared).next == 0) {
-        auto const payer = info_of(shared).owner;
-        ++tables;
-        own = payer == task.index ? tables : tasks_[payer]->pages == 0 ? ~0u : own;
-    }
-    if (own <= task.pages && tables <= free_pages_)
-        return true;
-    fail(own > task.pages ? Error::quota : Error::no_memory);
-    return false;
+    if (address % region_bytes_max != 0)
+        fail(Error::align);
+    if (!in_space(task, address))
+        fail(Error::invalid);
+    return walk(task, address, Tables::found);
 }
 
-bool Kernel::region_map(Task& task, u64 address, Row& region, u16 flags)
+// Whether a mapping may be made there. The entry, which is free, or null as from walk().
+u64* Kernel::map_wanted(Task& task, u64 address, u16 flags, Rights rights)
 {
-    if (!access_sane(flags)) {
+    if (!access_sane(flags))
         fail(Error::invalid);
-        return false;
-    }
-    if (!access_allowed(flags, region.rights)) {
+    if (!access_allowed(flags, rights))
         fail(Error::no_rights);
-        return false;
-    }
-    auto* entry = slot(task, address, false);
-    if (entry && *entry != 0) {
+    auto* entry = slot(task, address);
+    if (entry && *entry != 0)
         fail(Error::exists);
-        return false;
-    }
-    if (!entry && error_ != static_cast<u8>(Error::not_found))
-        return false;
-    error_ = 0;
+    return entry;
+}
+
+void Kernel::region_map(Task& task, u64 address, Row& region, u16 flags)
+{
+    auto* entry = map_wanted(task, address, flags, region.rights);
     auto* leaf = object_of<u64>(region);
-    // What revocation cuts has a record, in a page beside the last table.
+    u32 own = entry ? 0 : tables_missing_;
+    u32 others = 0;
+    // What revocation cuts has a record, in a page beside the last table, and shares a leaf.
     auto const cut = region.parent != 0 && !(flags & flag(VmFlag::lasting));
-    u32 const records = cut && (!entry || info_of(page_of(entry)).next == 0) ? 1 : 0;
-    if (!pages_for(task, entry ? records : records + tables_missing_, cut ? leaf : nullptr))
-        return false;
-    entry = slot(task, address, true);
-    if (!entry)
-        return false;
+    if (cut) {
+        if (!entry || info_of(page_of(entry)).next == 0)
+            ++own;
+        if (auto const& info = info_of(leaf); info.next == 0) {
+            ++(info.owner == task.index ? own : others);
+            if (tasks_[info.owner]->pages < others)
+                fail(Error::quota);
+        }
+    }
+    pages_wanted(task, own, others);
+    entry = walk(task, address, Tables::made);
     if (cut) {
         auto& records = info_of(page_of(entry)).next;
-        if (records == 0) {
-            auto* page = page_new(&task, PageUse::table);
-            if (!page)
-                return false;
-            records = number_of(page);
-        }
+        if (records == 0)
+            records = number_of(page_new(task, PageUse::table));
         leaf = shared_leaf(leaf);
-        if (!leaf)
-            return false;
         record_of(entry) = handle_of(region) | u64 { flags } << record_flags_shift;
     }
     region_link(task, address, *entry, leaf, flags);
-    return true;
 }
 
 void Kernel::region_link(Task& task, u64 address, u64& entry, u64* leaf, u16 flags)
@@ -310,12 +293,12 @@ u64& Kernel::record_of(u64* entry)
     return static_cast<u64*>(page_at(info_of(table).next))[entry - table];
 }
 
-// A page fault: a cut mapping whose own capability lives is linked again. False: it is a fault.
+// A page fault: a cut mapping whose own capability lives is linked again. False: it is a fault, as
+// it is when there is no page for the leaf that such mappings share.
 bool Kernel::region_restore(Task& task, u64 address)
 {
     address = align_down<u64>(address, region_bytes_max);
-    auto* entry = slot(task, address, false);
-    error_ = 0;
+    auto* entry = in_space(task, address) ? walk(task, address, Tables::found) : nullptr;
     if (!entry || *entry == 0
         || info_of(machine_.at_physical(machine_.entry_target(*entry))).use != PageUse::zombie_leaf
         || info_of(page_of(entry)).next == 0)
@@ -324,29 +307,24 @@ bool Kernel::region_restore(Task& task, u64 address)
     auto* row = stored(record & record_index_mask, static_cast<u32>(record >> 32));
     if (!row)
         return false;
-    auto* leaf = shared_leaf(object_of<u64>(*row));
-    error_ = 0;
-    if (!leaf)
+    auto* leaf = object_of<u64>(*row);
+    if (auto const& info = info_of(leaf);
+        info.next == 0 && (tasks_[info.owner]->pages == 0 || free_pages_ == 0))
         return false;
     region_unlink(task.root, address, *entry);
-    region_link(
-        task, address, *entry, leaf, static_cast<u16>(record >> record_flags_shift & vm_access));
+    region_link(task, address, *entry, shared_leaf(leaf),
+        static_cast<u16>(record >> record_flags_shift & vm_access));
     return true;
 }
 
-bool Kernel::region_unmap(Task& task, u64 address)
+void Kernel::region_unmap(Task& task, u64 address)
 {
-    auto* entry = slot(task, address, false);
-    if (!entry)
-        return false;
-    if (*entry == 0) {
+    auto* entry = slot(task, address);
+    if (!entry || *entry == 0)
         fail(Error::not_found);
-        return false;
-    }
     region_unlink(task.root, address, *entry);
     if (address < task.next_address)
         task.next_address = address; // used again, or page tables would grow with every mapping
-    return true;
 }
 
 void Kernel::region_unlink(u64 root, u64 address, u64& entry)
@@ -375,43 +353,36 @@ void Kernel::region_unlink(u64 root, u64 address, u64& entry)
 }
 
 // Takes access away from pages of the region itself, in every task that maps it.
-bool Kernel::region_protect(u64* leaf, u64 first, u64 pages, u16 flags)
+void Kernel::region_protect(u64* leaf, u64 first, u64 pages, u64 flags)
 {
-    if (first >= region_pages_max || pages > region_pages_max - first || (flags & ~vm_access)) {
+    if (first >= region_pages_max || pages > region_pages_max - first
+        || (static_cast<u16>(flags) & ~vm_access))
         fail(Error::invalid);
-        return false;
-    }
     for (auto i = first; i < first + pages; ++i)
         if (leaf[i] != 0)
-            leaf[i] = machine_.narrowed_entry(leaf[i], flags);
+            leaf[i] = machine_.narrowed_entry(leaf[i], static_cast<u16>(flags));
     region_changed(leaf, static_cast<u32>(first), static_cast<u32>(pages));
-    return true;
 }
 
 // The source's page also becomes the destination's: what a pager answers a fault with.
-bool Kernel::region_fill(u64* to, u64 to_page, Row const& source, u64 from_page)
+void Kernel::region_fill(u64* to, u64 to_page, Row const& source, u64 from_page)
 {
     auto const* from = object_of<u64>(source);
     if (to_page >= region_pages_max || from_page >= region_pages_max || from[from_page] == 0
-        || info_of(to).physical || pages_[source.object].physical) {
+        || info_of(to).physical || pages_[source.object].physical)
         fail(Error::invalid);
-        return false;
-    }
     auto const old = to[to_page];
     auto& info = info_of(machine_.at_physical(machine_.entry_target(from[from_page])));
-    if (info.links == 0xFFFF) {
+    if (info.links == 0xFFFF)
         fail(Error::too_big);
-        return false;
-    }
     ++info.links;
     to[to_page] = machine_.narrowed_entry(from[from_page], access_of(source.rights));
     region_changed(to, static_cast<u32>(to_page), 1);
     if (old != 0)
         data_release(machine_.entry_target(old));
-    return true;
 }
 
-// The next address at which a region fits; 0 and no_memory when the window is full.
+// The next address at which a region fits; fails when the window is full.
 u64 Kernel::free_address(Task& task)
 {
     auto const begin = machine_.user_begin(task.index);
@@ -421,15 +392,11 @@ u64 Kernel::free_address(Task& task)
     for (u32 i = 0; i < tries_max; ++i, address += region_bytes_max) {
         if (address < begin || address >= end)
             address = begin;
-        auto* entry = slot(task, address, false);
-        error_ = 0;
-        if (!entry || *entry == 0) {
-            task.next_address = address; // when it is mapped, the next search begins behind it
+        auto* entry = walk(task, address, Tables::found);
+        if (!entry || *entry == 0)
             return address;
-        }
     }
     fail(Error::no_memory);
-    return 0;
 }
 
 } // namespace gemel

@@ -4,21 +4,26 @@
 
 namespace gemel {
 
-void* Kernel::page_new(Task* payer, PageUse use, ObjectType type)
+void Kernel::pages_wanted(Task const& payer, u64 pages, u32 others)
 {
-    if (payer->pages == 0) [[unlikely]]
-        return fail(Error::quota);
-    if (page_free_ == 0 || BUGGIFY("kernel.no_page")) [[unlikely]]
-        return fail(Error::no_memory);
+    if (payer.pages < pages) [[unlikely]]
+        fail(Error::quota);
+    if (free_pages_ < pages + others || (cpu_->current && BUGGIFY("kernel.no_page"))) [[unlikely]]
+        fail(Error::no_memory);
+}
+
+// Of those that were wanted.
+void* Kernel::page_new(Task& payer, PageUse use, ObjectType type)
+{
     auto const number = page_free_;
     auto& info = pages_[number];
     page_free_ = info.next;
     info.next = 0;
     --free_pages_;
-    --payer->pages;
+    --payer.pages;
     info.use = use;
     info.type = type;
-    info.owner = payer->index;
+    info.owner = payer.index;
     info.links = 0;
     info.physical = 0;
     info.orphan = 0;
@@ -27,12 +32,14 @@ void* Kernel::page_new(Task* payer, PageUse use, ObjectType type)
     return page;
 }
 
-// Whatever was remembered of the object is stale. So that its capabilities are looked at more
-// closely when they are next used, the validity epoch moves.
-void Kernel::object_ended(PageInfo& info)
+// An object of one page and its first row, whose handle is the result in word 2.
+void* Kernel::object_new(Task& payer, ObjectType type, Task& owner, u64* words)
 {
-    ++info.generation;
-    ++validity_epoch_;
+    pages_wanted(payer, 1);
+    row_wanted(owner);
+    auto* page = page_new(payer, PageUse::object, type);
+    words[2] = handle_of(row_new(owner, number_of(page), rights_all, nullptr));
+    return page;
 }
 
 void Kernel::page_free(void* page)
@@ -40,8 +47,9 @@ void Kernel::page_free(void* page)
     auto const number = number_of(page);
     auto& info = pages_[number];
     ++tasks_[info.owner]->pages;
+    ++info.generation;
     if (info.type != ObjectType::none)
-        object_ended(info);
+        ++validity_epoch_; // its capabilities are looked at more closely when they are next used
     info.use = PageUse::free;
     info.type = ObjectType::none;
     info.owner = 0;

@@ -10,7 +10,7 @@ namespace gemel {
 enum class PageUse : u8 { free, object, table, data, shared_leaf, zombie_leaf, reserved };
 
 struct PageInfo {
-    u32 generation = 0; // of the objects it was: stored references are checked against it
+    u32 generation = 0; // bumped when the page is freed: stored references are checked against it
     // Of a free page. Region and its shared leaf: each other; last table: its mappings' records.
     u32 next = 0;
     u16 owner = 0; // index of the task that paid; 0: the kernel

@@ -23,6 +23,7 @@ struct Link {
     Link* next = nullptr;
     Link* previous = nullptr;
     ThreadState state = ThreadState::stopped;
+    bool foreign = false; // a thread whose system calls are not the kernel's
 
     void leave()
     {

@@ -48,50 +48,65 @@ Error Kernel::why_dead(Row const& row)
     return pages_[row.object].generation != row.object_generation ? Error::dead : Error::revoked;
 }
 
-[[gnu::noinline]] Row* Kernel::look(u64 handle)
+[[gnu::noinline]] Row& Kernel::look(u64 handle)
 {
     if (auto* row = known(*cpu_->current, handle)) [[likely]]
-        return row;
+        return *row;
     return look_closely(handle);
 }
 
-// Why the handle is no good; or the row, found alive.
-[[gnu::noinline]] Row* Kernel::look_closely(u64 handle)
+// All at once, and nothing to be kept for later: what does not fit is looked at anew.
+[[gnu::noinline]] Row& Kernel::look(u64 handle, ObjectType type, Rights any_of)
 {
-    auto const index = static_cast<u32>(handle);
-    if (index >= row_count_ || rows_[index].generation != handle >> 32) [[unlikely]]
-        return fail(Error::cap_invalid);
-    auto& row = rows_[index];
-    if (row.owner != cpu_->current->task->index) [[unlikely]]
-        return fail(row.owner == 0 ? Error::cap_invalid : Error::not_owner);
-    if (!alive(row)) [[unlikely]] {
-        auto const why = why_dead(row);
-        row_told(row);
-        return fail(why);
-    }
-    return &row;
+    auto* const row = known(*cpu_->current, handle);
+    if (row && row->type == type && (row->rights & any_of) != 0) [[likely]]
+        return *row;
+    return checked(look_closely(handle), type, any_of);
 }
 
-Row* Kernel::look(u64 handle, ObjectType type, Rights any_of)
+Row& Kernel::owned(u64 handle)
 {
-    auto* row = look(handle);
-    if (!row)
-        return nullptr;
-    if (row->type != type)
-        return fail(type == ObjectType::port ? Error::port_invalid : Error::cap_invalid);
-    if (any_of != 0 && (row->rights & any_of) == 0)
-        return fail(Error::no_rights);
+    auto const index = static_cast<u32>(handle);
+    if (index >= row_count_ || rows_[index].generation != handle >> 32)
+        fail(Error::cap_invalid);
+    auto& row = rows_[index];
+    if (row.owner != cpu_->current->task->index)
+        fail(row.owner == 0 ? Error::cap_invalid : Error::not_owner);
     return row;
 }
 
-Row* Kernel::row_new(Task& owner, u32 object, Rights rights, Row* parent)
+// Why the handle is no good; or the row, found alive.
+[[gnu::noinline]] Row& Kernel::look_closely(u64 handle)
+{
+    auto& row = owned(handle);
+    if (!alive(row)) {
+        auto const why = why_dead(row);
+        row_told(row);
+        fail(why);
+    }
+    return row;
+}
+
+Row& Kernel::checked(Row& row, ObjectType type, Rights any_of)
+{
+    if (row.type != type)
+        fail(type == ObjectType::port ? Error::port_invalid : Error::cap_invalid);
+    if (any_of != 0 && (row.rights & any_of) == 0)
+        fail(Error::no_rights);
+    return row;
+}
+
+void Kernel::row_wanted(Task const& owner)
 {
     if (owner.rows == 0)
-        return fail(Error::quota);
-    if (row_free_ == 0 || BUGGIFY("kernel.no_row"))
-        return fail(Error::no_memory);
-    if (parent && parent->children == 0xFFFF)
-        return fail(Error::too_big);
+        fail(Error::quota);
+    if (row_free_ == 0 || (cpu_->current && BUGGIFY("kernel.no_row")))
+        fail(Error::no_memory);
+}
+
+// Of those that were wanted.
+Row& Kernel::row_new(Task& owner, u32 object, Rights rights, Row* parent)
+{
     auto const index = row_free_;
     auto& row = rows_[index];
     row_free_ = row.parent;
@@ -117,7 +132,7 @@ Row* Kernel::row_new(Task& owner, u32 object, Rights rights, Row* parent)
         row.parent_epoch = parent->epoch;
         row.depth = parent->depth + 1;
     }
-    return &row;
+    return row;
 }
 
 // Tells the row's watcher, if the watcher's own capability still lives.
@@ -161,17 +176,11 @@ void Kernel::row_close(Row& row)
     ++free_rows_;
 }
 
-// The row changes hands; the old handle is stale at once. Answers the new handle, 0 on failure.
+// The row changes hands; the old handle is stale at once.
 u64 Kernel::row_move(Row& row, Task& to)
 {
-    if (to.index != row.owner) {
-        if (to.rows == 0) {
-            fail(Error::quota);
-            return 0;
-        }
-        --to.rows;
-        ++tasks_[row.owner]->rows;
-    }
+    --to.rows;
+    ++tasks_[row.owner]->rows;
     row.owner = to.index;
     row.generation = (row.generation + 1) & handle_generation_mask;
     if (row.generation == 0)
@@ -232,7 +241,6 @@ void Kernel::object_destroy(Row& row)
     case ObjectType::task:
     case ObjectType::broker:
         fail(Error::invalid);
-        return;
     }
 }
 

@@ -11,31 +11,26 @@ constexpr u32 reap_step = 1024; // rows or pages looked at in one task_reap
 
 } // namespace
 
-// Null: quota (the creator has less than asked), no_memory.
-Task* Kernel::task_new(Task& creator, u32 pages, u32 rows, u32 threads, u64 const* name)
+// The creator pays for the task's page and keeps a row for its handle.
+Task& Kernel::task_new(Task& creator, u32 pages, u32 rows, u32 threads, u64 const* name)
 {
-    if (pages < 2 || pages >= creator.pages || rows > creator.rows || threads > creator.threads)
-        return fail(Error::quota);
+    if (pages < 2 || pages >= creator.pages || rows >= creator.rows || threads > creator.threads)
+        fail(Error::quota);
     u16 index = 1;
     while (index < tasks_max && tasks_[index])
         ++index;
     if (index == tasks_max)
-        return fail(Error::no_memory);
-    auto* page = page_new(&creator, PageUse::object, ObjectType::task);
-    if (!page)
-        return nullptr;
-    auto* task = ::new (page) Task;
+        fail(Error::no_memory);
+    pages_wanted(creator, 1, 1);
+    row_wanted(creator);
+    auto* task = ::new (page_new(creator, PageUse::object, ObjectType::task)) Task;
     task->index = index;
     task->creator = creator.index;
     task->pages = task->pages_quota = pages;
     task->rows = task->rows_quota = rows;
     task->threads = task->threads_quota = threads;
     copy_name(task->name, name);
-    auto* root = page_new(task, PageUse::table);
-    if (!root) {
-        page_free(task);
-        return nullptr;
-    }
+    auto* root = page_new(*task, PageUse::table);
     machine_.root_created(root);
     task->root = machine_.physical_of(root);
     task->next_address = machine_.user_begin(index);
@@ -44,7 +39,7 @@ Task* Kernel::task_new(Task& creator, u32 pages, u32 rows, u32 threads, u64 cons
     creator.threads -= threads;
     tasks_[index] = task;
     ++task_count_;
-    return task;
+    return *task;
 }
 
 // A task ends with who made it: what it has is the creator's. Stops everything that they run;
@@ -64,13 +59,13 @@ void Kernel::task_destroy(Task& task)
             continue;
         if (thread->task->dead)
             halt(*thread);
-        else if (thread->state == ThreadState::awaiting_reply
-            && tasks_[thread->reply_owner]->dead)
+        else if (thread->state == ThreadState::awaiting_reply && tasks_[thread->reply_owner]->dead)
             wake(*thread, Error::dead);
     }
 }
 
-// One bounded step, once whom it made is gone: threads first, then rows, then pages. Answers the next cursor, 0 at the end.
+// One bounded step, once whom it made is gone: threads first, then rows, then pages. Answers the
+// next cursor, 0 at the end.
 u64 Kernel::task_reap(Task& task, u64 cursor)
 {
     if (cursor == 0) {

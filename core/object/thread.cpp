@@ -3,44 +3,39 @@
 
 namespace gemel {
 
-// The new thread is stopped. Null: quota, no_memory.
-Thread* Kernel::thread_new(Task& task, u64 entry, u64 stack, u64 argument, u8 priority)
+// The new thread is stopped, its handle the owner's, in word 2. `start`: entry, stack, argument.
+Thread& Kernel::thread_new(Task& task, Task& owner, u64 const (&start)[3], u8 priority, u64* words)
 {
     if (task.threads == 0)
-        return fail(Error::quota);
+        fail(Error::quota);
     u16 id = 1;
     while (id < threads_max && threads_[id])
         ++id;
     if (id == threads_max)
-        return fail(Error::no_memory);
-    auto* page = page_new(&task, PageUse::object, ObjectType::thread);
-    if (!page)
-        return nullptr;
+        fail(Error::no_memory);
+    auto* page = object_new(task, ObjectType::thread, owner, words);
     auto* thread = static_cast<Thread*>(page); // zero is what a new one consists of, but for:
     thread->cpus = 0xFF;
     thread->id = id;
     thread->task = &task;
     thread->root = task.root;
     thread->priority = priority;
-    thread->frame.prepare(entry, stack, argument);
+    thread->frame.prepare(start[0], start[1], start[2]);
     machine_.prepare_fpu(thread->fpu);
     threads_[id] = thread;
     --task.threads;
     ++thread_count_;
-    return thread;
+    return *thread;
 }
 
 // The current thread may free itself only through the end of its task. What another processor runs
 // is stopped first, and freed when this entry is made again.
 void Kernel::thread_free(Thread& thread)
 {
-    if (&thread == cpu_->current) {
+    if (&thread == cpu_->current)
         fail(Error::invalid);
-        return;
-    }
     halt(thread);
-    if (!settled(thread))
-        return;
+    settle(thread);
     threads_[thread.id] = nullptr;
     ++thread.task->threads;
     --thread_count_;

@@ -8,6 +8,8 @@
 
 #include <gemel/arch/frame.hpp>
 
+#include <cstddef>
+
 namespace gemel {
 
 struct Port;
@@ -18,7 +20,6 @@ enum class PendingCall : u8 { message, fault, foreign };
 // Its link is in the queue that it waits in: a ready queue or a port's.
 struct Thread : Link {
     // What every switch touches comes first: near the pointer its addresses are short.
-    bool foreign = false;
     PendingCall pending = PendingCall::message;
     u8 priority = 0;
     u8 cpus = 0xFF; // bit n: may run on processor n
@@ -40,11 +41,19 @@ struct Thread : Link {
     alignas(64) arch::FpuState fpu;
 
     // It runs, and its system calls are the kernel's. Neighbours: one comparison for both.
-    bool runs_native() const { return state == ThreadState::running && foreign == false; }
+    bool runs_native() const
+    {
+        u16 both;
+        __builtin_memcpy(
+            &both, reinterpret_cast<u8 const*>(this) + offsetof(Link, state), sizeof both);
+        return both == static_cast<u16>(ThreadState::running);
+    }
 };
 static_assert(sizeof(Thread) <= page_bytes);
 
 inline constexpr u32 threads_max = 1024;
+
+static_assert(offsetof(Link, foreign) == offsetof(Link, state) + 1);
 
 // A message's six words; in one piece, where a loop would take three times the instructions.
 [[gnu::always_inline]] inline void copy_words(u64* to, u64 const* from)

@@ -12,8 +12,8 @@ void Kernel::enter_locked()
     cpu_ = &cpus_[machine_.cpu_number()];
 }
 
-// Here, if this processor has nothing to do yet; otherwise where it ran last, unless that one is busy
-// and another has nothing to do.
+// Here, if this processor has nothing to do yet; otherwise where it ran last, unless that one is
+// busy and another has nothing to do.
 u32 Kernel::processor_for(Thread const& thread) const
 {
     auto const idle = idle_cpus_ & thread.cpus;
@@ -64,15 +64,14 @@ Thread* Kernel::stolen()
     return best;
 }
 
-// False: another processor has the thread in hand. It is told to look, and this entry is made anew.
-bool Kernel::settled(Thread& thread)
+// If another processor has the thread in hand, that one is told to look, and the call is made anew.
+void Kernel::settle(Thread& thread)
 {
     auto& cpu = cpus_[thread.cpu];
     if (&cpu == cpu_ || cpu.current != &thread)
-        return true;
+        return;
     machine_.interrupt_cpu(thread.cpu);
-    error_ = made_again;
-    return false;
+    again();
 }
 
 void Kernel::run(Thread& thread)

@@ -72,16 +72,16 @@ bool arguments_allowed(BrokerRange range, Operation operation, u64 const* words,
 
 } // namespace
 
-// False: the handle is not what the operation wants. No handle wanted: true, row unchanged.
-bool Kernel::argument(u32 packed_argument, u64 const* words, Row*& row)
+// The row that the operation wants; null: none.
+Row* Kernel::argument(u32 packed_argument, u64 const* words)
 {
     auto const wanted = unpacked(packed_argument);
     if (wanted.word == 0)
-        return true;
-    row = look(words[wanted.word], wanted.type, wanted.rights);
-    if (row && (packed_argument >> write_as_well & 1) != 0 && !has(row->rights, Right::write))
-        row = fail(Error::no_rights);
-    return row != nullptr;
+        return nullptr;
+    auto& row = look(words[wanted.word], wanted.type, wanted.rights);
+    if ((packed_argument >> write_as_well & 1) != 0 && !has(row.rights, Right::write))
+        fail(Error::no_rights);
+    return &row;
 }
 
 void Kernel::broker_call(Row const& broker, u64* words)
@@ -90,26 +90,17 @@ void Kernel::broker_call(Row const& broker, u64* words)
     auto const range = BrokerRange::of(broker.badge);
     auto const index = number - operation_first; // below the first: very large
     auto const at = index < std::size(policy.at) ? policy.at[index] : 0;
-    if (at == 0) {
+    if (at == 0)
         fail(Error::bad_call);
-        return;
-    }
     auto const wanted = policy.wanted[at - 1];
     auto const narrowed_word = static_cast<u8>(wanted >> 2 * argument_bits);
-    if (!range.allows(number) || !has(broker.rights, Right::call)) {
+    if (!range.allows(number) || !has(broker.rights, Right::call)
+        || (narrowed_word != 0
+            && !arguments_allowed(range, static_cast<Operation>(number), words, narrowed_word)))
         fail(Error::no_rights);
-        return;
-    }
-    if (narrowed_word != 0
-        && !arguments_allowed(range, static_cast<Operation>(number), words, narrowed_word)) {
-        fail(Error::no_rights);
-        return;
-    }
-    Row* first = nullptr;
-    Row* second = nullptr;
-    if (argument(wanted, words, first) && argument(wanted >> argument_bits, words, second))
-        operate(static_cast<Operation>(number), first, second, words);
-    cpu_->current->frame.status() = status_ok;
+    auto* const first = argument(wanted, words);
+    auto* const second = argument(wanted >> argument_bits, words);
+    operate(static_cast<Operation>(number), first, second, words);
 }
 
 // Every operation of the table, so that a new one does not build until it is here.
@@ -128,21 +119,18 @@ void Kernel::operate(Operation operation, Row* first, Row* second, u64* words)
     case Operation::thread_stop:
         return thread_stop(*thread);
     case Operation::thread_get:
-        if (auto* value = register_of(*thread, words[3]))
-            words[2] = *value;
+        words[2] = *register_of(*thread, words[3]);
         return;
     case Operation::thread_set:
         // The words of a call that waits are what it gave away: the receiver believes them.
         if (thread->state == ThreadState::calling)
             fail(Error::invalid);
-        else if (auto* value = register_of(*thread, words[3]))
-            *value = words[4];
+        *register_of(*thread, words[3]) = words[4];
         return;
     case Operation::thread_foreign:
         if (words[3] > 1)
             fail(Error::invalid);
-        else
-            thread->foreign = words[3] != 0;
+        thread->foreign = words[3] != 0;
         return;
     case Operation::thread_priority:
         return thread_priority(*thread, words[3]);
@@ -154,15 +142,14 @@ void Kernel::operate(Operation operation, Row* first, Row* second, u64* words)
     case Operation::unmap:
         return operate_mapping(operation, *static_cast<Task*>(object), second, words);
     case Operation::protect:
-        region_protect(leaf, words[3], words[4], static_cast<u16>(words[5]));
-        return;
+        return region_protect(leaf, words[3], words[4], words[5]);
     case Operation::fill:
-        region_fill(leaf, words[3], *second, words[5]);
-        return;
+        return region_fill(leaf, words[3], *second, words[5]);
     case Operation::region_address:
         return region_address(leaf, words);
     case Operation::region_physical:
-        return region_physical_new(words);
+        region_physical(*cpu_->current->task, words[2], words[3], words[4], words);
+        return;
     case Operation::irq_bind:
     case Operation::irq_acknowledge:
         return interrupt_enable(operation == Operation::irq_bind ? first : nullptr, words);
@@ -180,9 +167,7 @@ void Kernel::operate(Operation operation, Row* first, Row* second, u64* words)
     case Operation::power_off:
         if (words[2] > 0xFF)
             fail(Error::invalid);
-        else
-            machine_.power_off(static_cast<u8>(words[2]));
-        return;
+        return machine_.power_off(static_cast<u8>(words[2]));
     case Operation::entropy:
         words[2] = machine_.entropy();
         return;
@@ -201,92 +186,69 @@ void Kernel::operate(Operation operation, Row* first, Row* second, u64* words)
 
 void Kernel::task_create(u64* words)
 {
-    if ((words[2] | words[3] | words[4]) >> 32) {
+    if ((words[2] | words[3] | words[4]) >> 32)
         fail(Error::quota);
-        return;
-    }
     auto& creator = *cpu_->current->task;
-    auto* task = task_new(creator, static_cast<u32>(words[2]), static_cast<u32>(words[3]),
+    auto& task = task_new(creator, static_cast<u32>(words[2]), static_cast<u32>(words[3]),
         static_cast<u32>(words[4]), words + 5);
-    if (!task)
-        return;
-    if (answer_new(creator, task, words)) {
-        words[3] = task->index;
-        words[4] = machine_.user_begin(task->index);
-        words[5] = machine_.user_end(task->index);
-        return;
-    }
-    auto const pending = error_;
-    task_destroy(*task);
-    for (u64 cursor = task_reap(*task, 0); cursor != 0;)
-        cursor = task_reap(*task, cursor);
-    error_ = pending;
+    words[2] = handle_of(row_new(creator, number_of(&task), rights_all, nullptr));
+    words[3] = task.index;
+    words[4] = machine_.user_begin(task.index);
+    words[5] = machine_.user_end(task.index);
 }
 
 void Kernel::thread_create(Task& task, u64* words)
 {
-    if (task.dead) {
+    if (task.dead)
         fail(Error::dead);
-        return;
-    }
-    if (words[6] >= priority_levels) {
+    if (words[6] >= priority_levels)
         fail(Error::invalid);
-        return;
-    }
-    Row* fault_port = nullptr;
-    if (words[7] != 0) {
-        fault_port = look(words[7], ObjectType::port, Right::send | Right::call);
-        if (!fault_port)
-            return;
-    }
-    auto* thread = thread_new(task, words[3], words[4], words[5], static_cast<u8>(words[6]));
-    if (!thread)
-        return;
-    __builtin_memcpy(thread->name, task.name, sizeof task.name);
+    auto* const fault_port
+        = words[7] != 0 ? &look(words[7], ObjectType::port, Right::send | Right::call) : nullptr;
+    auto& thread = thread_new(task, *cpu_->current->task, { words[3], words[4], words[5] },
+        static_cast<u8>(words[6]), words);
+    __builtin_memcpy(thread.name, task.name, sizeof task.name);
     if (fault_port) {
-        thread->fault_row = index_of(*fault_port);
-        thread->fault_generation = fault_port->generation;
+        thread.fault_row = index_of(*fault_port);
+        thread.fault_generation = fault_port->generation;
     }
-    if (!answer_new(*cpu_->current->task, thread, words))
-        thread_free(*thread);
 }
 
 void Kernel::thread_run(Thread& thread)
 {
     if (thread.state != ThreadState::stopped || thread.task->dead)
         fail(Error::not_runnable);
-    else if (settled(thread))
-        make_ready(thread);
+    settle(thread);
+    make_ready(thread);
 }
 
 void Kernel::thread_stop(Thread& thread)
 {
     if (&thread == cpu_->current)
-        return void(fail(Error::invalid));
+        fail(Error::invalid);
     // A wait of its own is over: its answer will not come.
     auto const waits
         = thread.state >= ThreadState::receiving && thread.pending == PendingCall::message;
     halt(thread);
     if (waits)
         thread.frame.status() = status_of(Error::interrupted);
-    settled(thread);
+    settle(thread);
 }
 
-// Null: no such register, or the thread runs (invalid); or it only just stopped.
+// There must be such a register, and the thread must not run.
 u64* Kernel::register_of(Thread& thread, u64 index)
 {
     auto* value = index <= 0xFFFF ? thread.frame.register_at(static_cast<u32>(index)) : nullptr;
     if (!value || thread.state == ThreadState::running)
-        return fail(Error::invalid);
-    return settled(thread) ? value : nullptr;
+        fail(Error::invalid);
+    settle(thread);
+    return value;
 }
 
 void Kernel::thread_priority(Thread& thread, u64 priority)
 {
-    if (priority >= priority_levels) {
+    if (priority >= priority_levels)
         fail(Error::invalid);
-        return;
-    }
     auto const queued = thread.state == ThreadState::ready;
     if (queued)
         unready(thread);
@@ -300,7 +262,7 @@ void Kernel::thread_affinity(Thread& thread, u64 cpus)
 {
     cpus &= (u64 { 1 } << cpu_count_) - 1;
     if (cpus == 0)
-        return void(fail(Error::invalid));
+        fail(Error::invalid);
     auto const queued = thread.state == ThreadState::ready;
     if (queued)
         unready(thread);
@@ -314,7 +276,7 @@ void Kernel::thread_affinity(Thread& thread, u64 cpus)
 void Kernel::task_reap_step(Task& task, u64* words)
 {
     if (!task.dead || words[3] != task.reap_cursor)
-        return void(fail(task.dead ? Error::invalid : Error::not_runnable));
+        fail(task.dead ? Error::invalid : Error::not_runnable);
     // Between its threads and the rest come the tasks that it made, the last of a line first.
     auto* at = &task;
     for (u32 i = 1; words[3] != 0 && i < tasks_max; ++i)
@@ -323,8 +285,6 @@ void Kernel::task_reap_step(Task& task, u64* words)
             i = 0;
         }
     auto const next = task_reap(*at, at->reap_cursor);
-    if (failed())
-        return;
     if (next != 0)
         at->reap_cursor = next;
     words[2] = at == &task ? next : words[3];
@@ -334,7 +294,7 @@ void Kernel::operate_mapping(Operation operation, Task& task, Row* region, u64* 
 {
     if (task.dead)
         fail(Error::dead);
-    else if (operation == Operation::map)
+    if (operation == Operation::map)
         region_map(task, words[4], *region, static_cast<u16>(words[5]));
     else
         region_unmap(task, words[3]);
@@ -344,21 +304,7 @@ void Kernel::region_address(u64 const* leaf, u64* words)
 {
     if (words[3] >= region_pages_max || leaf[words[3]] == 0)
         fail(Error::invalid);
-    else
-        words[2] = machine_.entry_target(leaf[words[3]]);
-}
-
-void Kernel::region_physical_new(u64* words)
-{
-    if (words[3] > region_pages_max) {
-        fail(Error::too_big);
-        return;
-    }
-    auto& task = *cpu_->current->task;
-    auto* leaf
-        = region_physical(task, words[2], static_cast<u32>(words[3]), static_cast<u16>(words[4]));
-    if (leaf && !answer_new(task, leaf, words))
-        region_destroy(leaf);
+    words[2] = machine_.entry_target(leaf[words[3]]);
 }
 
 void Kernel::bind_interrupt(u32 line, Row const& port, u64 bits)
@@ -369,10 +315,8 @@ void Kernel::bind_interrupt(u32 line, Row const& port, u64 bits)
 // Binds the line when a port is given; unmasks it in any case.
 void Kernel::interrupt_enable(Row const* port, u64 const* words)
 {
-    if (words[2] == arch::tick_line || words[2] >= arch::interrupt_lines_max) {
+    if (words[2] == arch::tick_line || words[2] >= arch::interrupt_lines_max)
         fail(Error::invalid);
-        return;
-    }
     if (port)
         bind_interrupt(static_cast<u32>(words[2]), *port, words[4]);
     machine_.interrupt_unmask(static_cast<u32>(words[2]));
@@ -380,16 +324,12 @@ void Kernel::interrupt_enable(Row const* port, u64 const* words)
 
 void Kernel::msi_allocate(Row const& port, u64* words)
 {
-    if (words[2] >= arch::interrupt_lines_max) {
+    if (words[2] >= arch::interrupt_lines_max)
         fail(Error::invalid);
-        return;
-    }
     auto const target = machine_.msi_target(static_cast<u32>(words[2]));
     // The broker's range holds for the line that it becomes.
-    if (target.line == 0 || !BrokerRange::of(look(words[0])->badge).allows_argument(target.line)) {
+    if (target.line == 0 || !BrokerRange::of(look(words[0]).badge).allows_argument(target.line))
         fail(Error::unavailable);
-        return;
-    }
     bind_interrupt(target.line, port, words[4]);
     words[2] = target.address;
     words[3] = target.data;
@@ -398,10 +338,8 @@ void Kernel::msi_allocate(Row const& port, u64* words)
 
 void Kernel::port_access(Operation operation, u64* words)
 {
-    if (words[2] > 0xFFFF || (words[3] != 1 && words[3] != 2 && words[3] != 4)) {
+    if (words[2] > 0xFFFF || (words[3] != 1 && words[3] != 2 && words[3] != 4))
         fail(Error::invalid);
-        return;
-    }
     auto const port = static_cast<u32>(words[2]);
     auto const bytes = static_cast<u32>(words[3]);
     if (operation == Operation::pio_read)
@@ -422,10 +360,8 @@ void Kernel::audit_totals(u64* words)
 
 void Kernel::audit_row(u64* words)
 {
-    if (words[2] >= row_count_) {
+    if (words[2] >= row_count_)
         fail(Error::invalid);
-        return;
-    }
     auto const& row = rows_[words[2]];
     if (row.owner == 0) {
         for (unsigned i = 2; i < 8; ++i)
@@ -443,10 +379,8 @@ void Kernel::audit_row(u64* words)
 void Kernel::audit_thread(u64* words)
 {
     auto const* thread = words[2] < threads_max ? threads_[words[2]] : nullptr;
-    if (!thread) {
+    if (!thread)
         fail(words[2] < threads_max ? Error::not_found : Error::invalid);
-        return;
-    }
     words[2] = thread->task->index | u64 { static_cast<u8>(thread->state) } << 32
         | u64 { thread->priority } << 40;
     name_words(words + 3, thread->name);
@@ -460,10 +394,8 @@ void Kernel::audit_thread(u64* words)
 void Kernel::audit_task(u64* words)
 {
     auto const* task = words[2] != 0 && words[2] < tasks_max ? tasks_[words[2]] : nullptr;
-    if (!task) {
+    if (!task)
         fail(words[2] < tasks_max ? Error::not_found : Error::invalid);
-        return;
-    }
     words[2] = task->pages | u64 { task->rows } << 32;
     name_words(words + 3, task->name);
     words[5] = (task->threads_quota - task->threads) | u64 { task->dead } << 32;
@@ -473,10 +405,8 @@ void Kernel::audit_task(u64* words)
 
 void Kernel::audit_port(u64* words)
 {
-    if (words[2] >= page_count_ || pages_[words[2]].type != ObjectType::port) {
+    if (words[2] >= page_count_ || pages_[words[2]].type != ObjectType::port)
         fail(words[2] < page_count_ ? Error::not_found : Error::invalid);
-        return;
-    }
     auto& port = *static_cast<Port*>(page_at(static_cast<u32>(words[2])));
     u64 receivers = 0;
     u64 callers = 0;

@@ -21,27 +21,40 @@ constexpr u16 vm_flag(VmFlag flag)
 // The general way, which every call can take.
 [[gnu::noinline]] void Kernel::any_call(Thread& me, u64 number)
 {
-    if ((number & 0xFF) == static_cast<u8>(Call::port_receive)) [[likely]]
-        system_receive(me, number);
-    else
-        system_call(me, number);
-    if (error_ != 0) [[unlikely]] {
-        if (error_ == made_again) {
-            me.frame.status() = number;
-            me.frame.restart_call();
-        } else {
-            me.frame.status() = status_of(static_cast<Error>(error_));
-        }
-    }
-    if (cpu_->ready_levels != 0) [[unlikely]]
-        preempt();
+    machine_.attempt([&] {
+        if ((number & 0xFF) == static_cast<u8>(Call::port_receive)) [[likely]]
+            system_receive(me, number);
+        else
+            system_call(me, number);
+        me.frame.status() = status_ok;
+        call_ended();
+    });
+}
+
+// What the caller hears instead of a result.
+[[gnu::noinline]] void Kernel::fail(Error error)
+{
+    cpu_->current->frame.status() = status_of(error);
+    give_up();
+}
+
+// Another processor is in the call's way. Its number is in the status word still.
+[[gnu::noinline]] void Kernel::again()
+{
+    cpu_->current->frame.restart_call();
+    give_up();
+}
+
+[[gnu::noinline]] void Kernel::give_up()
+{
+    call_ended();
+    machine_.give_up();
 }
 
 void Kernel::system_call(Thread& me, u64 number)
 {
     auto* words = me.frame.words();
     auto& task = *me.task;
-    me.frame.status() = status_ok;
     switch (static_cast<Call>(number & 0xFF)) {
     case Call::port_send:
         if (auto* receiver = send(words))
@@ -53,9 +66,8 @@ void Kernel::system_call(Thread& me, u64 number)
         words[2] = machine_.now_ns();
         return;
     case Call::signal:
-        if (auto* row = look(words[0], ObjectType::port, rights_of(Right::send)))
-            signal_port(*object_of<Port>(*row), words[1]);
-        return;
+        return signal_port(
+            *object_of<Port>(look(words[0], ObjectType::port, rights_of(Right::send))), words[1]);
     case Call::port_receive:
         return;
     case Call::port_allocate:
@@ -104,56 +116,33 @@ void Kernel::system_call(Thread& me, u64 number)
     fail(Error::bad_call);
 }
 
-// The first row of a new object, its handle into word 2. False: the error is pending.
-bool Kernel::answer_new(Task& owner, void* object, u64* words)
-{
-    auto* row = row_new(owner, number_of(object), rights_all, nullptr);
-    if (!row)
-        return false;
-    words[2] = handle_of(*row);
-    return true;
-}
-
 void Kernel::port_allocate(Task& task, u64* words)
 {
-    auto* port = static_cast<Port*>(page_new(&task, PageUse::object, ObjectType::port));
-    if (!port)
-        return;
-    port->queue.clear();
-    if (!answer_new(task, port, words))
-        page_free(port);
+    static_cast<Port*>(object_new(task, ObjectType::port, task, words))->queue.clear();
 }
 
 void Kernel::vm_allocate(Task& task, u64* words)
 {
     auto const flags = static_cast<u16>(words[2]);
     auto const access = static_cast<u16>(flags & ~vm_flag(VmFlag::region));
-    Row* region = nullptr;
+    auto const bytes = words[1];
     auto const fresh = (flags & vm_flag(VmFlag::region)) == 0;
-    if (fresh) {
-        if (words[1] == 0 || words[1] > region_bytes_max) {
-            fail(words[1] == 0 ? Error::invalid : Error::too_big);
-            return;
-        }
-        auto* leaf = region_new(task, static_cast<u32>((words[1] + page_bytes - 1) / page_bytes));
-        if (!leaf)
-            return;
-        region = row_new(task, number_of(leaf), rights_all, nullptr);
-        if (!region) {
-            region_destroy(leaf);
-            return;
-        }
-    } else {
-        region = look(words[1], ObjectType::region, 0);
-        if (!region)
-            return;
-    }
+    if (fresh && (bytes == 0 || bytes > region_bytes_max))
+        fail(bytes == 0 ? Error::invalid : Error::too_big);
+    auto* region = fresh ? nullptr : &look(bytes, ObjectType::region, 0);
     auto const address = words[0] != 0 ? words[0] : free_address(task);
-    if (failed() || !region_map(task, address, *region, access)) {
-        if (fresh)
-            row_close(*region); // its root row: the memory goes with it
-        return;
+    if (fresh) {
+        auto const pages = static_cast<u32>((bytes + page_bytes - 1) / page_bytes);
+        auto const tables = map_wanted(task, address, access, rights_all) ? 0u : tables_missing_;
+        pages_wanted(task, 1 + pages + tables);
+        auto* leaf = region_new(task, pages, words);
+        region = &rows_[static_cast<u32>(words[2])];
+        region_link(task, address, *walk(task, address, Tables::made), leaf, access);
+    } else {
+        region_map(task, address, *region, access);
     }
+    if (words[0] == 0)
+        task.next_address = address; // the next search begins behind it
     words[2] = address;
     words[3] = handle_of(*region);
     words[4] = region_bytes(object_of<u64>(*region));
@@ -163,19 +152,13 @@ void Kernel::vm_allocate(Task& task, u64* words)
 void Kernel::vm_deallocate(Task& task, u64 address, u64 bytes)
 {
     constexpr u64 bytes_max = u64 { 1 } << 36;
-    if (bytes == 0 || bytes > bytes_max) {
+    if (bytes == 0 || bytes > bytes_max)
         fail(Error::invalid);
-        return;
-    }
     bytes = align_up<u64>(bytes, region_bytes_max);
     for (u64 at = 0; at < bytes; at += region_bytes_max) {
-        auto* entry = slot(task, address + at, false);
-        if (!entry)
-            return;
-        if (*entry == 0) {
+        auto* entry = slot(task, address + at);
+        if (!entry || *entry == 0)
             fail(Error::not_found);
-            return;
-        }
     }
     for (u64 at = 0; at < bytes; at += region_bytes_max)
         region_unmap(task, address + at);
@@ -184,39 +167,30 @@ void Kernel::vm_deallocate(Task& task, u64 address, u64 bytes)
 [[gnu::noinline]] void Kernel::cap_move(Task& task, u64* words)
 {
     auto const operation = static_cast<CapOperation>(words[2] >> 16 & 0xFF);
-    auto* source = look(words[0]);
     // A dead handle can still be closed: what else would one do with it?
-    if (!source && operation == CapOperation::close
-        && (error_ == static_cast<u8>(Error::revoked) || error_ == static_cast<u8>(Error::dead))) {
-        error_ = 0;
-        source = &rows_[static_cast<u32>(words[0])];
-    }
-    if (!source)
-        return;
+    if (operation == CapOperation::close)
+        return row_close(owned(words[0]));
+    auto& source = look(words[0]);
     switch (operation) {
     case CapOperation::close:
-        return row_close(*source);
+        break;
     case CapOperation::revoke:
-        return row_kill_children(*source);
+        return row_kill_children(source);
     case CapOperation::destroy:
-        return cap_destroy(*source);
+        return cap_destroy(source);
     case CapOperation::watch:
-        return cap_watch(*source, words);
+        return cap_watch(source, words);
     case CapOperation::inspect:
-        return cap_inspect(*source, words);
+        return cap_inspect(source, words);
     case CapOperation::time_to_live:
-        return cap_limit(*source, words[3]);
+        return cap_limit(source, words[3]);
     case CapOperation::derive:
     case CapOperation::badge:
     case CapOperation::move: {
         auto* to = &task;
-        if (words[1] != 0) {
-            auto* row = look(words[1], ObjectType::task, rights_of(Right::grant));
-            if (!row)
-                return;
-            to = object_of<Task>(*row);
-        }
-        return cap_derive(*source, *to, operation, words);
+        if (words[1] != 0)
+            to = object_of<Task>(look(words[1], ObjectType::task, rights_of(Right::grant)));
+        return cap_derive(source, *to, operation, words);
     }
     }
     fail(Error::invalid);
@@ -225,74 +199,59 @@ void Kernel::vm_deallocate(Task& task, u64 address, u64 bytes)
 void Kernel::cap_derive(Row& source, Task& to, CapOperation operation, u64* words)
 {
     auto const rights = static_cast<Rights>(words[2] & 0xFFFF);
-    if (!has(source.rights, Right::derive)) {
+    if (!has(source.rights, Right::derive))
         fail(Error::no_rights);
-        return;
-    }
-    if (to.dead) {
+    if (to.dead)
         fail(Error::dead);
-        return;
-    }
     if (operation == CapOperation::move) {
-        if (auto const handle = row_move(source, to); handle != 0)
-            words[2] = handle;
+        if (to.index != source.owner && to.rows == 0)
+            fail(Error::quota);
+        words[2] = row_move(source, to);
         return;
     }
     // send_once may be added: it only takes away.
     auto const allowed = static_cast<Rights>(source.rights | static_cast<Rights>(Right::send_once)
         | (has(source.rights, Right::send) ? static_cast<Rights>(Right::call) : 0));
-    if ((rights & ~allowed) != 0) {
+    if ((rights & ~allowed) != 0)
         fail(Error::no_rights);
-        return;
-    }
     auto badge = source.badge;
     if (operation == CapOperation::badge) {
         auto const broker = source.type == ObjectType::broker;
-        if (broker ? !narrows(source.badge, words[3]) : source.badge != 0) {
+        if (broker ? !narrows(source.badge, words[3]) : source.badge != 0)
             fail(Error::no_rights);
-            return;
-        }
         badge = words[3];
     }
-    if (source.depth >= row_depth_max) {
+    if (source.depth >= row_depth_max || source.children == 0xFFFF)
         fail(Error::too_big);
-        return;
-    }
-    auto* row = row_new(to, source.object, rights, &source);
-    if (!row)
-        return;
-    row->badge = badge;
-    receiver_is(*row);
-    words[2] = handle_of(*row);
+    row_wanted(to);
+    auto& row = row_new(to, source.object, rights, &source);
+    row.badge = badge;
+    receiver_is(row);
+    words[2] = handle_of(row);
 }
 
 void Kernel::cap_destroy(Row& source)
 {
-    if (!has(source.rights, Right::destroy)) {
+    if (!has(source.rights, Right::destroy))
         fail(Error::no_rights);
-        return;
-    }
     if (source.type == ObjectType::task) {
         auto& task = *object_of<Task>(source);
         if (task.dead)
-            return void(fail(Error::dead));
+            fail(Error::dead);
         for (auto const* of = cpu_->current->task; of->index != 0; of = tasks_[of->creator])
             if (of == &task)
-                return void(fail(Error::invalid)); // the caller would end with it
+                fail(Error::invalid); // the caller would end with it
         return task_destroy(task); // its name stays until task_reap is done
     }
     object_destroy(source);
-    if (!failed())
-        row_close(source);
+    row_close(source);
 }
 
 void Kernel::cap_limit(Row& source, u64 nanoseconds)
 {
     constexpr u64 nanoseconds_max = u64 { 1 } << 54; // 208 days
-    if (nanoseconds > nanoseconds_max) {
+    if (nanoseconds > nanoseconds_max)
         fail(Error::invalid);
-        return;
-    }
     auto const tick
         = static_cast<u32>((machine_.now_ns() + nanoseconds + tick_ns - 1) / tick_ns) + 1;
     if (source.expiry_tick == 0 || tick < source.expiry_tick)
@@ -307,15 +266,11 @@ void Kernel::cap_limit(Row& source, u64 nanoseconds)
 void Kernel::cap_watch(Row& source, u64 const* words)
 {
     auto const bits = words[4];
-    if (bits == 0 || (bits & (bits - 1)) != 0) {
+    if (bits == 0 || (bits & (bits - 1)) != 0)
         fail(Error::invalid); // exactly one bit
-        return;
-    }
-    auto* port = look(words[3], ObjectType::port, rights_of(Right::send));
-    if (!port)
-        return;
-    source.watch = index_of(*port);
-    source.watch_generation = port->generation;
+    auto& port = look(words[3], ObjectType::port, rights_of(Right::send));
+    source.watch = index_of(port);
+    source.watch_generation = port.generation;
     source.watch_bit = static_cast<u8>(std::countr_zero(bits));
 }
 
@@ -330,33 +285,21 @@ void Kernel::cap_inspect(Row& source, u64* words)
 
 void Kernel::spawn(Thread& me, u64* words)
 {
-    auto* thread = thread_new(*me.task, words[0], words[1], words[2], me.priority);
-    if (!thread)
-        return;
-    copy_name(thread->name, words + 3);
-    thread->fault_row = me.fault_row;
-    thread->fault_generation = me.fault_generation;
-    if (!answer_new(*me.task, thread, words)) {
-        thread_free(*thread);
-        return;
-    }
-    make_ready(*thread);
+    auto& thread
+        = thread_new(*me.task, *me.task, { words[0], words[1], words[2] }, me.priority, words);
+    copy_name(thread.name, words + 3);
+    thread.fault_row = me.fault_row;
+    thread.fault_generation = me.fault_generation;
+    make_ready(thread);
 }
 
 void Kernel::switch_to(Thread& me, u64 const* words)
 {
-    if (scheduler_task_ != me.task->index) {
+    if (scheduler_task_ != me.task->index)
         fail(Error::no_rights_sched);
-        return;
-    }
-    auto* row = look(words[0], ObjectType::thread, 0);
-    if (!row)
-        return;
-    auto& thread = *object_of<Thread>(*row);
-    if (thread.state != ThreadState::ready || (thread.cpus & cpu_->bit) == 0) {
+    auto& thread = *object_of<Thread>(look(words[0], ObjectType::thread, 0));
+    if (thread.state != ThreadState::ready || (thread.cpus & cpu_->bit) == 0)
         fail(Error::not_runnable);
-        return;
-    }
     unready(thread);
     make_ready(me);
     cpu_->budget = static_cast<u32>(words[1]);
@@ -365,10 +308,8 @@ void Kernel::switch_to(Thread& me, u64 const* words)
 
 void Kernel::debug_print(u64 const* words)
 {
-    if (words[0] > debug_print_max) {
+    if (words[0] > debug_print_max)
         fail(Error::too_big);
-        return;
-    }
     for (u64 i = 0; i < words[0]; ++i)
         machine_.console_write(static_cast<char>(words[2 + i / 8] >> (i % 8 * 8)));
 }

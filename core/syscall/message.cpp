@@ -57,38 +57,27 @@ constexpr bool wants(u64 number, ReceiveFlag wanted)
 
 // Moves the handles in the message's last words to who receives from the port, or else to a task:
 // all of them, or none.
-[[gnu::noinline]] bool Kernel::capabilities_move(u64* words, Port* port, Task* task)
+[[gnu::noinline]] void Kernel::capabilities_move(u64* words, Port* port, Task* task)
 {
     auto const count = capabilities_of(words[1]);
     if (count == 0) [[likely]]
-        return true;
+        return;
     Row* rows[message_capabilities_max];
     for (unsigned i = 0; i < count; ++i) {
-        rows[i] = look(words[8 - count + i]);
-        if (!rows[i])
-            return false;
-        if (!has(rows[i]->rights, Right::derive)) {
+        rows[i] = &look(words[8 - count + i]);
+        if (!has(rows[i]->rights, Right::derive))
             fail(Error::no_rights);
-            return false;
-        }
         for (unsigned k = 0; k < i; ++k)
-            if (rows[k] == rows[i]) {
+            if (rows[k] == rows[i])
                 fail(Error::invalid);
-                return false;
-            }
     }
     auto& to = port ? receiving_task(*port) : *task;
-    if (to.dead) {
+    if (to.dead)
         fail(Error::dead);
-        return false;
-    }
-    if (to.index != cpu_->current->task->index && to.rows < count) {
+    if (to.index != cpu_->current->task->index && to.rows < count)
         fail(Error::quota);
-        return false;
-    }
     for (unsigned i = 0; i < count; ++i)
         words[8 - count + i] = row_move(*rows[i], to);
-    return true;
 }
 
 // What came while nobody held the right to receive is the payer's of the port: it goes on to who
@@ -116,18 +105,16 @@ Thread* Kernel::send(u64* words)
     if ((words[0] & reply_token_bit) != 0)
         return reply(words[0], words);
     if (!tag_allowed(words[1]))
-        return fail(Error::invalid);
-    auto* row = look(words[0], ObjectType::port, Right::send | Right::send_once);
-    if (!row)
-        return nullptr;
-    auto& port = *object_of<Port>(*row);
+        fail(Error::invalid);
+    auto& row = look(words[0], ObjectType::port, Right::send | Right::send_once);
+    auto& port = *object_of<Port>(row);
     if (port.ring_count == port_ring_messages) // so nobody waits
-        return fail(Error::port_full);
-    if (capabilities_of(words[1]) != 0 && !capabilities_move(words, &port))
-        return nullptr;
-    auto const badge = row->badge;
-    if (has(row->rights, Right::send_once))
-        row_close(*row);
+        fail(Error::port_full);
+    if (capabilities_of(words[1]) != 0)
+        capabilities_move(words, &port);
+    auto const badge = row.badge;
+    if (has(row.rights, Right::send_once))
+        row_close(row);
     return deliver(port, words + first_word, badge, words[1]);
 }
 
@@ -136,15 +123,17 @@ Thread* Kernel::reply(u64 token, u64* words)
     auto const id = static_cast<u32>(token);
     auto* caller = id < threads_max ? threads_[id] : nullptr;
     if (!caller || caller->state != ThreadState::awaiting_reply || reply_tokens_[id] != token)
-        return fail(Error::cap_invalid);
+        fail(Error::cap_invalid);
     if (caller->reply_owner != cpu_->current->task->index)
-        return fail(Error::not_owner);
+        fail(Error::not_owner);
     if (!tag_allowed(words[1]))
-        return fail(Error::invalid);
-    if (caller->pending != PendingCall::message)
+        fail(Error::invalid);
+    if (caller->pending != PendingCall::message) {
+        if (!fault_reply(words[1]))
+            fail(Error::invalid);
         return resume_faulted(*caller, words);
-    if (!capabilities_move(words, nullptr, caller->task))
-        return nullptr;
+    }
+    capabilities_move(words, nullptr, caller->task);
     answer(*caller, words);
     return caller;
 }
@@ -160,10 +149,8 @@ Thread* Kernel::reply(u64 token, u64* words)
 }
 
 // The answer to a fault or a foreign call (FaultReply).
-Thread* Kernel::resume_faulted(Thread& thread, u64 const* words)
+[[gnu::noinline]] Thread* Kernel::resume_faulted(Thread& thread, u64 const* words)
 {
-    if (!fault_reply(words[1]))
-        return fail(Error::invalid);
     auto const answer = words[1] & tag_operation;
     if (answer == static_cast<u64>(FaultReply::return_value))
         thread.frame.foreign_result(words[2]);
@@ -197,24 +184,17 @@ Thread* Kernel::resume_faulted(Thread& thread, u64 const* words)
         set_deadline(me, 0);
         return fault_call(me, static_cast<u64>(KernelTag::exit), PendingCall::fault);
     }
-    if (!tag_allowed(words[1])) {
+    if (!tag_allowed(words[1]))
         fail(Error::invalid);
-        return;
-    }
-    auto* row = look(words[0]);
-    if (!row)
-        return;
-    if (row->type == ObjectType::broker)
-        return broker_call(*row, words);
-    row = look(words[0], ObjectType::port, Right::call | Right::send | Rights(Right::send_once));
-    if (!row)
-        return;
-    auto& port = *object_of<Port>(*row);
-    if (!capabilities_move(words, &port))
-        return;
-    auto const badge = row->badge;
-    if (has(row->rights, Right::send_once))
-        row_close(*row);
+    auto& row = look(words[0]);
+    if (row.type == ObjectType::broker)
+        return broker_call(row, words);
+    checked(row, ObjectType::port, Right::call | Right::send | Rights(Right::send_once));
+    auto& port = *object_of<Port>(row);
+    capabilities_move(words, &port);
+    auto const badge = row.badge;
+    if (has(row.rights, Right::send_once))
+        row_close(row);
     set_deadline(me, number >> 16);
     hand_over(call_on(port, me, badge, words[1]));
 }
@@ -296,28 +276,21 @@ bool Kernel::take_message(Port& port, Thread& me)
 {
     if (wants(number, ReceiveFlag::call))
         return call(me, number);
-    auto* row = look(me.frame.port(), ObjectType::port, rights_of(Right::receive));
-    if (!row)
-        return;
-    auto& port = *object_of<Port>(*row);
-    Thread* woken = nullptr;
-    if (wants(number, ReceiveFlag::send_first)) {
-        woken = send(me.frame.words());
-        if (failed())
-            return;
-    }
-    if (!take_message(port, me)) {
-        auto const deadline_us = number >> 16;
-        if (!wants(number, ReceiveFlag::poll)
-            && (deadline_us == 0 || deadline_us * 1000 > machine_.now_ns())) {
-            set_deadline(me, deadline_us);
-            queue_add(port, me, ThreadState::receiving);
-            return hand_over(woken);
-        }
-        fail(Error::timed_out);
+    auto& port
+        = *object_of<Port>(look(me.frame.port(), ObjectType::port, rights_of(Right::receive)));
+    auto* const woken = wants(number, ReceiveFlag::send_first) ? send(me.frame.words()) : nullptr;
+    auto const taken = take_message(port, me);
+    auto const deadline_us = number >> 16;
+    if (!taken && !wants(number, ReceiveFlag::poll)
+        && (deadline_us == 0 || deadline_us * 1000 > machine_.now_ns())) {
+        set_deadline(me, deadline_us);
+        queue_add(port, me, ThreadState::receiving);
+        return hand_over(woken);
     }
     if (woken)
         make_ready(*woken);
+    if (!taken)
+        fail(Error::timed_out);
 }
 
 // The kernel calls the thread's fault port in its name. Without one the thread stays stopped.
@@ -337,7 +310,6 @@ void Kernel::on_system_call()
 {
     auto& me = *cpu_->current;
     auto const number = me.frame.status();
-    error_ = 0;
     if (!me.runs_native()) [[unlikely]]
         return held_up(me);
     ++calls_;
@@ -361,7 +333,6 @@ void Kernel::on_system_call()
 void Kernel::on_fault(arch::FaultReport const& report)
 {
     auto& me = *cpu_->current;
-    error_ = 0;
     if (me.state != ThreadState::running) // stopped by another processor: it will fault again
         return dispatch();
     if (report.kind == FaultKind::page && zombie_leaves_ != 0

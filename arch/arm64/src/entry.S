@@ -48,6 +48,11 @@ from_thread:
 1:  bl system_called
     b leave_kernel
 
+.global call_given_up
+call_given_up:
+    bl leave
+    b leave_kernel
+
 interrupted:
     str x30, [sp, #frame_x30]
     bl save_registers

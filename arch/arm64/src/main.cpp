@@ -56,7 +56,7 @@ Kernel& the_kernel()
 extern "C" {
 
 // Every way out: after it, the frame is only ours to leave into.
-[[gnu::noinline]] static void leave()
+[[gnu::noinline]] void leave()
 {
     auto& kernel = the_kernel();
     while (!kernel.cpu().current)

@@ -53,16 +53,17 @@ u64 Setup::features_of_memory(u32 ebx, u32 ecx)
     return bits;
 }
 
-// XSAVE and FSGSBASE are used together or not at all: one question at each switch. Programs see
-// from CPUID's OSXSAVE which it is (user.hpp).
+// The kernel uses XSAVE and FSGSBASE together or neither: one question at each switch.
 void Setup::features_of_thread(u32 ebx, u32 ecx)
 {
     add_cr4(cr4_fxsave | cr4_simd_exceptions);
     constexpr u32 has_fsgsbase = 1 << 0;
     constexpr u32 has_xsave = 1 << 26;
+    if (ebx & has_fsgsbase)
+        add_cr4(cr4_fsgsbase); // programs look for it in CPUID
     if (!(ebx & has_fsgsbase) || !(ecx & has_xsave))
         return;
-    add_cr4(cr4_fsgsbase | cr4_xsave);
+    add_cr4(cr4_xsave);
     machine_.fpu_components_ = identify(0xD).eax & x87_sse_avx;
     asm volatile("xsetbv" ::"c"(0), "a"(machine_.fpu_components_), "d"(0));
 }

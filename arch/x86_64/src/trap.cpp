@@ -56,8 +56,7 @@ struct Traps {
         if (thread.vector_ >= first_vector) {
             storage.kernel.on_interrupt(machine.interrupt_taken());
         } else if (thread.vector_ == thread_pointer) {
-            thread.fs_base_ = thread.words_[0];
-            write_msr(Msr::fs_base, thread.fs_base_);
+            write_msr(Msr::fs_base, thread.words_[0]);
         } else {
             storage.kernel.on_fault(report);
         }
@@ -65,7 +64,7 @@ struct Traps {
 };
 
 // The entries end in the way out instead of returning to it: the frame has every register already.
-[[noreturn]] static void leave()
+void gemel_leave_kernel()
 {
     while (!storage.kernel.cpu().current)
         [[unlikely]] storage.kernel.rest();
@@ -84,7 +83,7 @@ void gemel_started(u32 init_pages)
     for (u32 index = 0; index < init_pages; ++index)
         entries[index] |= page::write | page::no_execute;
     flush_global();
-    leave();
+    gemel_leave_kernel();
 }
 
 // Another processor's first resident code: the lock is free once the first has left boot code.
@@ -93,20 +92,20 @@ void gemel_cpu_started()
     storage.kernel.enter();
     flush_global();
     storage.kernel.on_interrupt(interrupt_lines_max);
-    leave();
+    gemel_leave_kernel();
 }
 
 void gemel_system_call()
 {
     storage.kernel.enter();
     storage.kernel.on_system_call();
-    leave();
+    gemel_leave_kernel();
 }
 
 void gemel_trap()
 {
     Traps::trap();
-    leave();
+    gemel_leave_kernel();
 }
 
 namespace {

@@ -73,7 +73,7 @@ PLANTS = [
           "a disk that takes its time is never heard", MIX),
     Plant("deadlock", PIPE, "if (<<readers_ == 0||false>>) {", "a writer waits for readers that are gone", MIX),
     # --- use after, twice, and ABA ---
-    Plant("reply token twice", MESSAGE, "|| <<reply_tokens_[id] != token||false>>)\n        return fail",
+    Plant("reply token twice", MESSAGE, "|| <<reply_tokens_[id] != token||false>>)\n        fail",
           "an old reply token answers a later call", RIGHTS),
     Plant("use after revoke", ROW, "if (<<at->parent_epoch != parent->epoch||false>>)", "revocation is not seen", RIGHTS),
     Plant("use after end", PAGE, "<~++info.generation;~>", "a capability outlives its object", RIGHTS),
@@ -84,8 +84,8 @@ PLANTS = [
           "who left stays the end of the queue", KILL),
     # --- books ---
     Plant("quota", ROW, "object_abandoned(row);\n    }\n    <~++tasks_[row.owner]->rows;~>", "a closed capability is not given back", MIX),
-    Plant("quota", ROW, "--to.rows;\n        <~++tasks_[row.owner]->rows;~>", "a moved capability is not given back", MIX),
-    Plant("quota", PAGE, "<~--payer->pages;~>", "a page costs nothing", MIX),
+    Plant("quota", ROW, "--to.rows;\n    <~++tasks_[row.owner]->rows;~>", "a moved capability is not given back", MIX),
+    Plant("quota", PAGE, "<~--payer.pages;~>", "a page costs nothing", MIX),
     Plant("leak", OBJECTS, "(info && <<info->children != 0||true>>)", "objects that nobody holds stay", STEADY),
     Plant("leak", OPEN, "<~--state->reserved;~>\n    if (!watched)", "a file that was opened stays reserved as well",
           STEADY),

@@ -64,6 +64,18 @@ public:
     void prepare_fpu(FpuState& state) noexcept;
     void activate(u64 root) noexcept;
 
+    // A call that is given up needs nothing of the stack it is on.
+    template <typename Work>
+    [[gnu::always_inline]] void attempt(Work&& work) noexcept
+    {
+        work();
+    }
+    [[noreturn]] void give_up() noexcept
+    {
+        asm volatile("b call_given_up"); // src/entry.S
+        __builtin_unreachable();
+    }
+
     // Processors.
     u32 cpu_number() noexcept { return processor().number; }
     void interrupt_cpu(u32 number) noexcept;

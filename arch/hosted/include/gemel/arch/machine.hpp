@@ -87,6 +87,16 @@ public:
     u32 interrupt_taken() noexcept { return taken_; }
     u32 cpu_number() noexcept { return cpu_; }
     void interrupt_cpu(u32 number) noexcept { called_cpus_ |= 1u << number; }
+    // The jump costs what calls that are answered at once need not pay: they are not attempted.
+    template <typename Work>
+    [[gnu::noinline]] void attempt(Work&& work) noexcept
+    {
+        void* here[5];
+        attempted_ = here;
+        if (__builtin_setjmp(here) == 0)
+            work();
+    }
+    [[noreturn, gnu::noinline]] void give_up() noexcept { __builtin_longjmp(attempted_, 1); }
     void lock_waits() noexcept { } // nobody waits: all processors are on one host thread
     void will_idle() noexcept { }
     void interrupt_unmask(u32 line) noexcept;
@@ -247,6 +257,7 @@ private:
     std::unordered_multimap<void*, Mapping> mappings_;
     std::map<int, std::function<void()>> descriptors_;
     std::vector<PortRange> ports_;
+    void** attempted_ = nullptr; // where give_up() goes on
 };
 
 // What the kernel keeps of its machine: a process may hold several.

@@ -61,6 +61,7 @@ static_assert(sizeof(TaskState) == 128);
 inline constexpr u32 task_state_bytes = 104;
 
 extern "C" TaskState gemel_task_states[cpus_max];
+extern "C" [[noreturn]] void gemel_leave_kernel(); // src/trap.cpp
 
 struct IoApic {
     u32 volatile* window = nullptr; // word 0 selects the register that word 4 reads and writes
@@ -137,6 +138,14 @@ public:
         write_cr3(root);
     }
 
+    // A call that is given up needs nothing of the stack it is on.
+    template <typename Work>
+    [[gnu::always_inline]] void attempt(Work&& work) noexcept
+    {
+        work();
+    }
+    [[noreturn]] void give_up() noexcept { gemel_leave_kernel(); }
+
     // Processors. Each has a task state of its own, which its task register names.
     u32 cpu_number() noexcept
     {
@@ -172,8 +181,7 @@ public:
     u32 pio_read(u32 port, u32 bytes) noexcept;
     void pio_write(u32 port, u32 bytes, u32 value) noexcept;
 
-    // FS and GS are the thread's too. Where they change without a trap, they are read; an old
-    // processor's thread has told us (Traps::trap).
+    // FS and GS are the thread's too, and may change without a trap.
     void save_thread(Frame& frame, FpuState& fpu) noexcept
     {
         if (fpu_components_ != 0) [[likely]] {
@@ -182,6 +190,8 @@ public:
             asm volatile("rdgsbase %0" : "=r"(frame.gs_base_));
         } else {
             asm volatile("fxsave64 %0" : "+m"(fpu));
+            frame.fs_base_ = read_msr(Msr::fs_base);
+            frame.gs_base_ = read_msr(Msr::gs_base);
         }
     }
     void load_thread(Frame& frame, FpuState& fpu) noexcept

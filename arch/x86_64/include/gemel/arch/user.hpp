@@ -45,15 +45,15 @@ struct Registers {
     registers.number = rax;
 }
 
-// The trap that stands in for WRFSBASE where the kernel does not allow it; rdi is the value.
+// The trap that stands in for WRFSBASE on processors without it; rdi is the value.
 inline constexpr u8 thread_pointer_vector = 0x1F;
 
 // The block's first word must be its own address, as the x86_64 thread-local storage ABI asks.
 inline void set_thread_pointer(void* block)
 {
     u32 eax, ebx, ecx, edx;
-    __cpuid(1, eax, ebx, ecx, edx);
-    if (ecx & bit_OSXSAVE) // the kernel allows both or neither
+    __cpuid_count(7, 0, eax, ebx, ecx, edx);
+    if (ebx & 1)
         asm volatile("wrfsbase %0" ::"r"(block) : "memory");
     else
         asm volatile("int %0" ::"i"(thread_pointer_vector), "D"(block) : "memory");
