@@ -293,8 +293,8 @@ private:
     void call(Thread& me, u64 number);
     Thread* call_on(Port& port, Thread& caller, u64 badge, u64 tag);
     void system_receive(Thread& me, u64 number);
-    void capabilities_move(u64* words, Port* port, Task* to = nullptr);
-    void capabilities_follow(Port& port, Thread& me);
+    void capabilities_move(u64* words, Task& to, bool waits = false);
+    void capabilities_follow(Task const& giver, Thread& me, bool from_ring);
     bool take_message(Port& port, Thread& me);
     void fault_call(Thread& thread, u64 tag, PendingCall pending);
 

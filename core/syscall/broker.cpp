@@ -122,9 +122,6 @@ void Kernel::operate(Operation operation, Row* first, Row* second, u64* words)
         words[2] = *register_of(*thread, words[3]);
         return;
     case Operation::thread_set:
-        // The words of a call that waits are what it gave away: the receiver believes them.
-        if (thread->state == ThreadState::calling)
-            fail(Error::invalid);
         *register_of(*thread, words[3]) = words[4];
         return;
     case Operation::thread_foreign:

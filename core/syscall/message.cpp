@@ -55,9 +55,9 @@ constexpr bool wants(u64 number, ReceiveFlag wanted)
 
 } // namespace
 
-// Moves the handles in the message's last words to who receives from the port, or else to a task:
-// all of them, or none.
-[[gnu::noinline]] void Kernel::capabilities_move(u64* words, Port* port, Task* task)
+// Moves the handles in the message's last words to a task: all of them, or none. Of a call that is
+// going to wait in a queue they stay the caller's, so that nothing has changed when it ends there.
+[[gnu::noinline]] void Kernel::capabilities_move(u64* words, Task& to, bool waits)
 {
     auto const count = capabilities_of(words[1]);
     if (count == 0) [[likely]]
@@ -71,31 +71,33 @@ constexpr bool wants(u64 number, ReceiveFlag wanted)
             if (rows[k] == rows[i])
                 fail(Error::invalid);
     }
-    auto& to = port ? receiving_task(*port) : *task;
     if (to.dead)
         fail(Error::dead);
     if (to.index != cpu_->current->task->index && to.rows < count)
         fail(Error::quota);
-    for (unsigned i = 0; i < count; ++i)
+    for (unsigned i = 0; i < count && !waits; ++i)
         words[8 - count + i] = row_move(*rows[i], to);
 }
 
-// What came while nobody held the right to receive is the payer's of the port: it goes on to who
-// takes the message. Without room for it there it ends, and its word is 0.
-[[gnu::noinline]] void Kernel::capabilities_follow(Port& port, Thread& me)
+// Of a message that waited: what is still the giver's goes to who takes it. The words came from
+// registers that others may write. What is not the giver's is 0 there, and so is what is
+// dead or finds no room: that ends.
+[[gnu::noinline]] void Kernel::capabilities_follow(Task const& giver, Thread& me, bool from_ring)
 {
     auto* const words = me.frame.words();
     for (auto i = 8 - capabilities_of(words[1]); i < 8; ++i) {
         auto const index = static_cast<u32>(words[i]);
-        auto* row = index < row_count_ ? stored(index, static_cast<u32>(words[i] >> 32)) : nullptr;
-        if (!row || row->owner != info_of(&port).owner || row->owner == me.task->index)
+        auto& row = rows_[index < row_count_ ? index : 0];
+        auto const owner = row.generation == words[i] >> 32 ? row.owner : 0;
+        if (from_ring && owner == me.task->index)
+            continue; // it moved when it was sent
+        words[i] = 0;
+        if (owner != giver.index || !has(row.rights, Right::derive))
             continue;
-        if (me.task->rows == 0) {
-            row_close(*row);
-            words[i] = 0;
-        } else {
-            words[i] = row_move(*row, *me.task);
-        }
+        if (alive(row) && (owner == me.task->index || me.task->rows != 0))
+            words[i] = row_move(row, *me.task);
+        else
+            row_close(row);
     }
 }
 
@@ -111,7 +113,7 @@ Thread* Kernel::send(u64* words)
     if (port.ring_count == port_ring_messages) // so nobody waits
         fail(Error::port_full);
     if (capabilities_of(words[1]) != 0)
-        capabilities_move(words, &port);
+        capabilities_move(words, receiving_task(port));
     auto const badge = row.badge;
     if (has(row.rights, Right::send_once))
         row_close(row);
@@ -133,7 +135,7 @@ Thread* Kernel::reply(u64 token, u64* words)
             fail(Error::invalid);
         return resume_faulted(*caller, words);
     }
-    capabilities_move(words, nullptr, caller->task);
+    capabilities_move(words, *caller->task);
     answer(*caller, words);
     return caller;
 }
@@ -191,7 +193,8 @@ Thread* Kernel::reply(u64 token, u64* words)
         return broker_call(row, words);
     checked(row, ObjectType::port, Right::call | Right::send | Rights(Right::send_once));
     auto& port = *object_of<Port>(row);
-    capabilities_move(words, &port);
+    if (capabilities_of(words[1]) != 0)
+        capabilities_move(words, receiving_task(port), !receiver_of(port));
     auto const badge = row.badge;
     if (has(row.rights, Right::send_once))
         row_close(row);
@@ -262,13 +265,14 @@ bool Kernel::take_message(Port& port, Thread& me)
         port.ring_head = static_cast<u16>((port.ring_head + 1) % port_ring_messages);
         --port.ring_count;
         hand_message(me, words + first_word, words[0], words[1], nullptr);
+        capabilities_follow(*tasks_[info_of(&port).owner], me, true);
     } else if (auto* caller = first_of(port, ThreadState::calling)) {
         caller->leave();
         hand_message(me, carried_by(*caller), caller->call_badge, caller->call_tag, caller);
+        capabilities_follow(*caller->task, me, false);
     } else {
         return false;
     }
-    capabilities_follow(port, me);
     return true;
 }
 

@@ -382,8 +382,9 @@ u64 Model::signal(u16 task, u64 handle, u64 bits)
     return status_ok;
 }
 
-// All of them or none; the words then hold the new handles.
-u64 Model::move_capabilities(u16 task, std::array<u64, 8>& words, u16 to)
+// All of them or none; the words then hold the new handles, unless the message is to wait: then
+// they stay the giver's.
+u64 Model::move_capabilities(u16 task, std::array<u64, 8>& words, u16 to, bool waits)
 {
     auto const count = words[1] >> tag_capabilities_shift & 3;
     std::vector<int> moved;
@@ -396,24 +397,27 @@ u64 Model::move_capabilities(u16 task, std::array<u64, 8>& words, u16 to)
             return bad(Error::invalid);
         moved.push_back(*row);
     }
-    for (u64 i = 0; i < count; ++i)
+    for (u64 i = 0; i < count && !waits; ++i)
         words[8 - count + i] = move_row(moved[i], to);
     return status_ok;
 }
 
-// A queued message whose capabilities the port's payer had meanwhile.
+// A message that waited. What a call gives is its caller's still; what the ring holds was the
+// receiver's at once, or the payer's of the port while nobody received.
 void Model::take(u32 id, int object, Message message, std::optional<u32> caller)
 {
-    auto const payer = objects[static_cast<usize>(object)].payer;
     auto const count = message.words[1] >> tag_capabilities_shift & 3;
     auto const task = threads[id].task;
+    auto const giver = caller ? threads[*caller].task : objects[static_cast<usize>(object)].payer;
     for (u64 i = 8 - count; i < 8; ++i) {
         auto const found = by_handle.find(message.words[i]);
-        if (found == by_handle.end())
+        auto const* const row = found == by_handle.end() ? nullptr : &rows.at(found->second);
+        if (row && !caller && row->owner == task)
             continue;
-        auto const& row = rows.at(found->second);
-        if (alive(row) && row.owner == payer && payer != task)
-            message.words[i] = move_row(found->second, task);
+        auto const gives = row && row->owner == giver && has(row->rights, Right::derive);
+        message.words[i] = gives && alive(*row) ? move_row(found->second, task) : 0;
+        if (gives && message.words[i] == 0)
+            close_row(found->second);
     }
     hand(id, message, message.words[0], message.words[1], caller);
 }
@@ -553,7 +557,8 @@ std::optional<u64> Model::call(u32 id, std::array<u64, 8> words, u64 deadline_ns
         return bad(Error::port_invalid);
     if ((rows[*row].rights & (Right::call | Right::send | Rights(Right::send_once))) == 0)
         return bad(Error::no_rights);
-    status = move_capabilities(task, words, receiving_task(object));
+    auto const waits = objects[static_cast<usize>(object)].receivers.empty();
+    status = move_capabilities(task, words, receiving_task(object), waits);
     if (status != status_ok)
         return status;
     auto const badge = rows[*row].badge;

@@ -111,7 +111,7 @@ private:
     void hand(u32 receiver, Message const& message, u64 badge, u64 tag, std::optional<u32> caller);
     u64 reply(u32 thread, std::array<u64, 8> words);
     u64 move_row(int row, u16 to);
-    u64 move_capabilities(u16 task, std::array<u64, 8>& words, u16 to);
+    u64 move_capabilities(u16 task, std::array<u64, 8>& words, u16 to, bool waits = false);
     std::optional<u16> task_of(u16 task, u64 handle, u64& status);
 };
 

@@ -106,8 +106,7 @@ TEST(Lives, ATaskEndsWithItsCreator)
         EXPECT_EQ(scene.audit(), ""); // none of their threads goes on
         u64 cursor = 0;
         do {
-            ASSERT_EQ(
-                scene.broker("broker-task", Operation::task_reap, { line.first, cursor }),
+            ASSERT_EQ(scene.broker("broker-task", Operation::task_reap, { line.first, cursor }),
                 status_ok);
             cursor = scene.word(2);
             ASSERT_EQ(scene.audit(), "");
@@ -131,8 +130,7 @@ TEST(Lives, AChildMayBeReapedFirst)
     ASSERT_EQ(scene.cap(CapOperation::destroy, line.first), status_ok);
     EXPECT_EQ(scene.cap(CapOperation::destroy, line.second_here), status_of(Error::dead));
     auto const step = [&](u64 task, u64 cursor) {
-        EXPECT_EQ(
-            scene.broker("broker-task", Operation::task_reap, { task, cursor }), status_ok);
+        EXPECT_EQ(scene.broker("broker-task", Operation::task_reap, { task, cursor }), status_ok);
         return scene.word(2);
     };
     auto const cursor = step(line.first, 0);
@@ -464,6 +462,7 @@ TEST(Lives, CapabilitiesFollowAMessageThatWaited)
     ASSERT_EQ(scene.call(Call::port_receive, {}, theirs), status_ok);
     EXPECT_EQ(scene.word(1) & 0xFFFF, 2u);
     EXPECT_EQ(scene.word(7), 0u) << "there was room for one";
+    EXPECT_EQ(scene.kernel.rows()[second & 0xFFFF'FFFF].owner, 0) << "nobody knows it";
 }
 
 // Goal: what a task was given by a message is its own, whoever takes the message after all.
@@ -481,13 +480,12 @@ TEST(Lives, CapabilitiesOfAReceiverAreNotTaken)
     scene.yield();
     ASSERT_NE(scene.current().task->index, 1);
     ASSERT_EQ(scene.call(Call::port_receive, {}, theirs), status_ok);
-    scene.refuse(Error::not_owner, { scene.word(7), 1 }, number_of(Call::signal));
+    EXPECT_EQ(scene.word(7), 0u);
+    EXPECT_EQ(scene.kernel.rows()[gift & 0xFFFF'FFFF].owner, 2);
 }
 
-// Goal: what a queued call carries is what its caller gave away, and nothing that was written into
-// it later: who pays for the port would lose what it never gave.
-// Method: a call with a capability waits in a queue; the word that holds it is written over with
-// the number of another of the payer's.
+// Goal: a queued call gives what is its caller's, whatever was written into it later.
+// Method: the word that holds its capability is written over with the number of another task's.
 TEST(Lives, AMessageThatWaitsIsNotWrittenOver)
 {
     Scene scene;
@@ -496,27 +494,69 @@ TEST(Lives, AMessageThatWaitsIsNotWrittenOver)
     auto const task = scene.new_task(16, 16, 2);
     auto const theirs = scene.derived(port, Right::call | Right::receive, task);
     auto const gift = scene.derived(scene.allocate_port(), rights_all, task);
+    auto const other_gift = scene.derived(scene.allocate_port(), rights_all, task);
+    auto const kept = scene.derived(port, rights_of(Right::call), task); // without DERIVE
     auto const thread = scene.new_thread(task);
     auto const self = scene.derived(thread, Right::read | Right::write, task);
-    auto const broker = scene.derived(scene.capability("broker-task"), rights_of(Right::call), task);
+    auto const broker
+        = scene.derived(scene.capability("broker-task"), rights_of(Right::call), task);
     scene.run(thread);
     scene.run(scene.new_thread(task));
     scene.yield();
     auto const caller = scene.current().id;
-    scene.trap(
-        { theirs, tag_of(1, 1), 0, 0, 0, 0, 0, gift }, number_of(Call::port_receive, flag_call));
+    scene.trap({ theirs, tag_of(1, 2), 0, 0, 0, 0, other_gift, gift },
+        number_of(Call::port_receive, flag_call));
     while (scene.current().task->index == 1)
         scene.yield();
     ASSERT_NE(scene.current().id, caller);
     ASSERT_EQ(scene.kernel.thread(caller)->state, ThreadState::calling);
-    scene.operate(broker, Operation::thread_set, { self, 7, secret });
-    EXPECT_EQ(scene.status(), status_of(Error::invalid));
+    ASSERT_EQ(scene.broker_of(broker, Operation::thread_set, { self, 7, secret }), status_ok);
+    ASSERT_EQ(scene.broker_of(broker, Operation::thread_set, { self, 6, kept }), status_ok);
     ASSERT_EQ(scene.call(Call::port_receive, {}, theirs), status_ok);
     EXPECT_EQ(scene.kernel.rows()[secret & 0xFFFF'FFFF].owner, 1) << "it was taken from its owner";
-    EXPECT_NE(scene.word(7), secret);
-    // Its message taken, the registers of one who waits for the answer may be written.
-    EXPECT_EQ(scene.broker_of(broker, Operation::thread_set, { self, 7, secret }), status_ok);
+    EXPECT_EQ(scene.word(7), 0u);
+    EXPECT_EQ(scene.word(6), 0u) << "it could not have been sent";
     EXPECT_EQ(scene.audit(), "");
+}
+
+// Goal: a call that ends in a port's queue has changed nothing: its capabilities are the caller's,
+// by the same numbers, and the server, which never heard of them, has no fewer rows.
+// Method: it ends at its deadline, by thread_stop, and with the port.
+TEST(Lives, ACallThatEndsInAQueueKeepsItsCapabilities)
+{
+    constexpr u32 server_index = 2; // the first after init
+    for (auto const how : { "deadline", "stop", "port" }) {
+        SCOPED_TRACE(how);
+        Scene scene;
+        auto const server = scene.new_task(16, 16, 2);
+        auto const port = scene.allocate_port();
+        static_cast<void>(scene.derived(port, rights_of(Right::receive), server));
+        auto const task = scene.new_task(16, 16, 2);
+        auto const theirs = scene.derived(port, rights_of(Right::call), task);
+        auto const gift = scene.derived(scene.allocate_port(), rights_all, task);
+        auto const thread = scene.new_thread(task);
+        scene.run(thread);
+        scene.yield();
+        auto const caller = scene.current().id;
+        auto const before = scene.kernel.task(server_index)->rows;
+        auto const soon = std::string_view(how) == "deadline" ? scene.now_ns / 1000 + 1 : 0;
+        scene.trap({ theirs, tag_of(1, 1), 0, 0, 0, 0, 0, gift },
+            number_of(Call::port_receive, flag_call, soon));
+        ASSERT_EQ(scene.kernel.thread(caller)->state, ThreadState::calling);
+        EXPECT_EQ(scene.kernel.task(server_index)->rows, before);
+        if (std::string_view(how) == "deadline")
+            scene.pass_ticks(2);
+        else if (std::string_view(how) == "stop")
+            EXPECT_EQ(scene.broker("broker-task", Operation::thread_stop, { thread }), status_ok);
+        else
+            EXPECT_EQ(scene.cap(CapOperation::destroy, port), status_ok);
+        EXPECT_NE(scene.kernel.thread(caller)->state, ThreadState::calling);
+        EXPECT_EQ(scene.kernel.task(server_index)->rows, before);
+        auto const& row = scene.kernel.rows()[gift & 0xFFFF'FFFF];
+        EXPECT_EQ(row.generation, gift >> 32);
+        EXPECT_EQ(row.owner, scene.kernel.thread(caller)->task->index);
+        EXPECT_EQ(scene.audit(), "");
+    }
 }
 
 } // namespace gemel
