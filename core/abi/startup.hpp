@@ -12,6 +12,9 @@ inline constexpr u64 startup_magic = 0x31'50'55'4C'45'4D'45'47; // "GEMELUP1"
 inline constexpr usize startup_capabilities_max = 32;
 inline constexpr usize startup_text_max = 2048;
 
+// The last addresses of a program are its pager's to map: a fault there may be mended.
+inline constexpr u64 paged_bytes = u64 { 1 } << 34;
+
 struct StartupCapability {
     char name[24]; // NUL-terminated
     u64 handle;

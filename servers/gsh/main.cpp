@@ -54,6 +54,7 @@ Result<Own<SystemWorld>> make_world(Env& env)
     services.pipes = optional_client<protocol::Pipes>(env, "pipe");
     services.init = optional_client<protocol::Init>(env, "init");
     services.others.scheduler = optional_handle(env, "scheduler");
+    services.others.pager = optional_handle(env, "pager");
     services.others.clock = optional_handle(env, "clock");
     services.others.log = optional_handle(env, "log-tail");
     services.others.audit = optional_handle(env, env.has("audit") ? "audit" : "broker-audit");

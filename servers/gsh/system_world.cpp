@@ -213,6 +213,7 @@ Result<void> SystemWorld::give_all(
     TRY(give_derived(process, "console", services_.console.handle()));
     TRY(give_derived(process, "pipe", services_.pipes.handle()));
     TRY(give_derived(process, "scheduler", services_.others.scheduler));
+    TRY(give_derived(process, "pager", services_.others.pager));
     TRY(give_derived(process, "clock", services_.others.clock));
     TRY(give_derived(process, "log-tail", services_.others.log));
     TRY(give_derived(process, "audit", services_.others.audit));

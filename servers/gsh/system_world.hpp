@@ -43,6 +43,7 @@ private:
 // What programs are given beside their streams; those that are empty are left out.
 struct ProgramCapabilities {
     Handle scheduler;
+    Handle pager;
     Handle clock;
     Handle log;
     Handle audit;

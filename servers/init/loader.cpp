@@ -35,6 +35,24 @@ Result<void> append(Startup& startup, std::string_view text)
     return {};
 }
 
+bool has_pager(Launch const& launch)
+{
+    return std::ranges::any_of(
+        launch.capabilities, [](auto const& given) { return given.name == "pager"; });
+}
+
+// A pager puts memory into the programs that let it.
+Result<void> give_itself(Startup& startup, Task& task)
+{
+    if (startup.capability_count == startup_capabilities_max)
+        return Error::too_big;
+    auto& entry = startup.capabilities[startup.capability_count++];
+    constexpr std::string_view name = "task";
+    std::memcpy(entry.name, name.data(), name.size());
+    entry.handle = TRY(task.give_itself());
+    return {};
+}
+
 } // namespace
 
 // Read-only parts of a bundle program are made once; they last as long as init does.
@@ -106,7 +124,7 @@ Result<void> Loader::fill(Startup& startup, Task& task, Launch& launch)
             entry.name, given.name.data(), std::min(given.name.size(), sizeof entry.name - 1));
         entry.handle = TRY(task.give(std::move(given.handle)));
     }
-    return {};
+    return has_pager(launch) ? give_itself(startup, task) : Result<void>();
 }
 
 // Below the stack lies the window of the startup page, of which all but that page is empty: a stack
@@ -127,7 +145,8 @@ Result<Task> Loader::load(Launch launch, Handle fault_port)
     startup.stack_base = place.free + region_bytes_max;
     startup.stack_bytes = launch.stack_pages * page_bytes;
     startup.address_begin = place.free + 2 * region_bytes_max;
-    startup.address_end = task.end() - chance / moved_regions % moved_regions * region_bytes_max;
+    startup.address_end
+        = task.end() - paged_bytes - chance / moved_regions % moved_regions * region_bytes_max;
     TaskBroker::ThreadStart const start { .entry = place.entry,
         .stack_top = startup.stack_base + startup.stack_bytes,
         .argument = startup_address,

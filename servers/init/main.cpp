@@ -1,5 +1,6 @@
 // The first user program. One port takes requests for init and for processes, and the exits and
 // faults of everything that runs; one thread answers them all and never calls another server.
+#include "servers/init/fault_router.hpp"
 #include "servers/init/process_service.hpp"
 #include "servers/init/supervisor.hpp"
 #include "servers/rt/rt.hpp"
@@ -46,15 +47,20 @@ std::span<std::byte const> bundle_bytes(Startup const& startup)
 // Exits and faults beside the objects' own messages.
 class InitService final : public gemel::Service {
 public:
-    InitService(ProcessTable& table, ObjectServer& objects, Supervisor& supervisor)
+    InitService(
+        ProcessTable& table, FaultRouter& faults, ObjectServer& objects, Supervisor& supervisor)
         : table_(table)
+        , faults_(faults)
         , objects_(objects)
         , supervisor_(supervisor)
     {
     }
     Disposition dispatch(u64 badge, Incoming& in, ReplyToken& token) override
     {
-        if (!table_.on_message(badge, in.tag(), in.words()))
+        KernelMessage const message { badge, in.tag(), in.words() };
+        if (faults_.on_message(message, token))
+            return std::nullopt;
+        if (!table_.on_message(message))
             return objects_.dispatch(badge, in, token);
         (void)token.release(); // its thread is no more
         return std::nullopt;
@@ -65,6 +71,7 @@ public:
 
 private:
     ProcessTable& table_;
+    FaultRouter& faults_;
     ObjectServer& objects_;
     Supervisor& supervisor_;
 };
@@ -100,15 +107,20 @@ Result<void> server_main(Env& env)
         static_cast<u32>(env.startup().task_id) };
     auto const processes = TRY(
         objects.publish<protocol::Processes>(std::make_unique<ProcessesService>(process_world)));
-    auto supervisor = make_ref<Supervisor>(
-        SupervisorWorld { env, brokers, machine, table, bundle, worker, own_client, processes });
+    auto const own_task = static_cast<u32>(env.startup().task_id);
+    auto const router
+        = make_ref<FaultRouter>(FaultRouter::World { table, machine, audit, own_task });
+    auto const faults = TRY(objects.publish<protocol::Faults>(router));
+    table.on_any_end([&](ProcessTable::Number number) { router->ended(number); });
+    auto supervisor = make_ref<Supervisor>(SupervisorWorld {
+        env, brokers, machine, table, bundle, worker, own_client, processes, faults, *router });
 
     objects.set_root<protocol::Init>(supervisor);
     objects.on_notification([&](u64 bits) {
         if (bits & worker_bit)
             worker.run_results();
     });
-    TRY(worker.start());
+    TRY(worker.start("init-worker"));
     auto const path = env.variable("GEMEL_SERVICES").value_or(services_path);
     auto file = bundle_services(bundle, path);
     supervisor->report_problems(path, file);
@@ -119,7 +131,7 @@ Result<void> server_main(Env& env)
             others.services.begin(), others.services.end(), std::back_inserter(file.services));
     }
     supervisor->boot(std::move(file.services));
-    InitService service(table, objects, *supervisor);
+    InitService service(table, *router, objects, *supervisor);
     return serve_with(port, service);
 }
 

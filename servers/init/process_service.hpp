@@ -4,9 +4,9 @@
 
 #include "servers/init/bundle.hpp"
 #include "servers/init/process_table.hpp"
-#include "servers/init/worker.hpp"
 #include "servers/protocols/process.hpp"
 #include "servers/rt/object_server.hpp"
+#include "servers/rt/worker.hpp"
 
 namespace gemel::init {
 

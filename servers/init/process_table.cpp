@@ -91,6 +91,8 @@ void ProcessTable::end(Number number, ProcessEnd const& how)
         return;
     auto ended = std::move(found.mapped().ended);
     found = {}; // the task is gone before anybody hears of it
+    if (told_)
+        told_(number);
     ended(how);
 }
 
@@ -105,8 +107,50 @@ void ProcessTable::report_fault(Process const& process, u64 tag, system::Words c
     system::debug_print(line);
 }
 
-bool ProcessTable::on_message(u64 badge, u64 tag, system::Words const& words)
+std::optional<ProcessTable::Number> ProcessTable::page_fault_of(KernelMessage const& message)
 {
+    constexpr auto page_fault
+        = static_cast<u64>(KernelTag::fault) | u64 { static_cast<u8>(FaultKind::page) } << 16;
+    if ((message.badge & badge_bit) == 0 || (message.tag & 0xFF'FFFF) != page_fault)
+        return std::nullopt;
+    return message.badge & ~badge_bit;
+}
+
+Result<ProcessTable::Number> ProcessTable::owner_of(Handle const& task) const
+{
+    auto const info = TRY(task.inspect());
+    if (info.type != ObjectType::task)
+        return Error::invalid;
+    for (auto const& [number, process] : processes_) {
+        if (process.task.is(info.object))
+            return number;
+    }
+    return Error::invalid;
+}
+
+Result<PagedRange> ProcessTable::paged_range(Number number) const
+{
+    auto const found = processes_.find(number);
+    if (found == processes_.end())
+        return Error::dead;
+    auto const end = found->second.task.end();
+    return PagedRange { end - paged_bytes, end };
+}
+
+void ProcessTable::end_unmended(Number number, u64 address, std::string_view why)
+{
+    auto const found = processes_.find(number);
+    if (found == processes_.end())
+        return;
+    auto const& process = found->second;
+    system::debug_print(concatenate("gemel: ", process.name, " (task ", process.task.id(),
+        "): no memory at ", Hexadecimal { address }, ": ", why, "\n"));
+    end(number, { EndReason::faulted, fault_status, std::nullopt });
+}
+
+bool ProcessTable::on_message(KernelMessage const& message)
+{
+    auto const& [badge, tag, words] = message;
     auto const operation = tag & 0xFFFF;
     bool const exit = operation == static_cast<u64>(KernelTag::exit);
     bool const fault = operation == static_cast<u64>(KernelTag::fault);

@@ -12,7 +12,19 @@ namespace gemel::init {
 
 inline constexpr usize processes_max = 240;
 
+struct PagedRange {
+    u64 begin = 0;
+    u64 end = 0;
+};
+
 enum class EndReason : u8 { exited, faulted, killed };
+
+// A fault or an exit, as it came.
+struct KernelMessage {
+    u64 badge = 0;
+    u64 tag = 0;
+    system::Words words {};
+};
 
 struct ProcessEnd {
     EndReason reason = EndReason::exited;
@@ -48,7 +60,17 @@ public:
     usize count() const { return processes_.size(); }
 
     // True: the message was a fault or an exit of a process, and is dealt with.
-    bool on_message(u64 badge, u64 tag, system::Words const& words);
+    bool on_message(KernelMessage const& message);
+    // Whose page fault a message is; nothing: it is none.
+    static std::optional<Number> page_fault_of(KernelMessage const& message);
+    // By its task. invalid: it is none of these.
+    Result<Number> owner_of(Handle const& task) const;
+    // The addresses that are its pager's. dead: it has ended.
+    Result<PagedRange> paged_range(Number number) const;
+    // Ends it for a fault that its pager could not mend: `why`.
+    void end_unmended(Number number, u64 address, std::string_view why);
+    // Who is told when a process has ended, whatever the reason.
+    void on_any_end(std::move_only_function<void(Number)> told) { told_ = std::move(told); }
 
 private:
     static constexpr u64 badge_bit = 1ull << 62; // no object of init's has such a badge
@@ -63,6 +85,7 @@ private:
 
     Loader& loader_;
     Handle const& port_;
+    std::move_only_function<void(Number)> told_;
     std::map<Number, Process> processes_;
     Number next_ = 1;
 };

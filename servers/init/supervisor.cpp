@@ -429,6 +429,8 @@ Result<Handle> Supervisor::port_for(ServicePort const& port, Gathered& got)
         return world_.init_port.derive(port.rights);
     if (port.from == "process")
         return world_.processes.derive(port.rights);
+    if (port.from == "faults")
+        return world_.faults.derive(port.rights);
     auto const broker = world_.brokers.find(port.from);
     if (broker != world_.brokers.end())
         return broker->second.derive(port.rights);
@@ -474,6 +476,8 @@ void Supervisor::ended(std::string const& name, ProcessEnd const& how)
         takes(instance.service, broker->first) && !shutting_down_)
         world_.table.run_all(
             SchedBroker(broker->second.derive(rights_of(Right::call)).value_or(Handle())));
+    if (takes(instance.service, "faults"))
+        world_.router.pager_ended();
     if (stopping)
         return;
     auto const& service = instance.service;

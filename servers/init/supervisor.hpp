@@ -8,15 +8,16 @@
 #pragma once
 
 #include "servers/init/bundle.hpp"
+#include "servers/init/fault_router.hpp"
 #include "servers/init/process_table.hpp"
 #include "servers/init/services_file.hpp"
-#include "servers/init/worker.hpp"
 #include "servers/protocols/init.hpp"
 #include "servers/protocols/log.hpp"
 #include "servers/protocols/vfs.hpp"
 #include "servers/rt/dispatch.hpp"
 #include "servers/rt/env.hpp"
 #include "servers/rt/ref.hpp"
+#include "servers/rt/worker.hpp"
 
 #include <functional>
 
@@ -31,6 +32,8 @@ struct SupervisorWorld {
     Worker& worker;
     Handle const& init_port; // clients of init
     Handle const& processes; // clients of the process service
+    Handle const& faults; // the pager's
+    FaultRouter& router;
 };
 
 class Supervisor {

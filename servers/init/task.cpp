@@ -67,6 +67,17 @@ Result<u64> Task::give(Handle capability)
     return capability.move_to(handle_);
 }
 
+bool Task::is(u64 object) const
+{
+    auto const info = handle_.inspect();
+    return info && info->object == object;
+}
+
+Result<u64> Task::give_itself()
+{
+    return give(TRY(handle_.derive(Right::grant | Right::derive)));
+}
+
 Result<void> Task::set_thread(TaskBroker::ThreadStart const& start, Handle fault_port)
 {
     fault_port_ = std::move(fault_port);

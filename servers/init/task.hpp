@@ -53,6 +53,8 @@ public:
     ~Task();
 
     u32 id() const { return id_; }
+    // As capabilities to it say (CapabilityInfo::object).
+    bool is(u64 object) const;
     u64 begin() const { return begin_; }
     u64 end() const { return end_; }
 
@@ -62,6 +64,8 @@ public:
     Result<void> map_shared(u64 address, Handle const& region, u16 access);
     // The capability changes hands; its handle there.
     Result<u64> give(Handle capability);
+    // A capability to itself, with which others may give it memory.
+    Result<u64> give_itself();
     // The first thread, stopped. Faults and the exit call `fault_port`, which the task keeps.
     Result<void> set_thread(TaskBroker::ThreadStart const& start, Handle fault_port);
     Result<void> run();

@@ -1,6 +1,5 @@
 #include "servers/init/vfs_session.hpp"
 
-#include "servers/init/worker.hpp"
 #include "servers/protocols/file.hpp"
 
 #include <cstring>

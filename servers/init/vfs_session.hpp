@@ -9,6 +9,10 @@
 
 namespace gemel::init {
 
+// init's main thread answers faults and exits, so it never calls another server: a server that
+// faults while init waits for it would wait for init. Its worker does, for so long at most.
+inline constexpr u64 worker_call_ms = 5000;
+
 struct MountRequest {
     std::string path;
     std::string type;

@@ -6,9 +6,11 @@
 #include "servers/protocols/console.hpp"
 #include "servers/protocols/devices.hpp"
 #include "servers/protocols/directory.hpp"
+#include "servers/protocols/faults.hpp"
 #include "servers/protocols/file.hpp"
 #include "servers/protocols/init.hpp"
 #include "servers/protocols/log.hpp"
+#include "servers/protocols/pager.hpp"
 #include "servers/protocols/pipe.hpp"
 #include "servers/protocols/process.hpp"
 #include "servers/protocols/scheduler.hpp"
@@ -18,7 +20,7 @@
 
 namespace gemel::protocol {
 
-using All = std::tuple<Block, Clock, Console, Device, Devices, Directory, File, Init, Log, Pipes,
-    Process, Processes, Reservation, Scheduler, Vfs>;
+using All = std::tuple<Block, Clock, Console, Device, Devices, Directory, Faults, FaultSink, File,
+    Init, Log, PagedMemory, Pager, Pipes, Process, Processes, Reservation, Scheduler, Vfs>;
 
 } // namespace gemel::protocol

@@ -466,7 +466,9 @@ u64 place_in_file(u64 instruction)
         auto const top = frame.stack_pointer();
         frame.instruction_pointer() = place_in_file(static_cast<u64>(registers[REG_RIP]));
         frame.stack_pointer() = static_cast<u64>(registers[REG_RSP]);
-        if (auto* world = host.system->machine().world())
+        auto& machine = host.system->machine();
+        auto* world = machine.world();
+        if (world && !machine.is_pagers(me->task->index, saved->fault.address))
             world->faulted(*me, saved->fault.address);
         kernel.on_fault(saved->fault);
         frame.stack_pointer() = top;

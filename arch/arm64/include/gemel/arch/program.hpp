@@ -19,4 +19,11 @@ inline u64 linked_program(std::string_view)
 // ELF TLS variant I: the storage begins above the thread pointer.
 inline constexpr bool thread_local_above_pointer = true;
 
+// Of a page fault's code, the syndrome (Arm ARM, ESR_EL1): a data abort whose access was a write.
+inline bool fault_was_write(u64 code)
+{
+    constexpr u64 data_abort = 0x24;
+    return code >> 26 == data_abort && (code >> 6 & 1) != 0;
+}
+
 } // namespace gemel::arch

@@ -4,6 +4,7 @@
 // process.
 #pragma once
 
+#include "core/abi/startup.hpp"
 #include "core/arch/types.hpp"
 
 #include <gemel/arch/frame.hpp>
@@ -59,6 +60,11 @@ public:
     }
     u64 user_begin(u32 task) noexcept { return windows_address + task * window_bytes; }
     u64 user_end(u32 task) noexcept { return user_begin(task) + window_bytes; }
+    // What a pager may map there when it is touched: no fault of the program's.
+    bool is_pagers(u32 task, u64 address)
+    {
+        return address < user_end(task) && user_end(task) - address <= paged_bytes;
+    }
     u64 table_entry(u64 physical) noexcept { return physical | present | writable | user; }
     u64 link_entry(u64 leaf, u16 flags) noexcept
     {

@@ -15,4 +15,10 @@ inline constexpr u16 elf_machine = 0;
 // (finish.cmake).
 u64 linked_program(std::string_view name);
 
+// Of a page fault's code, which is the processor's (Intel SDM volume 3, 4.7): it was a write.
+inline bool fault_was_write(u64 code)
+{
+    return (code & 2) != 0;
+}
+
 } // namespace gemel::arch

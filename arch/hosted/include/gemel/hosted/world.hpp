@@ -59,7 +59,7 @@ public:
     virtual void interrupted(u32 line) noexcept = 0;
     // A device raises a line. False: not now; the world will (Machine::raise again).
     virtual bool raises(u32 line) noexcept = 0;
-    // Code of `thread` faulted by itself (not by Fate::faults).
+    // Code of `thread` faulted by itself (not by Fate::faults), and where no pager's memory is.
     virtual void faulted(Thread& thread, u64 address) = 0;
     // An assertion failed or the host's own code faulted: the process is about to end.
     virtual void broke(char const* what) noexcept = 0;

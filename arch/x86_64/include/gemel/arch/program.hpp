@@ -19,4 +19,10 @@ inline u64 linked_program(std::string_view)
 // ELF TLS variant II: the storage ends at the thread pointer.
 inline constexpr bool thread_local_above_pointer = false;
 
+// Of a page fault's code (Intel SDM volume 3, 4.7): the access was a write.
+inline bool fault_was_write(u64 code)
+{
+    return (code & 2) != 0;
+}
+
 } // namespace gemel::arch

@@ -1,8 +1,8 @@
-#include "servers/init/worker.hpp"
+#include "servers/rt/worker.hpp"
 
 #include "servers/rt/thread.hpp"
 
-namespace gemel::init {
+namespace gemel {
 
 namespace {
 
@@ -10,9 +10,9 @@ constexpr usize stack_bytes = 64 * 1024;
 
 } // namespace
 
-Result<void> Worker::start()
+Result<void> Worker::start(std::string_view name)
 {
-    auto thread = TRY(spawn_thread(main, this, stack_bytes, "init-worker"));
+    auto thread = TRY(spawn_thread(main, this, stack_bytes, name));
     thread.release(); // it lives as long as the task
     return {};
 }
@@ -54,4 +54,4 @@ void Worker::main(void* self)
         worker.next()();
 }
 
-} // namespace gemel::init
+} // namespace gemel

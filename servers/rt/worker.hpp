@@ -1,16 +1,14 @@
-// The thread that may wait. init's main thread answers faults and exits, so it never calls another
-// server: a server that faults while init waits for it would wait for init. Such calls are jobs of
-// the worker, each bounded by a deadline; their results come back to the main thread.
+// Threads that may wait, for a server whose main thread never does. What waits is a job; its result
+// is a job of the main thread's.
 #pragma once
 
 #include "servers/rt/lock.hpp"
 
 #include <deque>
 #include <functional>
+#include <string_view>
 
-namespace gemel::init {
-
-inline constexpr u64 worker_call_ms = 5000;
+namespace gemel {
 
 class Worker {
 public:
@@ -22,10 +20,10 @@ public:
         , bit_(bit)
     {
     }
-    // The worker must outlive the task's threads.
-    Result<void> start();
+    // One thread more. The worker must outlive the task's threads.
+    Result<void> start(std::string_view name);
 
-    // Main thread: jobs run in this order.
+    // Main thread: jobs begin in this order.
     void post(Job job);
     // A job: `result` runs on the main thread.
     void hand_back(Job result);
@@ -43,4 +41,4 @@ private:
     Guarded<std::deque<Job>> results_;
 };
 
-} // namespace gemel::init
+} // namespace gemel
