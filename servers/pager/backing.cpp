@@ -15,19 +15,18 @@ Deadline soon()
 
 } // namespace
 
-Result<Backing> Backing::open(Client<protocol::File> const& given)
+Result<Backing> Backing::open(Client<protocol::File> const& given, Ref<SharedRegion> buffer)
 {
-    auto region = TRY(SharedRegion::create(read_bytes_max));
     auto attached
-        = TRY(given.call(protocol::File::Attach { TRY(region.handle_for_peer()) }, soon()));
+        = TRY(given.call(protocol::File::Attach { TRY(buffer->handle_for_peer()) }, soon()));
     Client<protocol::File> file(std::move(attached.file));
     Span const answer { 0, sizeof(FileStatus) };
     TRY(file.call(protocol::File::Stat { answer }, soon()));
     FileStatus status;
-    std::memcpy(&status, TRY(region.at(answer)).data(), sizeof(status));
+    std::memcpy(&status, TRY(buffer->at(answer)).data(), sizeof(status));
     if (status.kind != FileKind::regular)
         return Error::invalid;
-    return Backing(std::move(file), std::move(region), status.size);
+    return Backing(std::move(file), std::move(buffer), status.size);
 }
 
 Result<std::span<std::byte const>> Backing::read(u64 offset, u32 bytes) const
@@ -42,7 +41,7 @@ Result<std::span<std::byte const>> Backing::read(u64 offset, u32 bytes) const
             break;
         done += reply.bytes;
     }
-    return std::span<std::byte const>(region_.span().first(done));
+    return std::span<std::byte const>(buffer_->span().first(done));
 }
 
 } // namespace gemel::pager

@@ -21,16 +21,13 @@ Frames::~Frames()
 Result<Frames::Chunk> Frames::make_chunk(u32 pages)
 {
     Chunk chunk { .region = TRY(source_.take(pages)) };
-    auto read_only = chunk.region.derive(Right::read | Right::grant);
     auto const flags
-        = static_cast<u16>(VmFlag::read | VmFlag::write | static_cast<u16>(VmFlag::lasting));
-    auto const mapping = read_only ? system::vm_map(0, chunk.region.value(), flags)
-                                   : Result<system::Mapping>(read_only.error());
+        = static_cast<u16>(VmFlag::read | VmFlag::write) | static_cast<u16>(VmFlag::lasting);
+    auto const mapping = system::vm_map(0, chunk.region.value(), static_cast<u16>(flags));
     if (!mapping) {
         source_.give_back(std::move(chunk.region));
         return mapping.error();
     }
-    chunk.read_only = std::move(*read_only);
     chunk.address = mapping->address;
     return chunk;
 }
@@ -38,7 +35,6 @@ Result<Frames::Chunk> Frames::make_chunk(u32 pages)
 void Frames::drop(Chunk chunk)
 {
     (void)system::vm_deallocate(chunk.address, page_bytes);
-    chunk.read_only.close();
     source_.give_back(std::move(chunk.region));
 }
 
@@ -98,18 +94,26 @@ std::span<std::byte, page_bytes> Frames::bytes(Frame frame)
     return std::span<std::byte, page_bytes>(reinterpret_cast<std::byte*>(address), page_bytes);
 }
 
+// A page is no more writable in its new place than through the capability it comes from.
+Result<void> Frames::fill(
+    Handle const& to, u32 page, Chunk const& from, u32 place, PageAccess access) const
+{
+    if (access == PageAccess::write)
+        return memory_.fill(to, page, from.region, place);
+    auto const read_only = TRY(from.region.derive(Right::read | Right::grant));
+    return memory_.fill(to, page, read_only, place);
+}
+
 Result<void> Frames::put(Frame frame, Handle const& region, u32 page, PageAccess access)
 {
-    auto const& chunk = chunks_.at(number_of(frame));
-    auto const& from = access == PageAccess::write ? chunk.region : chunk.read_only;
-    return memory_.fill(region, page, from, place_of(frame));
+    return fill(region, page, chunks_.at(number_of(frame)), place_of(frame), access);
 }
 
 Result<void> Frames::put_zeros(Handle const& region, u32 page)
 {
     if (!zeros_)
         zeros_ = TRY(make_chunk(1));
-    return memory_.fill(region, page, zeros_->read_only, 0);
+    return fill(region, page, *zeros_, 0, PageAccess::read);
 }
 
 } // namespace gemel::pager

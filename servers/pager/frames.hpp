@@ -48,7 +48,6 @@ public:
 private:
     struct Chunk {
         Handle region;
-        Handle read_only; // derived from it
         u64 address = 0;
         u64 taken = 0; // bit n: frame n
         u64 used_before = 0; // bit n: frame n holds what its last holder left
@@ -58,6 +57,8 @@ private:
     Result<void> add_chunk();
     Result<Chunk> make_chunk(u32 pages);
     void drop(Chunk chunk);
+    Result<void> fill(
+        Handle const& to, u32 page, Chunk const& from, u32 place, PageAccess access) const;
     static u32 number_of(Frame frame) { return frame / chunk_frames; }
     static u32 place_of(Frame frame) { return frame % chunk_frames; }
     u8& held(Frame frame) { return chunks_.at(number_of(frame)).holders[place_of(frame)]; }

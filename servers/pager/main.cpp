@@ -122,7 +122,8 @@ Result<void> server_main(Env& env)
     InitMemory source(faults);
     Frames frames(source, memory);
     Worker worker(env.port(), worker_bit);
-    SessionWorld world { frames, source, memory, faults, worker };
+    Shared shared { frames, source, memory };
+    SessionWorld world { shared, faults, worker };
     ObjectServer server { env.port() };
     server.set_root<protocol::Pager>(make_ref<PagerRoot>(world, server));
     server.on_notification([&](u64 bits) {

@@ -10,6 +10,8 @@ namespace {
 using protocol::FaultAccess;
 using protocol::FaultOutcome;
 
+constexpr usize reader_stack_bytes = 16 * 1024;
+
 // The heap's end is the program's trouble whose fault it is, not the pager's.
 template <typename Function>
 auto within_memory(Function function) -> decltype(function())
@@ -30,7 +32,7 @@ Result<void> Session::open(Handle task, Arena const& arena)
     if (world_.sessions == sessions_max)
         return Error::too_big;
     ++world_.sessions;
-    space_.emplace(world_.frames, world_.source, world_.memory, std::move(task), arena);
+    space_.emplace(world_.shared, std::move(task), arena);
     return {};
 }
 
@@ -50,6 +52,13 @@ Result<Space*> Session::space()
     return &*space_;
 }
 
+Result<Ref<SharedRegion>> Session::buffer()
+{
+    if (!buffer_)
+        buffer_ = make_ref<SharedRegion>(TRY(SharedRegion::create(read_bytes_max)));
+    return *buffer_;
+}
+
 // --- one thing after the other ---
 
 void Session::run(Ref<Session> const& self, Job job)
@@ -64,7 +73,7 @@ Result<void> Session::wait_for(Ref<Session> const& self, Job work, Job then)
 {
     auto& world = self->world_;
     if (world.reads == world.threads) {
-        TRY(world.worker.start("pager-reader"));
+        TRY(world.worker.start("pager-reader", reader_stack_bytes));
         ++world.threads;
     }
     world.worker.post([&world, self, work = std::move(work), then = std::move(then)]() mutable {
@@ -114,18 +123,23 @@ void Session::map_file(
 {
     struct Opening {
         Client<protocol::File> given;
+        Ref<SharedRegion> buffer;
         Result<Backing> backing;
         u64 offset;
         u64 bytes;
         Deferred<Memory, Memory::Map> deferred;
     };
+    auto buffer = self->buffer();
+    if (!buffer)
+        return (void)deferred.reply(buffer.error());
     auto const opening
-        = make_ref<Opening>(Opening { Client<protocol::File>(std::move(request.file)), Error::dead,
-            request.offset, request.bytes, std::move(deferred) });
+        = make_ref<Opening>(Opening { Client<protocol::File>(std::move(request.file)),
+            std::move(*buffer), Error::dead, request.offset, request.bytes, std::move(deferred) });
     auto const waits = wait_for(
         self,
         [opening] {
-            opening->backing = within_memory([&] { return Backing::open(opening->given); });
+            opening->backing
+                = within_memory([&] { return Backing::open(opening->given, opening->buffer); });
         },
         [self, opening] {
             auto const begin = within_memory([&]() -> Result<u64> {

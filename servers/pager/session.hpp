@@ -18,9 +18,7 @@ inline constexpr u32 sessions_max
 
 // What all sessions share; outlives them.
 struct SessionWorld {
-    Frames& frames;
-    MemorySource& source;
-    MemoryBroker const& memory;
+    Shared& shared;
     Client<protocol::Faults> const& faults;
     Worker& worker;
     u32 sessions = 0; // open, or not closed yet because a file is being read
@@ -62,10 +60,12 @@ private:
     static void mend(Ref<Session> const& self, protocol::FaultSink::Fault const& fault);
     static Result<bool> try_mend(Ref<Session> const& self, protocol::FaultSink::Fault const& fault);
     Result<Space*> space();
+    Result<Ref<SharedRegion>> buffer();
     void settle(u64 fault, Result<void> const& outcome) const;
 
     SessionWorld& world_;
     std::optional<Space> space_;
+    std::optional<Ref<SharedRegion>> buffer_; // of all its files
     bool busy_ = false; // a file is being read
     bool closed_ = false;
     std::deque<Job> waiting_;

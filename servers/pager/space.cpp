@@ -49,11 +49,8 @@ usize Space::Window::droppable() const
     }));
 }
 
-Space::Space(Frames& frames, MemorySource& source, MemoryBroker const& memory, Handle task,
-    Arena const& arena)
-    : frames_(frames)
-    , source_(source)
-    , memory_(memory)
+Space::Space(Shared& shared, Handle task, Arena const& arena)
+    : shared_(shared)
     , task_(std::move(task))
     , arena_(arena)
 {
@@ -116,6 +113,10 @@ Result<u64> Space::map_zeros(u64 bytes)
 
 Result<u64> Space::map_file(Ref<Backing> file, u64 offset, u64 bytes)
 {
+    auto const files = std::ranges::count_if(
+        regions_, [](auto const& entry) { return entry.second.file.has_value(); });
+    if (files == files_max)
+        return Error::too_big;
     auto const whole = align_up<u64>(file->size(), page_bytes);
     if (offset % page_bytes != 0 || offset > whole || bytes > whole - offset)
         return Error::invalid;
@@ -178,11 +179,11 @@ Result<void> Space::copy_page(Window& window, Page& page, Window& to)
         return {};
     }
     if (page.state == State::own) {
-        TRY(frames_.put(page.frame, window.table, page.number, PageAccess::read));
+        TRY(shared_.frames.put(page.frame, window.table, page.number, PageAccess::read));
         page.state = State::kept;
     }
-    TRY(frames_.put(page.frame, to.table, page.number, PageAccess::read));
-    frames_.share(page.frame);
+    TRY(shared_.frames.put(page.frame, to.table, page.number, PageAccess::read));
+    shared_.frames.share(page.frame);
     to.pages.push_back(page);
     return {};
 }
@@ -285,8 +286,9 @@ Result<void> Space::fill_page(Place const& place, std::span<std::byte const> byt
         return {};
     window.make_room();
     Page page { place.page, State::clean, TRY(new_frame({ &window })) };
-    std::ranges::copy(bytes, frames_.bytes(page.frame).begin());
-    if (auto put = frames_.put(page.frame, window.table, page.number, PageAccess::read); !put) {
+    std::ranges::copy(bytes, shared_.frames.bytes(page.frame).begin());
+    if (auto put = shared_.frames.put(page.frame, window.table, page.number, PageAccess::read);
+        !put) {
         release(page);
         return put;
     }
@@ -306,7 +308,7 @@ Result<Space::Page> Space::zeros_page(Handle const& table, u32 number, Busy busy
     while (zeros_ >= zeros_max && evict(busy)) { }
     if (zeros_ >= zeros_max)
         return own_page(table, number, busy);
-    TRY(frames_.put_zeros(table, number));
+    TRY(shared_.frames.put_zeros(table, number));
     ++zeros_;
     return Page { number, State::zeros, 0 };
 }
@@ -314,7 +316,7 @@ Result<Space::Page> Space::zeros_page(Handle const& table, u32 number, Busy busy
 Result<Space::Page> Space::own_page(Handle const& table, u32 number, Busy busy)
 {
     Page page { number, State::own, TRY(new_frame(busy)) };
-    if (auto put = frames_.put(page.frame, table, number, PageAccess::write); !put) {
+    if (auto put = shared_.frames.put(page.frame, table, number, PageAccess::write); !put) {
         release(page);
         return put.error();
     }
@@ -326,8 +328,8 @@ Result<void> Space::make_own(Window& window, Page& page)
 {
     if (page.state == State::own)
         return {};
-    if (page.state != State::zeros && !frames_.shared(page.frame)) {
-        TRY(frames_.put(page.frame, window.table, page.number, PageAccess::write));
+    if (page.state != State::zeros && !shared_.frames.shared(page.frame)) {
+        TRY(shared_.frames.put(page.frame, window.table, page.number, PageAccess::write));
         page.state = State::own;
         return {};
     }
@@ -335,8 +337,10 @@ Result<void> Space::make_own(Window& window, Page& page)
     own.state = State::own;
     own.frame = TRY(new_frame({ &window }));
     if (page.state != State::zeros)
-        std::ranges::copy(frames_.bytes(page.frame), frames_.bytes(own.frame).begin());
-    if (auto put = frames_.put(own.frame, window.table, own.number, PageAccess::write); !put) {
+        std::ranges::copy(
+            shared_.frames.bytes(page.frame), shared_.frames.bytes(own.frame).begin());
+    if (auto put = shared_.frames.put(own.frame, window.table, own.number, PageAccess::write);
+        !put) {
         release(own);
         return put;
     }
@@ -350,7 +354,7 @@ Result<void> Space::map_window(Place const& place, Window& window)
     if (window.mapped)
         return {};
     auto const address = address_of(place.region, place.window);
-    TRY(memory_.map(task_, window.table, address, window_flags));
+    TRY(shared_.memory.map(task_, window.table, address, window_flags));
     window.mapped = true;
     return {};
 }
@@ -358,19 +362,31 @@ Result<void> Space::map_window(Place const& place, Window& window)
 // --- memory ---
 
 // A table comes with one page, which is replaced before the program sees it.
+Result<Handle> Space::take_table()
+{
+    auto const own = tables_ < tables_own;
+    if (tables_ == tables_max || (!own && shared_.tables == 0))
+        return Error::quota;
+    auto table = TRY(shared_.source.take(1));
+    shared_.tables -= own ? 0 : 1;
+    ++tables_;
+    return table;
+}
+
+void Space::give_table_back(Handle table)
+{
+    shared_.source.give_back(std::move(table));
+    shared_.tables += tables_ > tables_own ? 1 : 0;
+    --tables_;
+}
+
 Result<Handle> Space::new_table(Busy busy)
 {
-    if (tables_ == tables_max)
-        return Error::quota;
     for (;;) {
         auto const full = pages_ + tables_ >= pages_max;
-        auto table = full ? Result<Handle>(Error::quota) : source_.take(1);
-        if (table) {
-            ++tables_;
+        auto table = full ? Result<Handle>(Error::quota) : take_table();
+        if (table || !evict(busy))
             return table;
-        }
-        if (!evict(busy))
-            return table.error();
     }
 }
 
@@ -378,7 +394,7 @@ Result<Frame> Space::new_frame(Busy busy)
 {
     for (;;) {
         auto const full = pages_ + tables_ >= pages_max;
-        auto const frame = full ? Result<Frame>(Error::quota) : frames_.take();
+        auto const frame = full ? Result<Frame>(Error::quota) : shared_.frames.take();
         if (frame) {
             ++pages_;
             return frame;
@@ -392,7 +408,7 @@ void Space::release(Page const& page)
 {
     if (page.state == State::zeros)
         --zeros_;
-    else if (frames_.release(page.frame) == Frames::Left::free)
+    else if (shared_.frames.release(page.frame) == Frames::Left::free)
         --pages_;
 }
 
@@ -429,7 +445,7 @@ bool Space::give_up(Region& region, u32 number)
 // Pages cannot be taken out of a table, so what stays goes into another one.
 Result<void> Space::rebuild(Region& region, u32 number, Window& window)
 {
-    auto table = TRY(source_.take(1));
+    auto table = TRY(take_table());
     auto const stays = [](Page const& page) {
         return page.state == State::own || page.state == State::kept || page.number == 0;
     };
@@ -437,13 +453,13 @@ Result<void> Space::rebuild(Region& region, u32 number, Window& window)
         if (!stays(page))
             continue;
         if (auto put = put_again(page, table); !put) {
-            source_.give_back(std::move(table));
+            give_table_back(std::move(table));
             return put;
         }
     }
     if (std::exchange(window.mapped, false))
-        (void)memory_.unmap(task_, address_of(region, number));
-    source_.give_back(std::exchange(window.table, std::move(table)));
+        (void)shared_.memory.unmap(task_, address_of(region, number));
+    give_table_back(std::exchange(window.table, std::move(table)));
     for (auto const& page : window.pages) {
         if (!stays(page))
             release(page);
@@ -455,9 +471,9 @@ Result<void> Space::rebuild(Region& region, u32 number, Window& window)
 Result<void> Space::put_again(Page const& page, Handle const& table)
 {
     if (page.state == State::zeros)
-        return frames_.put_zeros(table, page.number);
+        return shared_.frames.put_zeros(table, page.number);
     auto const access = page.state == State::own ? PageAccess::write : PageAccess::read;
-    return frames_.put(page.frame, table, page.number, access);
+    return shared_.frames.put(page.frame, table, page.number, access);
 }
 
 // Of a window that is about to go.
@@ -466,9 +482,8 @@ void Space::remove(Region const& region, u32 number, Window& window)
     if (!window.table)
         return;
     if (window.mapped)
-        (void)memory_.unmap(task_, address_of(region, number));
-    source_.give_back(std::move(window.table));
-    --tables_;
+        (void)shared_.memory.unmap(task_, address_of(region, number));
+    give_table_back(std::move(window.table));
     for (auto const& page : window.pages)
         release(page);
 }

@@ -15,11 +15,21 @@ namespace gemel::pager {
 inline constexpr usize regions_max = 64;
 inline constexpr u32 pages_max = 2048; // with contents, and tables
 inline constexpr u32 tables_max = 192;
+inline constexpr u32 tables_own = 32; // that others cannot take; more come from what all share
+inline constexpr u32 files_max = 8; // regions of files
 inline constexpr u32 zeros_max = 512; // places of the page of zeros: a hosted mapping each
 
 // Pages of a file that are read with the one that was touched: its neighbours.
-inline constexpr u32 cluster_pages = 16;
+inline constexpr u32 cluster_pages = 8;
 static_assert(cluster_pages * page_bytes == read_bytes_max);
+
+// What all programs work with.
+struct Shared {
+    Frames& frames;
+    MemorySource& source;
+    MemoryBroker const& memory;
+    u32 tables = 256; // left, beyond each one's own
+};
 
 // The addresses that are the pager's to use in a program.
 struct Arena {
@@ -30,8 +40,7 @@ struct Arena {
 
 class Space {
 public:
-    Space(Frames& frames, MemorySource& source, MemoryBroker const& memory, Handle task,
-        Arena const& arena);
+    Space(Shared& shared, Handle task, Arena const& arena);
     Space(Space const&) = delete;
     ~Space() { clear(); }
 
@@ -133,9 +142,10 @@ private:
     Result<void> put_again(Page const& page, Handle const& table);
     void remove(Region const& region, u32 number, Window& window);
 
-    Frames& frames_;
-    MemorySource& source_;
-    MemoryBroker const& memory_;
+    Result<Handle> take_table();
+    void give_table_back(Handle table);
+
+    Shared& shared_;
     Handle task_;
     Arena arena_;
     std::map<u64, Region> regions_; // by their first addresses

@@ -55,19 +55,21 @@ std::vector<std::byte> piece_of_file(u64 offset, u32 bytes)
 
 Ref<Backing> file_of(u64 bytes)
 {
-    return make_ref<Backing>(Client<protocol::File>(), SharedRegion(), bytes);
+    return make_ref<Backing>(Client<protocol::File>(), make_ref<SharedRegion>(), bytes);
 }
 
 struct Stage {
     MemoryBroker memory;
     TestSource source;
     Frames frames;
+    Shared shared;
     Space space;
 
     explicit Stage(Env& env)
         : memory(std::move(*env.take_handle("broker-mm")))
         , frames(source, memory)
-        , space(frames, source, memory, std::move(*env.take_handle("task-self")), arena(env))
+        , shared { frames, source, memory }
+        , space(shared, std::move(*env.take_handle("task-self")), arena(env))
     {
     }
     static Arena arena(Env& env)
@@ -104,6 +106,7 @@ void expect_nothing_kept(Stage& stage)
     auto const usage = stage.space.usage();
     EXPECT_EQ(usage.regions + usage.pages + usage.tables, 0u);
     EXPECT_EQ(stage.frames.used(), 0u);
+    EXPECT_EQ(stage.shared.tables, 256u);
     EXPECT_LE(stage.source.out(), 1u); // the page of zeros
 }
 
@@ -281,6 +284,7 @@ TEST(PagerSpace, BoundsHold)
         while (stage.write(region + tables * region_bytes_max, tables))
             ++tables;
         EXPECT_EQ(tables, tables_max);
+        EXPECT_EQ(stage.shared.tables, 256 - (tables_max - tables_own));
         EXPECT_TRUE(stage.space.unmap(region));
         auto const array = *stage.space.map_zeros(u64 { 1 } << 30);
         u32 pages = 0;
@@ -296,7 +300,10 @@ TEST(PagerSpace, BoundsHold)
         for (u64 page = 0; page < 4 * zeros_max; ++page)
             ASSERT_EQ(stage.read(zeros + page * page_bytes).value_or(1), 0u);
         EXPECT_EQ(stage.space.usage().pages, 0u);
-        for (u32 regions = 1; regions < regions_max; ++regions)
+        for (u32 files = 0; files < files_max; ++files)
+            EXPECT_TRUE(stage.space.map_file(file_of(1), 0, 1));
+        EXPECT_EQ(stage.space.map_file(file_of(1), 0, 1).error(), Error::too_big);
+        for (u32 regions = 1 + files_max; regions < regions_max; ++regions)
             EXPECT_TRUE(stage.space.map_zeros(1));
         EXPECT_EQ(stage.space.map_zeros(1).error(), Error::too_big);
     });

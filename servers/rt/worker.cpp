@@ -4,13 +4,7 @@
 
 namespace gemel {
 
-namespace {
-
-constexpr usize stack_bytes = 64 * 1024;
-
-} // namespace
-
-Result<void> Worker::start(std::string_view name)
+Result<void> Worker::start(std::string_view name, usize stack_bytes)
 {
     auto thread = TRY(spawn_thread(main, this, stack_bytes, name));
     thread.release(); // it lives as long as the task

@@ -21,7 +21,7 @@ public:
     {
     }
     // One thread more. The worker must outlive the task's threads.
-    Result<void> start(std::string_view name);
+    Result<void> start(std::string_view name, usize stack_bytes = 64 * 1024);
 
     // Main thread: jobs begin in this order.
     void post(Job job);
