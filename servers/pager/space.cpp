@@ -39,13 +39,12 @@ bool Space::Window::written() const
         [](auto const& page) { return page.state == State::own || page.state == State::kept; });
 }
 
-// What the file has too, and zeros. A table cannot do without its first page.
-usize Space::Window::droppable() const
+// What the file has too, and zeros.
+usize Space::Window::droppable(Keep keep) const
 {
-    if (!written())
-        return pages.size();
-    return static_cast<usize>(std::ranges::count_if(pages, [](auto const& page) {
-        return page.number != 0 && (page.state == State::clean || page.state == State::zeros);
+    return static_cast<usize>(std::ranges::count_if(pages, [&](auto const& page) {
+        return (page.state == State::clean || page.state == State::zeros)
+            && (page.number != 0 || keep == Keep::nothing);
     }));
 }
 
@@ -268,24 +267,26 @@ Result<void> Space::filled(Wanted const& wanted, std::span<std::byte const> byte
     auto const place = place_of(wanted.needed);
     if (!place)
         return Error::not_found;
-    TRY(fill_page(*place, piece_at(needed_at)));
+    TRY(fill_page(*place, piece_at(needed_at), Room::made));
     place->region.windows.at(place->window).read_at = ++reads_;
     for (u64 at = 0; at < bytes.size(); at += page_bytes) {
         auto const other = place_of(wanted.address + at);
-        // Neighbours are a guess: only while there is room.
-        if (other && pages_ + tables_ < pages_max && !fill_page(*other, piece_at(at)))
+        // Neighbours are a guess: nothing goes for them.
+        if (other && !fill_page(*other, piece_at(at), Room::there))
             break;
     }
     return {};
 }
 
-Result<void> Space::fill_page(Place const& place, std::span<std::byte const> bytes)
+Result<void> Space::fill_page(Place const& place, std::span<std::byte const> bytes, Room room)
 {
     auto& window = place.region.windows.at(place.window);
     if (window.find(place.page))
         return {};
     window.make_room();
-    Page page { place.page, State::clean, TRY(new_frame({ &window })) };
+    Busy const busy { .first = &window, .shrinks = true };
+    Page page { place.page, State::clean,
+        TRY(room == Room::made ? new_frame(busy) : free_frame()) };
     std::ranges::copy(bytes, shared_.frames.bytes(page.frame).begin());
     if (auto put = shared_.frames.put(page.frame, window.table, page.number, PageAccess::read);
         !put) {
@@ -390,17 +391,21 @@ Result<Handle> Space::new_table(Busy busy)
     }
 }
 
+Result<Frame> Space::free_frame()
+{
+    if (pages_ + tables_ >= pages_max)
+        return Error::quota;
+    auto const frame = TRY(shared_.frames.take());
+    ++pages_;
+    return frame;
+}
+
 Result<Frame> Space::new_frame(Busy busy)
 {
     for (;;) {
-        auto const full = pages_ + tables_ >= pages_max;
-        auto const frame = full ? Result<Frame>(Error::quota) : shared_.frames.take();
-        if (frame) {
-            ++pages_;
+        auto const frame = free_frame();
+        if (frame || !evict(busy))
             return frame;
-        }
-        if (!evict(busy))
-            return frame.error();
     }
 }
 
@@ -412,30 +417,40 @@ void Space::release(Page const& page)
         --pages_;
 }
 
+// A table cannot do without its first page, so that goes with the whole window only.
+Space::Window::Keep Space::kept_of(Window const& window, Busy busy)
+{
+    return &window == busy.first || window.written() ? Window::Keep::first_page
+                                                     : Window::Keep::nothing;
+}
+
 // Gives up what can be had again, of the window that was read last the longest ago. False: there
 // is nothing.
 bool Space::evict(Busy busy)
 {
     Region* region = nullptr;
     u32 number = 0;
+    auto keep = Window::Keep::nothing;
     auto oldest = ~u64 { 0 };
     for (auto& [begin, candidate] : regions_) {
         for (auto& [at, window] : candidate.windows) {
-            if (&window == busy.first || &window == busy.second || window.read_at >= oldest
-                || window.droppable() == 0)
+            auto const stays = (&window == busy.first && !busy.shrinks) || &window == busy.second;
+            auto const kept = kept_of(window, busy);
+            if (stays || window.read_at >= oldest || window.droppable(kept) == 0)
                 continue;
             region = &candidate;
             number = at;
+            keep = kept;
             oldest = window.read_at;
         }
     }
-    return region && give_up(*region, number);
+    return region && give_up(*region, number, keep);
 }
 
-bool Space::give_up(Region& region, u32 number)
+bool Space::give_up(Region& region, u32 number, Window::Keep keep)
 {
     auto& window = region.windows.at(number);
-    if (window.written())
+    if (keep == Window::Keep::first_page)
         return rebuild(region, number, window).has_value();
     remove(region, number, window);
     region.windows.erase(number);

@@ -95,7 +95,8 @@ private:
         void make_room();
         void add(Page page);
         bool written() const;
-        usize droppable() const;
+        enum class Keep : u8 { nothing, first_page };
+        usize droppable(Keep keep) const;
     };
     struct Region {
         u64 begin = 0;
@@ -104,10 +105,11 @@ private:
         std::optional<Ref<Backing>> file;
         std::map<u32, Window> windows;
     };
-    // Windows that are being worked on: nothing of them is given up.
+    // Windows that are being worked on stay; what they have stays too, unless one may shrink.
     struct Busy {
         Window const* first;
         Window const* second = nullptr;
+        bool shrinks = false; // the first
     };
     // One page of one window.
     struct Place {
@@ -124,7 +126,8 @@ private:
     Result<void> make_table(Region const& region, Window& window);
     std::optional<Wanted> missing(Place const& place, Window& window, u64 needed) const;
     Wanted wanted(Place const& place, u64 needed) const;
-    Result<void> fill_page(Place const& place, std::span<std::byte const> bytes);
+    enum class Room : u8 { there, made }; // by giving something up
+    Result<void> fill_page(Place const& place, std::span<std::byte const> bytes, Room room);
     Result<Page> fresh_page(Window& window, u32 number, PageAccess access);
     Result<Page> zeros_page(Handle const& table, u32 number, Busy busy);
     Result<Page> own_page(Handle const& table, u32 number, Busy busy);
@@ -134,10 +137,12 @@ private:
     Result<void> copy_page(Window& window, Page& page, Window& to);
 
     Result<Handle> new_table(Busy busy);
+    Result<Frame> free_frame();
     Result<Frame> new_frame(Busy busy);
     void release(Page const& page);
     bool evict(Busy busy);
-    bool give_up(Region& region, u32 number);
+    bool give_up(Region& region, u32 number, Window::Keep keep);
+    static Window::Keep kept_of(Window const& window, Busy busy);
     Result<void> rebuild(Region& region, u32 number, Window& window);
     Result<void> put_again(Page const& page, Handle const& table);
     void remove(Region const& region, u32 number, Window& window);

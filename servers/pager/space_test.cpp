@@ -153,8 +153,10 @@ TEST(PagerSpace, SnapshotsShareUntilWritten)
 {
     run([](Stage& stage) {
         auto const first = *stage.space.map_zeros(8 * page_bytes);
-        for (u64 page = 0; page < 4; ++page)
+        for (u64 page = 0; page < 4; ++page) {
             EXPECT_TRUE(stage.write(first + page * page_bytes, page + 1));
+            EXPECT_TRUE(stage.write(first + page * page_bytes + 8, page + 51));
+        }
         EXPECT_EQ(stage.read(first + 4 * page_bytes).value_or(1), 0u);
         auto const second = *stage.space.snapshot(first);
         auto const third = *stage.space.snapshot(second);
@@ -171,6 +173,9 @@ TEST(PagerSpace, SnapshotsShareUntilWritten)
             for (u64 page = 0; page < 6; ++page)
                 EXPECT_EQ(stage.read(regions[region] + page * page_bytes).value_or(~u64 { 0 }),
                     wanted[region][page]);
+        for (auto const region : regions)
+            for (u64 page = 0; page < 4; ++page)
+                EXPECT_EQ(stage.read(region + page * page_bytes + 8).value_or(0), page + 51);
         EXPECT_TRUE(stage.space.unmap(first));
         EXPECT_TRUE(stage.space.unmap(second));
         EXPECT_EQ(stage.space.usage().pages, 6u);
@@ -204,6 +209,43 @@ TEST(PagerSpace, FilesAreGivenUpAndReadAgain)
         for (u64 page = 0; page < pages; page += 50)
             ASSERT_EQ(stage.read(*copy + page * page_bytes).value_or(0),
                 page % 100 == 0 ? page : in_file(page * page_bytes));
+    });
+}
+
+// Goal: a file can be read with all other memory in use, even within one window.
+TEST(PagerSpace, AFileFindsRoomInItsOwnWindow)
+{
+    run([](Stage& stage) {
+        constexpr u64 pages = 400;
+        auto const region
+            = *stage.space.map_file(file_of(pages * page_bytes), 0, pages * page_bytes);
+        EXPECT_TRUE(stage.write(region + 7 * page_bytes, 7));
+        auto const full = *stage.space.map_zeros((pages_max - 40) * page_bytes);
+        for (u64 page = 0; page < pages_max - 40; ++page)
+            ASSERT_TRUE(stage.write(full + page * page_bytes, page));
+        for (u64 page = 0; page < pages; ++page)
+            ASSERT_EQ(stage.read(region + page * page_bytes).value_or(0),
+                page == 7 ? page : in_file(page * page_bytes));
+        for (u64 page = 0; page < pages_max - 40; ++page)
+            ASSERT_EQ(stage.read(full + page * page_bytes).value_or(~u64 { 0 }), page);
+    });
+}
+
+// Goal: a page has nothing of who had it before.
+TEST(PagerSpace, PagesComeWithZeros)
+{
+    run([](Stage& stage) {
+        auto const stays = *stage.space.map_zeros(page_bytes);
+        EXPECT_TRUE(stage.write(stays, 1)); // or the chunk would go and come back
+        auto const first = *stage.space.map_zeros(8 * page_bytes);
+        for (u64 at = 0; at < 8 * page_bytes; at += page_bytes)
+            EXPECT_TRUE(stage.write(first + at, 99));
+        EXPECT_TRUE(stage.space.unmap(first));
+        auto const second = *stage.space.map_zeros(8 * page_bytes);
+        for (u64 at = 0; at < 8 * page_bytes; at += page_bytes) {
+            EXPECT_TRUE(stage.write(second + at + 8, 1));
+            EXPECT_EQ(stage.read(second + at).value_or(99), 0u);
+        }
     });
 }
 

@@ -12,7 +12,13 @@ struct Cast {
     fskit::Files& files;
     fskit::OpenFile& out;
     PagedMemory& memory;
+    bool wrong = false; // something that was checked
 
+    std::string_view check(bool right)
+    {
+        wrong = wrong || !right;
+        return right ? "yes" : "NO";
+    }
     // A line on standard output.
     template <typename... Pieces>
     Result<void> say(Pieces const&... pieces) const

@@ -1,5 +1,5 @@
-// paged WHAT [FILE]: one use of the pager, or one misuse. What programs may do is told on standard
-// output; what ends the program is told by init.
+// paged [WHAT [FILE]]: one use of the pager, or one misuse; without a word the uses that need no
+// file. What programs may do is told on standard output; what ends the program is told by init.
 #include "tests/pager/misuse.hpp"
 #include "tests/pager/uses.hpp"
 
@@ -20,6 +20,13 @@ constexpr Part parts[] = { { "sparse", use_sparse }, { "snapshot", use_snapshot 
     { "kill", kill_the_pager }, { "kill-amid", kill_the_pager_amid_a_fault },
     { "place", show_place } };
 
+Result<void> run_uses(Cast& cast)
+{
+    for (auto const use : { use_sparse, use_snapshot, use_snapshot_while_written })
+        TRY(use(cast));
+    return cast.wrong ? Result<void>(Error::corrupt) : Result<void>();
+}
+
 } // namespace
 
 Result<void> server_main(Env& env)
@@ -28,7 +35,9 @@ Result<void> server_main(Env& env)
     auto out = TRY(files.attach(TRY(env.take<protocol::File>("stdout"))));
     auto memory = TRY(PagedMemory::open(env));
     Cast cast { env, files, out, memory };
-    auto const what = env.arguments().size() > 1 ? env.arguments()[1] : "";
+    if (env.arguments().size() == 1)
+        return run_uses(cast);
+    auto const what = env.arguments()[1];
     for (auto const& part : parts)
         if (what == part.name)
             return part.run(cast);

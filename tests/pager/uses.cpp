@@ -50,11 +50,6 @@ void write(PagedMemory::Bytes region, u64 page, u64 value)
     word(region, page, 511) = ~value;
 }
 
-std::string_view yes_or_no(bool yes)
-{
-    return yes ? "yes" : "NO";
-}
-
 } // namespace
 
 // An array larger than all memory there is, touched here and there.
@@ -76,10 +71,10 @@ Result<void> use_sparse(Cast& cast)
         zero = zero && word(array, i * step + 1) == stamp(i) && word(array, i * step + 1, 1) == 0;
     auto const written = TRY(pages_of(cast.memory));
     auto const cost = free_before - TRY(audit.totals()).pages_free;
-    TRY(cast.say("contents are right: ", yes_or_no(zero)));
+    TRY(cast.say("contents are right: ", cast.check(zero)));
     TRY(cast.say(read, " pages when read, ", written, " when ", touched, " were written"));
     // A table for each place, and what pages are taken in: chunks.
-    TRY(cast.say("of ", pages, " pages the machine gave fewer than 400: ", yes_or_no(cost < 400)));
+    TRY(cast.say("of ", pages, " pages the machine gave fewer than 400: ", cast.check(cost < 400)));
     TRY(cast.memory.unmap(array));
     auto const after = TRY(cast.memory.usage());
     return cast.say(after.regions, " regions, ", after.pages, " pages, ", after.tables, " tables");
@@ -96,7 +91,7 @@ Result<void> use_snapshot(Cast& cast)
     auto const third = TRY(cast.memory.snapshot(second));
     auto right
         = holds(first, pages, stamp) && holds(second, pages, stamp) && holds(third, pages, stamp);
-    TRY(cast.say("three hold the same: ", yes_or_no(right), ", in ", TRY(pages_of(cast.memory)),
+    TRY(cast.say("three hold the same: ", cast.check(right), ", in ", TRY(pages_of(cast.memory)),
         " pages where one took ", before));
     for (u64 page = 0; page < pages; page += 100)
         write(first, page, page);
@@ -105,7 +100,7 @@ Result<void> use_snapshot(Cast& cast)
     right = holds(first, pages, [](u64 page) { return page % 100 == 0 ? page : stamp(page); })
         && holds(second, pages, [](u64 page) { return page % 100 == 50 ? page : stamp(page); })
         && holds(third, pages, stamp);
-    TRY(cast.say("each holds its own: ", yes_or_no(right), ", in ",
+    TRY(cast.say("each holds its own: ", cast.check(right), ", in ",
         TRY(pages_of(cast.memory)) - before, " pages more for 12 that were written"));
     TRY(cast.memory.unmap(first));
     TRY(cast.memory.unmap(second));
@@ -113,7 +108,7 @@ Result<void> use_snapshot(Cast& cast)
     write(third, 0, 5);
     right = right && word(third, 0) == 5 && word(third, 1) == stamp(1);
     return cast.say(
-        "the last alone: ", yes_or_no(right), ", in ", TRY(pages_of(cast.memory)), " pages");
+        "the last alone: ", cast.check(right), ", in ", TRY(pages_of(cast.memory)), " pages");
 }
 
 namespace {
@@ -169,7 +164,7 @@ Result<void> use_snapshot_while_written(Cast& cast)
     writing.stop = true;
     while (!writing.stopped)
         system::sched_yield();
-    return cast.say(snapshots, " snapshots, each of one instant: ", yes_or_no(right));
+    return cast.say(snapshots, " snapshots, each of one instant: ", cast.check(right));
 }
 
 // The mapping and read(2) agree on every page, in any order; writing to it stays with us.
@@ -200,7 +195,7 @@ Result<void> use_file(Cast& cast)
             TRY(compare(number));
     auto const usage = TRY(cast.memory.usage());
     TRY(cast.say(pages, " pages, ", different, " different; within ", usage.pages_max, ": ",
-        yes_or_no(usage.pages + usage.tables <= usage.pages_max)));
+        cast.check(usage.pages + usage.tables <= usage.pages_max)));
     for (u64 number = 0; number < pages; number += 20)
         word(mapped, number) = stamp(number);
     u64 passed = 0;
@@ -217,7 +212,7 @@ Result<void> use_file(Cast& cast)
     TRY(file.read(page));
     u64 in_file = 0;
     std::memcpy(&in_file, page.data(), sizeof(in_file));
-    return cast.say("the file has what it had: ", yes_or_no(first == in_file));
+    return cast.say("the file has what it had: ", cast.check(first == in_file));
 }
 
 Result<void> use_file_snapshot(Cast& cast)
@@ -234,7 +229,7 @@ Result<void> use_file_snapshot(Cast& cast)
     auto const right = word(copy, 0) == first && word(mapped, 0) == 2 && word(copy, 1) == 1
         && word(mapped, 1) == 1 && word(copy, 2) == 3 && word(mapped, 2) != 3
         && word(mapped, 3) == word(copy, 3);
-    return cast.say("both hold their own: ", yes_or_no(right));
+    return cast.say("both hold their own: ", cast.check(right));
 }
 
 } // namespace gemel::paged
