@@ -80,11 +80,19 @@ void SessionWorld::interrupted(u32 line) noexcept
     note(event, nullptr);
 }
 
-void SessionWorld::faulted(Thread& thread, u64 address)
+// An entry like a call: ticks have their places between entries.
+void SessionWorld::touched(Thread& thread)
 {
+    ++entries_;
+    time_moves();
     Event event;
     event.kind = EventKind::fault;
     note(event, &thread);
+}
+
+void SessionWorld::faulted(Thread& thread, u64 address)
+{
+    touched(thread);
     char text[64];
     std::snprintf(text, sizeof text, "it faulted at address 0x%llx",
         static_cast<unsigned long long>(address));

@@ -40,6 +40,7 @@ public:
     void interrupted(u32 line) noexcept final;
     bool raises(u32) noexcept final { return true; }
     void faulted(Thread& thread, u64 address) final;
+    void touched(Thread& thread) final;
     void broke(char const* what) noexcept final;
     bool reached(hosted::Site const&) final { return false; }
 

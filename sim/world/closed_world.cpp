@@ -342,6 +342,15 @@ void ClosedWorld::cut_power()
     system_.machine().power_off(status_failed);
 }
 
+void ClosedWorld::touched(Thread& thread)
+{
+    time_ns_ += entry_ns;
+    ++entries_;
+    ++thread_entries_[thread.id];
+    served_ = thread.id;
+    note(EventKind::fault, &thread, 0, 0, 0);
+}
+
 void ClosedWorld::faulted(Thread& thread, u64 address)
 {
     char text[64];

@@ -89,6 +89,7 @@ public:
     void interrupted(u32 line) noexcept override;
     bool raises(u32 line) noexcept override;
     void faulted(Thread& thread, u64 address) override;
+    void touched(Thread& thread) override;
     void broke(char const* what) noexcept override;
     void raced(std::string const& what, Thread const& thread) override;
     bool reached(hosted::Site const& site) override;

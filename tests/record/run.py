@@ -110,6 +110,14 @@ def test_two_processors(folder):
     plays_back(folder, file, shown)
 
 
+def test_page_faults(folder):
+    """Goal: a tick that comes with a page fault, which the pager mends, has its place in the recording.
+    Method: thousands of faults, some ticks, and a fault that ends its program."""
+    file, shown = recorded(folder, "-c", "paged; paged behind; for n in 1 2 3 4; do paged sparse; paged snapshot; done; echo end-$((1 + 1))")
+    expect("end-2" in shown and "memory fault at" in shown and "NO" not in shown, shown)
+    plays_back(folder, file, shown)
+
+
 def test_terminal(folder):
     """Goal: what was typed at a terminal, with keys that edit and interrupt, plays back."""
     with RecordedTerminal(folder, "-o", f"{folder}/t.gemel") as terminal:
@@ -321,7 +329,7 @@ def test_usage(folder):
     expect(status in (1, 125) and "60s" in errors, f"{status} {errors}")
 
 
-TESTS = [test_script, test_two_processors, test_terminal, test_left, test_user_disk, test_killed, test_damage,
+TESTS = [test_script, test_two_processors, test_page_faults, test_terminal, test_left, test_user_disk, test_killed, test_damage,
          test_difference, test_stops, test_shell, test_record_last, test_endless, test_usage]
 
 

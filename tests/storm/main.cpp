@@ -11,7 +11,7 @@ namespace gemel::storm {
 namespace {
 
 constexpr std::string_view services[] = { "scheduler", "devices", "console", "block", "vfs", "ext4",
-    "bundlefs", "tmpfs", "devfs", "procfs", "pipe", "init", "process", "log-tail" };
+    "bundlefs", "tmpfs", "devfs", "procfs", "pipe", "pager", "init", "process", "log-tail" };
 constexpr usize region_bytes = 32 * 1024;
 constexpr u64 answer_ms = 2000;
 

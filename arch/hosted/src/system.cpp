@@ -467,9 +467,13 @@ u64 place_in_file(u64 instruction)
         frame.instruction_pointer() = place_in_file(static_cast<u64>(registers[REG_RIP]));
         frame.stack_pointer() = static_cast<u64>(registers[REG_RSP]);
         auto& machine = host.system->machine();
-        auto* world = machine.world();
-        if (world && !machine.is_pagers(me->task->index, saved->fault.address))
-            world->faulted(*me, saved->fault.address);
+        if (auto* world = machine.world()) {
+            auto const address = saved->fault.address;
+            if (machine.is_pagers(me->task->index, address))
+                world->touched(*me);
+            else
+                world->faulted(*me, address);
+        }
         kernel.on_fault(saved->fault);
         frame.stack_pointer() = top;
     } else {

@@ -61,6 +61,8 @@ public:
     virtual bool raises(u32 line) noexcept = 0;
     // Code of `thread` faulted by itself (not by Fate::faults), and where no pager's memory is.
     virtual void faulted(Thread& thread, u64 address) = 0;
+    // Code of `thread` touched what its pager may have for it: the kernel is entered as by a call.
+    virtual void touched(Thread&) { }
     // An assertion failed or the host's own code faulted: the process is about to end.
     virtual void broke(char const* what) noexcept = 0;
 
