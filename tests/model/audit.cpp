@@ -2,7 +2,7 @@
 // every page in use must be somebody's, and nobody may wait for what has come.
 #include "tests/model/kernel_fixture.hpp"
 
-#include <bit>
+#include <cstring>
 
 namespace gemel {
 
@@ -246,7 +246,8 @@ void KernelFixture::Audit::page(u32 number)
         break;
     case PageUse::shared_leaf:
         right = info.links == links && links != 0 && kernel_.pages_[info.next].next == number
-            && info.owner == kernel_.pages_[info.next].owner;
+            && info.owner == kernel_.pages_[info.next].owner
+            && std::memcmp(kernel_.page_at(number), kernel_.page_at(info.next), page_bytes) == 0;
         break;
     case PageUse::zombie_leaf:
         right = info.links == links && links != 0 && info.owner == 0;

@@ -31,21 +31,17 @@ constexpr Entry of_calls[] = {
     { "port_receive", port | any_of(timed_out, interrupted) },
     { "port_receive, call", port | message | any_of(timed_out, interrupted) },
     { "port_receive, end" },
-    { "port_receive, send first",
-        port | message | any_of(timed_out, interrupted, port_full) },
-    { "vm_allocate", any_of(invalid, too_big, align, exists, quota, no_memory),
-        any_of(no_memory) },
+    { "port_receive, send first", port | message | any_of(timed_out, interrupted, port_full) },
+    { "vm_allocate", any_of(invalid, too_big, align, exists, quota, no_memory), any_of(no_memory) },
     { "vm_allocate, region", handle | any_of(invalid, no_rights, align, exists, quota, no_memory),
         any_of(no_memory) },
     { "vm_deallocate", any_of(invalid, align, not_found) },
-    { "cap_move, derive", handle | any_of(no_rights, too_big, quota, no_memory),
-        any_of(no_memory) },
+    { "cap_move, derive", handle | any_of(no_rights, too_big, quota) },
     { "cap_move, move", handle | any_of(no_rights, quota) },
     { "cap_move, revoke", handle },
     { "cap_move, close", any_of(cap_invalid, not_owner) },
     { "cap_move, destroy", handle | any_of(no_rights, invalid) },
-    { "cap_move, badge", handle | any_of(no_rights, too_big, quota, no_memory),
-        any_of(no_memory) },
+    { "cap_move, badge", handle | any_of(no_rights, too_big, quota) },
     { "cap_move, limit", handle | any_of(invalid) },
     { "cap_move, watch", port | any_of(invalid) },
     { "cap_move, inspect", handle },
@@ -121,8 +117,8 @@ usize operation_of(Deed deed)
 // native face does when it is done.
 bool answers(Deed deed)
 {
-    return deed != deed_of(Operation::power_off) && deed != Deed::end && deed != Deed::no_call && deed != Deed::no_operation
-        && deed != Deed::no_capability_operation;
+    return deed != deed_of(Operation::power_off) && deed != Deed::end && deed != Deed::no_call
+        && deed != Deed::no_operation && deed != Deed::no_capability_operation;
 }
 
 } // namespace
@@ -233,8 +229,7 @@ std::string Ledger::missing(Rare rare) const
         auto const name = std::string(name_of(deed));
         if (answers(deed) && succeeded(deed) == 0 && rare == Rare::not_wanted)
             text += name + " never succeeded\n";
-        auto const wanted
-            = errors_of(deed) & ~(rare == Rare::wanted ? 0 : rare_errors_of(deed));
+        auto const wanted = errors_of(deed) & ~(rare == Rare::wanted ? 0 : rare_errors_of(deed));
         for (u8 error = 1; error < outcomes; ++error) {
             auto const came = counts_[i][error] != 0;
             if (has(wanted, static_cast<Error>(error)) && !came)

@@ -46,8 +46,7 @@ enum class Deed : u8 {
     operations_from,
 };
 
-inline constexpr usize deeds_count
-    = static_cast<usize>(Deed::operations_from) + operations.size();
+inline constexpr usize deeds_count = static_cast<usize>(Deed::operations_from) + operations.size();
 
 // A set of errors: the kernel's numbers are below 64.
 using Errors = u64;

@@ -285,8 +285,7 @@ TEST(Operations, AStoppedWaitSaysSo)
     enum class Way : u8 { receives, calls, awaits };
     for (auto const way : { Way::receives, Way::calls, Way::awaits }) {
         ASSERT_EQ(scene.current().id, 2);
-        scene.trap({ port, 1 },
-            number_of(Call::port_receive, way == Way::receives ? 0 : flag_call),
+        scene.trap({ port, 1 }, number_of(Call::port_receive, way == Way::receives ? 0 : flag_call),
             way == Way::receives ? port : 0);
         ASSERT_EQ(scene.current().id, 1);
         if (way == Way::awaits) {
@@ -540,6 +539,53 @@ TEST(Operations, RegionsOfTheDead)
     EXPECT_EQ(scene.cap(CapOperation::inspect, shared_here), status_ok);
     EXPECT_EQ(scene.call(Call::vm_deallocate, { address, 1 }), status_ok);
     EXPECT_EQ(scene.cap(CapOperation::inspect, shared_here), status_of(Error::dead));
+    EXPECT_EQ(scene.audit(), "");
+}
+
+// Interrupts that devices write: a line in the broker's range that the machine has for them, which
+// signals its port each time without being acknowledged.
+TEST(Operations, MessagesInterrupt)
+{
+    constexpr u32 first_message = 50;
+    Scene scene;
+    scene.machine.messages_from(first_message);
+    auto const port = scene.allocate_port();
+    auto const poll = [&] {
+        scene.trap({}, number_of(Call::port_receive, flag_poll), port);
+        return scene.status() == status_ok ? scene.word(2) : 0;
+    };
+    auto const allocate = [&](u64 broker, u64 line, u64 bits) {
+        return scene.broker_of(broker, Operation::msi_allocate, { line, port, bits });
+    };
+    auto const whole = scene.capability("broker-irq");
+    ASSERT_EQ(allocate(whole, 1, 4), status_ok); // the first that there is
+    EXPECT_NE(scene.word(2), 0u);
+    EXPECT_EQ(scene.word(4), first_message);
+    ASSERT_EQ(allocate(whole, first_message + 3, 8), status_ok); // the very one
+    EXPECT_EQ(scene.word(4), first_message + 3);
+    for (unsigned times = 0; times < 3; ++times) {
+        scene.machine.raise(first_message + 3);
+        scene.machine.raise(first_message);
+        EXPECT_EQ(scene.call(Call::time, {}), status_ok);
+        EXPECT_EQ(poll(), 12u);
+        EXPECT_EQ(poll(), 0u);
+    }
+    scene.refuse(Error::unavailable, whole, Operation::msi_allocate, { 64, port, 1 });
+    // A driver that may have lines 51 and 52 gets none below or behind.
+    auto const narrow
+        = scene.badged(whole, broker_badge(Operation::msi_allocate, 1, first_message + 1, 2),
+            Right::call | Right::derive);
+    ASSERT_EQ(allocate(narrow, first_message + 2, 1), status_ok);
+    scene.refuse(Error::no_rights, narrow, Operation::msi_allocate, { first_message, port, 1 });
+    scene.refuse(Error::no_rights, narrow, Operation::msi_allocate, { first_message + 3, port, 1 });
+    // Nor the one that the machine would give instead.
+    auto const early = scene.badged(
+        whole, broker_badge(Operation::msi_allocate, 1, 1, 8), Right::call | Right::derive);
+    scene.refuse(Error::unavailable, early, Operation::msi_allocate, { 2, port, 1 });
+    // Whose port ends is not told any more.
+    EXPECT_EQ(scene.cap(CapOperation::destroy, port), status_ok);
+    scene.machine.raise(first_message);
+    EXPECT_EQ(scene.call(Call::time, {}), status_ok);
     EXPECT_EQ(scene.audit(), "");
 }
 

@@ -86,7 +86,7 @@ TEST(Refusals, OfCallsOnOneHandle)
     });
     for (auto const operation : { CapOperation::derive, CapOperation::move, CapOperation::revoke,
              CapOperation::destroy, CapOperation::badge, CapOperation::time_to_live,
-             CapOperation::watch, CapOperation::inspect })
+             CapOperation::watch, CapOperation::inspect, static_cast<CapOperation>(9) })
         each([&](u64 handle) {
             scene.load({ handle, 0, rights_all | static_cast<u64>(operation) << 16, 5, 1 },
                 number_of(Call::cap_move));

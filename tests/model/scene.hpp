@@ -2,6 +2,7 @@
 // when asked to, and handles that are wrong in every way a handle can be.
 #pragma once
 
+#include "tests/model/deeds.hpp"
 #include "tests/model/kernel_fixture.hpp"
 
 #include <gtest/gtest.h>
@@ -117,11 +118,31 @@ struct Scene : KernelFixture {
     }
     void refused(Error error)
     {
+        auto const deed = asked();
         auto const before = facts();
         enter();
+        refusals().add(deed, status());
         EXPECT_EQ(status(), status_of(error));
         EXPECT_EQ(difference(before, facts()), "");
         EXPECT_EQ(audit(), "");
+    }
+
+    // What this process's tests have seen refused, and why.
+    static Ledger& refusals()
+    {
+        static Ledger all;
+        return all;
+    }
+    // What is in the registers.
+    Deed asked()
+    {
+        auto const handle = word(0);
+        auto const index = static_cast<u32>(handle);
+        auto const known = index < kernel.rows().size() && kernel.rows()[index].owner != 0
+            && kernel.rows()[index].generation == handle >> 32;
+        auto const is_broker
+            = known && kernel.pages()[kernel.rows()[index].object].type == ObjectType::broker;
+        return deed_of(current().frame.words(), status(), is_broker);
     }
 
     static constexpr u64 init_level = 5;

@@ -236,7 +236,7 @@ void Storm::fill_memory(Deed deed)
     }
     number_ = number_of(Call::vm_allocate);
     auto const old = deed == Deed::memory_map;
-    words_[1] = old ? handle(ObjectType::region)
+    words_[1] = old  ? handle(ObjectType::region)
         : one_in(20) ? region_bytes_max + 1
                      : number_in(5) * page_bytes;
     words_[2] = (wrong() ? below(32) : 1 + below(2) * 2) & ~u64 { vm_region };
@@ -450,7 +450,8 @@ void Storm::choose()
 {
     if (persist())
         return;
-    auto deed = one_in(2) ? lively[below(std::size(lively))] : static_cast<Deed>(below(deeds_count));
+    auto deed
+        = one_in(2) ? lively[below(std::size(lively))] : static_cast<Deed>(below(deeds_count));
     for (auto& word : words_)
         word = 0;
     port_ = 0;
@@ -487,7 +488,8 @@ void Storm::choose()
         return fill_capability(deed);
     if (deed < Deed::operations_from)
         return fill_other(deed);
-    fill_operation(operations[static_cast<usize>(deed) - static_cast<usize>(Deed::operations_from)]);
+    fill_operation(
+        operations[static_cast<usize>(deed) - static_cast<usize>(Deed::operations_from)]);
 }
 
 // --- a step ---
@@ -508,8 +510,8 @@ void Storm::settle(Thread& thread, Deed deed)
     asked_[thread.id].reset();
     auto const status = thread.frame.status();
     if (status != status_ok && status >> 32 != 0xFFFF'FFFF) {
-        trouble_ = std::string(name_of(deed)) + " answered what is neither success nor an error: "
-            + std::to_string(status);
+        trouble_ = std::string(name_of(deed))
+            + " answered what is neither success nor an error: " + std::to_string(status);
         return;
     }
     ledger_.add(deed, status);
