@@ -1,6 +1,7 @@
 // What a hostile task may try with system calls, by threads that do as they are told: task 0 has a
 // server and an honest client, task 1 the attackers. docs/security.md says which promise each
 // holds. Stands in for init; its last line counts. The same text on every face.
+#include "tests/native/device.hpp"
 #include "tests/native/line.hpp"
 #include "tests/native/puppets.hpp"
 
@@ -35,6 +36,8 @@ public:
 private:
     // What a puppet's call answers; `blocked` when it waits.
     Registers ask(u64 puppet, Call call, Words words = {}, u64 port = 0, u64 flags = 0);
+    // The first half of it: the puppet is about to call.
+    void tell(u64 puppet, Call call, Words words = {}, u64 port = 0, u64 flags = 0);
     // The same for one that was blocked: its results, should it have come back.
     Registers result(u64 puppet);
     u64 make_port(u64 puppet) { return ask(puppet, Call::port_allocate).words[2]; }
@@ -49,6 +52,10 @@ private:
     void flood();
     void exhaustion();
     void revoked_receiver();
+    void revocation_races();
+    u64 raced_revocations(u64 rounds);
+    bool is_served();
+    void interrupt_storm();
 
     static constexpr u64 server = 0;
     static constexpr u64 client = 1;
@@ -83,7 +90,7 @@ Registers Attack::result(u64 number)
     return result;
 }
 
-Registers Attack::ask(u64 number, Call call, Words words, u64 port, u64 flags)
+void Attack::tell(u64 number, Call call, Words words, u64 port, u64 flags)
 {
     auto& puppet = puppets_.puppet(number);
     auto& box = *puppet.box;
@@ -92,6 +99,11 @@ Registers Attack::ask(u64 number, Call call, Words words, u64 port, u64 flags)
     box.port = port;
     box.number = static_cast<u64>(call) | flags << 8;
     puppets_.tell(puppet);
+}
+
+Registers Attack::ask(u64 number, Call call, Words words, u64 port, u64 flags)
+{
+    tell(number, call, words, port, flags);
     return result(number);
 }
 
@@ -251,11 +263,87 @@ void Attack::exhaustion()
     auto const memory = ask(client, Call::vm_allocate, { { 0, page_bytes, 3 } });
     expect(theirs.number == status_ok && memory.number == status_ok,
         "others go on and get what they ask for");
+    expect(is_served(), "and are served");
+}
+
+// The honest client calls the server, and is answered.
+bool Attack::is_served()
+{
     auto const to = derive(server, port_, rights_of(Right::call));
     ask(client, Call::port_receive, { { to, 2, 5 } }, 0, flag_call);
     auto const call = ask(server, Call::port_receive, {}, port_);
     ask(server, Call::port_send, { { call.port, 0, 6 } });
-    expect(result(client).words[2] == 6, "and are served");
+    ask(server, Call::cap_move, { { to, 0, static_cast<u64>(CapOperation::close) << 16 } });
+    return result(client).words[2] == 6;
+}
+
+// In how many rounds all was well: a send and the revocation of what it is made with meet. It is
+// sent, or it is refused; what was sent arrives; and afterwards nothing is sent any more.
+u64 Attack::raced_revocations(u64 rounds)
+{
+    auto const port = make_port(server);
+    auto const parent = derive(server, port, Right::send | Right::derive);
+    u64 good = 0;
+    for (u64 round = 0; round < rounds; ++round) {
+        auto const lent = derive(server, parent, rights_of(Right::send), to_attacker_);
+        tell(attacker, Call::port_send, { { lent, 1, round } });
+        tell(server, Call::cap_move,
+            { { parent, 0, static_cast<u64>(CapOperation::revoke) << 16 } });
+        auto const sent = result(attacker).number;
+        auto const revoked = result(server).number;
+        auto const late = ask(accomplice, Call::port_send, { { lent, 1, round } }).number;
+        u64 arrived = 0;
+        while (ask(server, Call::port_receive, {}, port, flag_poll).number == status_ok)
+            ++arrived;
+        good += revoked == status_ok && late == status_of(Error::revoked)
+            && (sent == status_ok || sent == status_of(Error::revoked))
+            && arrived == (sent == status_ok ? 1u : 0u);
+        ask(attacker, Call::cap_move, { { lent, 0, static_cast<u64>(CapOperation::close) << 16 } });
+    }
+    ask(server, Call::cap_move, { { port, 0, static_cast<u64>(CapOperation::destroy) << 16 } });
+    return good;
+}
+
+void Attack::revocation_races()
+{
+    constexpr u64 rounds = 200;
+    expect(raced_revocations(rounds) == rounds,
+        "a revocation that meets a send on another processor is whole");
+}
+
+// A device of the machine's own asks over and over, and is acknowledged each time.
+void Attack::interrupt_storm()
+{
+    Device device(startup_);
+    if (device.line() == 0)
+        return;
+    constexpr u64 rounds = 400;
+    Registers port {};
+    call(port, Call::port_allocate);
+    auto const irq = capability(startup_, "broker-irq");
+    Registers bind {};
+    bind.words[2] = device.line();
+    bind.words[3] = port.words[2];
+    bind.words[4] = 1;
+    auto const bound = operate(bind, irq, Operation::irq_bind) == status_ok;
+    u64 heard = 0;
+    u64 served = 0;
+    for (u64 round = 0; round < rounds; ++round) {
+        device.ask();
+        if (round % 40 == 0)
+            served += is_served();
+        Registers message {};
+        message.port = port.words[2];
+        heard += call(message, Call::port_receive, flag_poll) == status_ok;
+        Registers acknowledged {};
+        acknowledged.words[2] = device.line();
+        operate(acknowledged, irq, Operation::irq_acknowledge);
+    }
+    device.quiet();
+    expect(bound && heard > rounds / 4 && heard <= rounds,
+        "a device that asks over and over is heard");
+    expect(served == rounds / 40, "and stops nobody");
+    cap(port.words[2], CapOperation::destroy);
 }
 
 // A capability in a message goes to who may receive now.
@@ -288,9 +376,10 @@ void Attack::run()
     handles_sent_twice();
     flood();
     revoked_receiver();
+    revocation_races();
+    interrupt_storm();
     exhaustion();
     expect(puppets_.end(), "both tasks end");
-    static_cast<void>(startup_);
 }
 
 } // namespace

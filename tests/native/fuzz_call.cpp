@@ -189,6 +189,11 @@ void Generator::capability(Registers& box, u64 task)
     constexpr CapOperation often[] = { CapOperation::derive, CapOperation::derive,
         CapOperation::badge, CapOperation::inspect, CapOperation::watch, CapOperation::move };
     box.number = number_of(Call::cap_move);
+    if (recent_[task].child != 0 && random_.one_in(8)) {
+        box.words[0] = recent_[task].child;
+        box.words[2] = static_cast<u64>(CapOperation::destroy) << 16;
+        return;
+    }
     box.words[0] = handle(task);
     box.words[1] = random_.one_in(3) ? handle(task, ObjectType::task) : 0;
     auto const operation = random_.one_in(3) ? random_.below(10)
@@ -202,23 +207,17 @@ void Generator::capability(Registers& box, u64 task)
     box.words[4] = random_.one_in(4) ? random_.next() : u64 { 1 } << random_.below(64);
 }
 
-// What may end the machine or write to its devices is not for a fuzzer; what depends on the
-// machine or on time has no portable answer.
-bool Generator::allowed(OperationInfo const& info) const
-{
-    if (info.broker == Broker::pio || info.operation == Operation::power_off
-        || info.operation == Operation::task_new)
-        return false;
-    if (scope_ == Scope::everything)
-        return true;
-    return info.broker == Broker::task || info.broker == Broker::mm;
-}
-
 void Generator::operation(Registers& box, u64 task)
 {
+    // Those take more than luck.
+    constexpr Operation hard[] = { Operation::map, Operation::unmap, Operation::fill,
+        Operation::thread_new, Operation::thread_run, Operation::thread_run, Operation::task_reap,
+        Operation::task_new, Operation::protect, Operation::region_address,
+        Operation::scheduler_register };
     auto const* info = &operations[random_.below(operations.size())];
-    while (!allowed(*info))
-        info = &operations[random_.below(operations.size())];
+    if (random_.one_in(3))
+        while (info->operation != hard[random_.below(sizeof hard)])
+            info = &operations[random_.below(operations.size())];
     box.number = number_of(Call::port_receive, static_cast<u64>(ReceiveFlag::call));
     box.words[0] = handles_.any(random_, broker_of(task, info->broker));
     box.words[1] = static_cast<u64>(info->operation);
@@ -227,18 +226,96 @@ void Generator::operation(Registers& box, u64 task)
     for (unsigned i = 2; i < 8; ++i)
         box.words[i] = number_in(8);
     arguments(box, task, *info);
+    if (scope_ == Scope::portable)
+        portable_arguments(box, *info);
     for (auto const& wanted : { info->first, info->second })
         if (wanted.word != 0)
             box.words[wanted.word] = handle(task, wanted.type);
+    if (random_.one_in(2))
+        likely_arguments(box, task, *info);
     // Whether an address is another task's depends on the machine.
     if (scope_ == Scope::portable && info->broker == Broker::mm
         && info->first.type == ObjectType::task)
         box.words[2] = own_task_[task];
 }
 
+void Generator::likely_arguments(Registers& box, u64 task, OperationInfo const& info)
+{
+    auto const& recent = recent_[task];
+    switch (info.operation) {
+    case Operation::thread_run:
+        box.words[2] = recent.thread;
+        return;
+    case Operation::task_reap: // how many steps it takes depends on the machine
+        box.words[2] = recent.child;
+        box.words[3] = scope_ == Scope::portable ? 0 : recent.cursor;
+        return;
+    case Operation::map:
+        box.words[2] = own_task_[task];
+        box.words[4] = puppets_.task(task).free_base + random_.below(64) * region_bytes_max;
+        box.words[5] = 1;
+        return;
+    case Operation::unmap:
+        box.words[2] = own_task_[task];
+        box.words[3] = recent.address;
+        return;
+    case Operation::fill:
+        box.words[3] = box.words[5] = 0;
+        return;
+    case Operation::audit_port:
+        if (scope_ == Scope::everything)
+            box.words[2] = recent.object;
+        return;
+    default:
+        return;
+    }
+}
+
+// Where the answer depends on the machine or on time: what is the same everywhere, which for some
+// is a refusal.
+void Generator::portable_arguments(Registers& box, OperationInfo const& info)
+{
+    switch (info.operation) {
+    case Operation::irq_bind:
+    case Operation::irq_acknowledge:
+        box.words[2] = random_.one_in(2) ? 0 : 200 + random_.below(1000);
+        return;
+    case Operation::msi_allocate:
+        box.words[2] = 256 + random_.below(1000);
+        return;
+    case Operation::scheduler_register: // no bit: no tick is told
+        box.words[3] = 0;
+        return;
+    case Operation::thread_priority: // that of all puppets
+        box.words[3] = wrong() ? random_.next() | priority_levels : 6;
+        return;
+    case Operation::audit_row: // far beyond any table, or in every one
+        box.words[2] = wrong() ? random_.next() | u64 { 1 } << 40 : random_.below(512);
+        return;
+    case Operation::audit_port: // which page is what differs
+        box.words[2] = random_.next() | u64 { 1 } << 40;
+        return;
+    default:
+        return;
+    }
+}
+
 void Generator::arguments(Registers& box, u64 task, OperationInfo const& info)
 {
     switch (info.operation) {
+    case Operation::task_new:
+        box.words[2] = wrong() ? random_.next() : 2 + random_.below(4);
+        box.words[3] = number_in(4);
+        box.words[4] = number_in(2);
+        return;
+    case Operation::power_off: // never in earnest: nobody would count
+        box.words[2] = 256 + (random_.next() >> 9);
+        return;
+    case Operation::pio_read: // nor what a device would hear
+    case Operation::pio_write:
+        box.words[2] = random_.one_in(2) ? 0x80 : random_.next() | 0x1'0000;
+        box.words[3] = wrong() ? 3 + random_.below(2) * 5 : u64 { 1 } << random_.below(3);
+        return;
     case Operation::thread_new:
         box.words[3] = box.words[4] = kernel_half; // it faults at once, should it ever run
         if (auto const stack = scope_ == Scope::portable ? puppets_.spare_stack(task) : 0) {
@@ -266,7 +343,7 @@ void Generator::arguments(Registers& box, u64 task, OperationInfo const& info)
     case Operation::irq_bind: // lines that are none, or that no device here has
     case Operation::irq_acknowledge:
     case Operation::msi_allocate:
-        box.words[2] = wrong() ? random_.next() : 0;
+        box.words[2] = wrong() ? random_.next() : random_.one_in(2) ? 0 : 200 + random_.below(56);
         return;
     case Operation::thread_affinity:
         box.words[3] = random_.below(4);
@@ -280,13 +357,76 @@ void Generator::arguments(Registers& box, u64 task, OperationInfo const& info)
     }
 }
 
+// Who runs, and what costs nothing.
+void Generator::threads(Registers& box, u64 task)
+{
+    switch (random_.below(6)) {
+    case 0:
+        box.number = 200 + random_.below(56);
+        return;
+    case 1:
+        box.number = number_of(Call::time);
+        return;
+    case 2:
+        box.number = number_of(Call::debug_print);
+        box.words[0] = random_.one_in(2) ? 0 : 49 + (random_.next() >> random_.below(60));
+        return;
+    case 3:
+        box.number = number_of(Call::sched_switch);
+        box.words[0] = random_.one_in(2) ? recent_[task].thread : handle(task, ObjectType::thread);
+        box.words[1] = random_.below(4);
+        return;
+    case 4:
+        box.number = number_of(Call::sched_spawn);
+        box.words[0] = box.words[1] = box.words[2] = kernel_half;
+        if (auto const stack = puppets_.spare_stack(task); stack != 0) {
+            box.words[0] = puppets_.entry();
+            box.words[1] = stack;
+            box.words[2] = puppets_.spare_box(task);
+        } else if (scope_ == Scope::portable) { // it would fault: when depends on time
+            box.number = number_of(Call::sched_yield);
+        }
+        return;
+    default:
+        box.number = number_of(Call::sched_yield);
+        return;
+    }
+}
+
+// Who has become the scheduler makes a thread that is not urgent, runs it, and switches to it.
+bool Generator::planned(Registers& box, u64 task)
+{
+    auto& recent = recent_[task];
+    if (recent.plan == 0)
+        return false;
+    box.number = number_of(Call::port_receive, static_cast<u64>(ReceiveFlag::call));
+    box.words[0] = handles_.any(random_, broker_of(task, Broker::task));
+    switch (recent.plan--) {
+    case 3:
+        box.words[1] = static_cast<u64>(Operation::thread_new);
+        box.words[2] = own_task_[task];
+        box.words[3] = box.words[4] = kernel_half;
+        return true;
+    case 2:
+        box.words[1] = static_cast<u64>(Operation::thread_run);
+        box.words[2] = recent.thread;
+        return true;
+    default:
+        box.number = number_of(Call::sched_switch);
+        box.words[0] = recent.thread;
+        return true;
+    }
+}
+
 void Generator::choose(Puppet& puppet)
 {
     auto& box = *puppet.box;
     for (auto& word : box.words)
         word = 0;
     box.port = 0;
-    switch (random_.below(14)) {
+    if (planned(box, puppet.task))
+        return;
+    switch (random_.below(18)) {
     case 0:
     case 1:
         box.number = number_of(Call::port_allocate);
@@ -311,18 +451,7 @@ void Generator::choose(Puppet& puppet)
     case 10:
         return capability(box, puppet.task);
     case 11:
-        box.number = random_.one_in(2) ? number_of(Call::sched_yield)
-            : random_.one_in(2)        ? number_of(Call::sched_switch)
-                                       : 200 + random_.below(56);
-        box.words[0] = handle(puppet.task, ObjectType::thread);
-        box.words[1] = random_.below(4);
-        if (scope_ == Scope::everything && random_.one_in(4)) {
-            box.number = number_of(Call::sched_spawn);
-            box.words[0] = random_.one_in(2) ? kernel_half : puppets_.entry();
-            box.words[1] = random_.one_in(2) ? kernel_half : puppets_.spare_stack(puppet.task);
-            box.words[2] = random_.one_in(2) ? kernel_half : puppets_.spare_box(puppet.task);
-        }
-        return;
+        return threads(box, puppet.task);
     default:
         return operation(box, puppet.task);
     }
@@ -338,19 +467,36 @@ void Generator::results(Puppet const& puppet, Registers const& asked)
     if (call == Call::port_allocate || call == Call::sched_spawn)
         handles_.learn(box.words[2], task,
             call == Call::port_allocate ? ObjectType::port : ObjectType::thread);
-    if (call == Call::vm_allocate)
+    auto& recent = recent_[task];
+    if (call == Call::vm_allocate) {
         handles_.learn(box.words[3], task, ObjectType::region);
+        recent.address = box.words[2];
+    }
     auto const operation = static_cast<CapOperation>(asked.words[2] >> 16 & 0xFF);
     if (call == Call::cap_move
         && (operation == CapOperation::derive || operation == CapOperation::badge
             || operation == CapOperation::move))
         handles_.learn(box.words[2], asked.words[1] == 0 ? task : random_.below(tasks_in_round),
             handles_.type_of(asked.words[0]));
+    if (call == Call::cap_move && operation == CapOperation::inspect
+        && handles_.type_of(asked.words[0]) == ObjectType::port)
+        recent.object = box.words[4];
     if (call != Call::port_receive)
         return;
     auto const of = static_cast<Operation>(asked.words[1] & 0xFFFF);
     auto const is_broker = handles_.find(asked.words[0]) < tasks_in_round * 8
         && (asked.number >> 8 & static_cast<u64>(ReceiveFlag::call)) != 0;
+    if (is_broker && of == Operation::task_new) {
+        handles_.learn(box.words[2], task, ObjectType::task);
+        recent.child = box.words[2];
+        recent.cursor = 0;
+    }
+    if (is_broker && of == Operation::scheduler_register && scope_ == Scope::everything)
+        recent.plan = 3;
+    if (is_broker && of == Operation::thread_new)
+        recent.thread = box.words[2];
+    if (is_broker && of == Operation::task_reap && asked.words[2] == recent.child)
+        recent.cursor = box.words[2];
     if (is_broker && (of == Operation::thread_new || of == Operation::region_physical))
         handles_.learn(box.words[2], task,
             of == Operation::thread_new ? ObjectType::thread : ObjectType::region);

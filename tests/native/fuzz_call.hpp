@@ -57,7 +57,11 @@ public:
     Handles& handles() { return handles_; }
     storm::Chooser& random() { return random_; }
     // What the task knows itself by.
-    void own_task(u64 task, u64 handle) { own_task_[task] = handle; }
+    void own_task(u64 task, u64 handle)
+    {
+        own_task_[task] = handle;
+        recent_[task] = {};
+    }
     // A call for the puppet, into its mailbox.
     void choose(Puppet& puppet);
     // Learns the handles that the call has answered with.
@@ -76,8 +80,23 @@ private:
     void memory(raw::Registers& box, u64 task);
     void capability(raw::Registers& box, u64 task);
     void operation(raw::Registers& box, u64 task);
+    void threads(raw::Registers& box, u64 task);
+    bool planned(raw::Registers& box, u64 task);
     void arguments(raw::Registers& box, u64 task, OperationInfo const& info);
-    bool allowed(OperationInfo const& info) const;
+    void portable_arguments(raw::Registers& box, OperationInfo const& info);
+
+    void likely_arguments(raw::Registers& box, u64 task, OperationInfo const& info);
+
+    // What a task got last: what else would be hit by chance only.
+    struct Recent {
+        u64 thread = 0;
+        u64 child = 0; // a task that it made
+        u64 cursor = 0; // of its reaping
+        u64 address = 0; // where something was mapped
+        u64 object = 0; // a port's page
+        u64 plan = 0; // calls that follow one another
+    };
+    Recent recent_[tasks_in_round] {};
 
     Puppets& puppets_;
     Handles handles_;
