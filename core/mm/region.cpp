@@ -182,8 +182,8 @@ void Kernel::region_end(u64* leaf)
     info.orphan = 1;
 }
 
-// Its payer has ended. Who still maps it keeps the memory, which nobody pays for any more: a server
-// that works for a client that dies must not fault.
+// Its payer has ended. Who still maps it keeps the memory, which nobody pays for any more (its
+// pages: reap_page): a server that works for a client that dies must not fault.
 void Kernel::region_disown(u64* leaf)
 {
     auto& info = info_of(leaf);
@@ -192,13 +192,6 @@ void Kernel::region_disown(u64* leaf)
     info.orphan = 1;
     if (info.next != 0)
         pages_[info.next].owner = 0;
-    for (u32 i = 0; i < region_pages_max && !info.physical; ++i) {
-        if (leaf[i] == 0)
-            continue;
-        auto& page = info_of(machine_.at_physical(machine_.entry_target(leaf[i])));
-        if (page.owner == info.owner)
-            page.owner = 0;
-    }
     info.owner = 0;
 }
 

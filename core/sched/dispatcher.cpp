@@ -12,13 +12,13 @@ void Kernel::enter_locked()
     cpu_ = &cpus_[machine_.cpu_number()];
 }
 
-// Here, if this processor has nothing to do yet; otherwise where it ran last, unless that one is
+// Here, if this processor has nothing to do; otherwise where it ran last, unless that one is
 // busy and another has nothing to do.
 u32 Kernel::processor_for(Thread const& thread) const
 {
-    auto const idle = idle_cpus_ & thread.cpus;
-    if ((idle & cpu_->bit) != 0)
+    if (!cpu_->current && (thread.cpus & cpu_->bit) != 0)
         return cpu_->number;
+    auto const idle = idle_cpus_ & thread.cpus;
     if (idle == 0 || (idle >> thread.cpu & 1) != 0)
         return (thread.cpus >> thread.cpu & 1) != 0
             ? thread.cpu
@@ -34,9 +34,10 @@ void Kernel::make_ready(Thread& thread)
     thread.cpu = static_cast<u8>(number);
     cpu.ready[level].add(thread, ThreadState::ready);
     cpu.ready_levels |= 1u << level;
-    idle_cpus_ &= ~(1u << number);
-    if (&cpu != cpu_ && (!cpu.current || cpu.current->priority < level))
+    if (&cpu != cpu_ && (!cpu.current || cpu.current->priority < level)) {
+        idle_cpus_ &= ~(1u << number);
         machine_.interrupt_cpu(number);
+    }
 }
 
 void Kernel::unready(Thread& thread)

@@ -19,6 +19,14 @@ constexpr u16 legal_access[] = {
     static_cast<u16>(VmFlag::read) | static_cast<u16>(VmFlag::execute),
 };
 
+bool is_empty(u64 const* leaf)
+{
+    for (u32 i = 0; i < region_pages_max; ++i)
+        if (leaf[i] != 0)
+            return false;
+    return true;
+}
+
 bool waits(ThreadState state)
 {
     return state == ThreadState::receiving || state == ThreadState::calling
@@ -250,7 +258,8 @@ void KernelFixture::Audit::page(u32 number)
             && std::memcmp(kernel_.page_at(number), kernel_.page_at(info.next), page_bytes) == 0;
         break;
     case PageUse::zombie_leaf:
-        right = info.links == links && links != 0 && info.owner == 0;
+        right = info.links == links && links != 0 && info.owner == 0
+            && is_empty(static_cast<u64 const*>(kernel_.page_at(number)));
         break;
     case PageUse::object:
         switch (info.type) {
@@ -434,6 +443,8 @@ void KernelFixture::Audit::processor(Cpu const& cpu)
         if (ready.previous != before)
             wrong(text("a ready queue has lost its end: level", level));
     }
+    if (!cpu.current && (cpu.loaded || cpu.root != 0))
+        wrong(text("an idle one keeps a thread's state: processor", cpu.number));
     if (!cpu.current)
         return;
     if (cpu.current->cpu != cpu.number

@@ -52,6 +52,14 @@ struct KernelFixture {
     u32 number_of_page(void const* page) { return kernel.number_of(page); }
     // Which of the threads that ever had its page this one is.
     u32 life_of(Thread const& thread) { return kernel.info_of(&thread).generation; }
+    // The scheduler's task, and the handles of its port and of an interrupt's.
+    std::array<u64, 3> registrations(u32 line) const
+    {
+        auto const& bound = kernel.interrupts_[line];
+        return { kernel.scheduler_task_,
+            u64 { kernel.scheduler_generation_ } << 32 | kernel.scheduler_row_,
+            u64 { bound.row_generation } << 32 | bound.row };
+    }
     Thread const* first_in_queue(Row const& port)
     {
         auto const& queue = kernel.object_of<Port>(port)->queue;

@@ -51,6 +51,7 @@ struct Line {
 Line make_line(Scene& scene)
 {
     Line line {};
+    auto const filler = scene.new_task(8, 1, 1); // leaves its number to the last of the line
     auto const makers = Right::call | Right::derive;
     line.first = scene.new_task(120, 60, 8);
     line.indices[0] = index_of_task(scene);
@@ -72,6 +73,10 @@ Line make_line(Scene& scene)
     scene.operate(broker, Operation::thread_run, { thread });
     EXPECT_EQ(scene.cap(CapOperation::move, second, 0, init), status_ok);
     line.second_here = scene.word(2);
+    while (scene.current().task->index != 1)
+        scene.yield();
+    scene.end(filler);
+    EXPECT_EQ(scene.cap(CapOperation::close, filler), status_ok);
     while (scene.current().task->index != line.indices[1])
         scene.yield();
     auto const third = make(theirs, 20);
@@ -97,6 +102,7 @@ TEST(Lives, ATaskEndsWithItsCreator)
         auto const rows = scene.kernel.task(1)->rows;
         auto const line = make_line(scene);
         EXPECT_EQ(scene.audit(), "");
+        EXPECT_LT(line.indices[2], line.indices[0]);
         if (closed) {
             EXPECT_EQ(scene.cap(CapOperation::close, line.second_here), status_ok);
         }
@@ -379,6 +385,18 @@ TEST(Lives, MemoryComesBackWithItsLastUser)
     EXPECT_EQ(scene.kernel.free_pages(), free);
     scene.region(1);
     EXPECT_EQ(scene.word(2), address); // before what was used last
+}
+
+// A region that is destroyed through a derived capability is dead through every other, though its
+// memory stays with who maps it.
+TEST(Lives, ARegionThatEndedIsDeadForAll)
+{
+    Scene scene;
+    auto const region = scene.region(1);
+    auto const derived = scene.derived(region);
+    ASSERT_EQ(scene.cap(CapOperation::destroy, derived), status_ok);
+    scene.refuse(Error::dead, { 0, region, vm_read | vm_region }, number_of(Call::vm_allocate));
+    EXPECT_EQ(scene.audit(), "");
 }
 
 // A page that two regions share ends with the second of them, and the one it replaces at once.

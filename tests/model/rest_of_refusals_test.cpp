@@ -127,6 +127,17 @@ TEST(Refusals, OfCallsAndSendsBeforeReceives)
         Error::port_full, { port, 1 }, number_of(Call::port_receive, flag_send_first), own);
 }
 
+// Threads of a task that has ended are not run again.
+TEST(Refusals, OfTheDead)
+{
+    Scene scene;
+    auto const task = scene.new_task(8, 1, 1);
+    auto const thread = scene.new_thread(task);
+    ASSERT_EQ(scene.cap(CapOperation::destroy, task), status_ok);
+    scene.refuse(
+        Error::not_runnable, scene.capability("broker-task"), Operation::thread_run, { thread });
+}
+
 // Errors that a wait ends with: it did begin, so it is no refusal that changes nothing.
 TEST(Refusals, OfWaits)
 {

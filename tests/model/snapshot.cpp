@@ -1,41 +1,53 @@
 #include "tests/model/snapshot.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstring>
 
 namespace gemel {
 
-namespace {
-
-// What stands in the arena before the kernel's own pages lies in "reserved" pages too; a run of the
-// kernel writes free pages as well, but clears a page when it takes it.
-bool is_kept(PageInfo const& page)
+void Snapshot::add(void const* at, usize bytes)
 {
-    return page.use != PageUse::free;
+    auto const offset = bytes_.size();
+    bytes_.resize(offset + bytes);
+    std::memcpy(bytes_.data() + offset, at, bytes);
+    pieces_.push_back({ const_cast<u8*>(static_cast<u8 const*>(at)), offset, bytes });
 }
 
-} // namespace
-
-Snapshot::Snapshot(KernelFixture& fixture)
-    : fixture_(fixture)
-    , now_ns_(fixture.now_ns)
+void Snapshot::take(KernelFixture& fixture)
 {
-    auto const* kernel = reinterpret_cast<u8 const*>(&fixture.kernel);
-    kernel_.assign(kernel, kernel + sizeof fixture.kernel);
+    fixture_ = &fixture;
+    now_ns_ = fixture.now_ns;
+    pieces_.clear();
+    bytes_.clear();
+    add(&fixture.kernel, sizeof fixture.kernel);
+    add(fixture.kernel.rows().data(), rows_max * sizeof(Row));
+    // The free ones that were never had need not be kept: a page is cleared when it is taken.
     auto const pages = fixture.kernel.pages();
-    for (u32 i = 1; i < pages.size(); ++i) {
-        if (!is_kept(pages[i]))
+    auto end = pages.size();
+    while (end > 0 && pages[end - 1].use == PageUse::free && pages[end - 1].generation == 0)
+        --end;
+    constexpr usize taken_next = 16;
+    add(pages.data(), std::min(end + taken_next, pages.size()) * sizeof(PageInfo));
+    for (usize i = 0; i < end; ++i) {
+        if (pages[i].use != PageUse::object)
             continue;
-        auto* at = static_cast<u8*>(fixture.page_at(i));
-        pages_.push_back({ at, std::vector<u8>(at, at + page_bytes) });
+        auto const* at = fixture.page_at(static_cast<u32>(i));
+        constexpr auto port_bytes = offsetof(Port, ring) + messages_max * sizeof Port::ring[0];
+        if (pages[i].type == ObjectType::port)
+            add(at, port_bytes);
+        else if (pages[i].type == ObjectType::thread)
+            add(at, sizeof(Thread));
+        else if (pages[i].type == ObjectType::task)
+            add(at, sizeof(Task));
     }
 }
 
 void Snapshot::restore() const
 {
-    std::memcpy(reinterpret_cast<u8*>(&fixture_.kernel), kernel_.data(), kernel_.size());
-    for (auto const& page : pages_)
-        std::memcpy(page.at, page.bytes.data(), page_bytes);
-    fixture_.now_ns = now_ns_;
+    for (auto const& piece : pieces_)
+        std::memcpy(piece.at, bytes_.data() + piece.offset, piece.bytes);
+    fixture_->now_ns = now_ns_;
 }
 
 } // namespace gemel

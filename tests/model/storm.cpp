@@ -39,14 +39,19 @@ void Storm::prepare()
     for (auto const* name : broker_names)
         scene_.derived(scene_.capability(name), rights_of(Right::derive)); // may not be called
     auto const faults = scene_.allocate_port();
-    u64 before = 0;
-    // One has hardly a row left, and one hardly a page.
-    for (auto const& [pages, rows] : { std::pair<u64, u64> { 80, 80 }, { 80, 14 }, { 6, 80 } }) {
+    u64 first = 0;
+    u64 firsts_port = 0;
+    // One has no row left, and one hardly a page.
+    for (auto const& [pages, rows] : { std::pair<u64, u64> { 80, 80 }, { 80, 13 }, { 6, 14 } }) {
         auto const task = scene_.new_task(pages, rows, 8);
         auto const port = furnish(task);
-        if (before != 0) // it may send where hardly a row is left
-            scene_.derived(port, Right::send | Right::derive, before);
-        before = before == 0 ? task : before;
+        if (first == 0) {
+            first = task;
+            firsts_port = port;
+        } else { // they may call one another
+            scene_.derived(port, Right::send | Right::derive, first);
+            scene_.derived(firsts_port, rights_of(Right::call), task);
+        }
         scene_.run(scene_.new_thread(task, 4));
         scene_.run(scene_.new_thread(task, 4, faults));
     }
@@ -147,12 +152,13 @@ u64 Storm::broker(Operation operation)
 
 u64 Storm::token()
 {
+    auto const poor = one_in(4); // whose caller has no room for anything
     auto const from = static_cast<u32>(below(threads_looked_at));
     for (u32 i = 0; i < threads_looked_at; ++i) {
         auto const id = 1 + (from + i) % threads_looked_at;
         auto const* thread = scene_.kernel.thread(id);
         if (thread && thread->state == ThreadState::awaiting_reply
-            && (thread->reply_owner == me() || one_in(4)))
+            && (thread->reply_owner == me() || one_in(4)) && (!poor || thread->task->rows == 0))
             return scene_.reply_token(id);
     }
     return reply_token_bit | random_() >> 1;
@@ -207,8 +213,11 @@ void Storm::fill_message(u64 to)
     words_[1] = tag_of(static_cast<u16>(below(3)), static_cast<unsigned>(count));
     if (one_in(30))
         words_[1] |= u64 { 1 } << (16 + below(12));
-    for (u64 i = 0; i < count; ++i)
-        words_[7 - i] = handle();
+    for (u64 i = 0; i < count; ++i) // some may not be given away
+        words_[7 - i] = one_in(6) ? any_row([&](u32 index) {
+            return mine(index) && !has(row(index).rights, Right::derive);
+        })
+                                  : handle();
     if (count > 1 && one_in(6))
         words_[6] = words_[7];
 }
