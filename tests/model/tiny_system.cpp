@@ -447,9 +447,10 @@ void TinySystem::mix_colours()
             continue;
         Hash hash;
         hash.add(old_threads[id]);
+        auto const queued
+            = thread->state == ThreadState::receiving || thread->state == ThreadState::calling;
         for (usize k = 0; k < port_count_; ++k)
-            if (thread->state >= ThreadState::receiving
-                && thread->waits_on == kernel.page_at(ports_[k]))
+            if (queued && thread->waits_on == kernel.page_at(ports_[k]))
                 hash.add(old_ports[k]);
         hash.add(colour_of_handle(u64 { thread->fault_generation } << 32 | thread->fault_row));
         thread_colours_[id] = hash.value;
