@@ -305,6 +305,34 @@ TEST(Operations, AStoppedWaitSaysSo)
     EXPECT_EQ(scene.status(), status_ok);
 }
 
+// A thread that was stopped in a fault has no more to do with it: its next call carries its own
+// words.
+TEST(Operations, AStoppedFaultIsForgotten)
+{
+    Scene scene;
+    auto const faults = scene.allocate_port();
+    auto const port = scene.allocate_port();
+    auto const thread = scene.new_thread(scene.self, Scene::init_level, faults);
+    scene.run(thread);
+    scene.yield();
+    ASSERT_EQ(scene.current().id, 2);
+    scene.kernel.on_fault({ .kind = FaultKind::page, .address = 4096, .code = 0 });
+    ASSERT_EQ(scene.broker("broker-task", Operation::thread_stop, { thread }), status_ok);
+    ASSERT_EQ(scene.run(thread), status_ok);
+    scene.yield();
+    ASSERT_EQ(scene.current().id, 2);
+    scene.trap({ port, 1, 42 }, number_of(Call::port_receive, flag_call));
+    ASSERT_EQ(scene.call(Call::port_receive, {}, port), status_ok);
+    EXPECT_EQ(scene.word(2), 42u);
+    ASSERT_EQ(scene.call(Call::port_send, { scene.current().frame.port(), 0, 43 }), status_ok);
+    scene.yield();
+    ASSERT_EQ(scene.current().id, 2);
+    EXPECT_EQ(scene.word(2), 43u);
+    scene.trap({}, number_of(Call::port_receive, flag_poll), faults);
+    EXPECT_EQ(scene.status(), status_of(Error::timed_out)) << "the fault is told no more";
+    EXPECT_EQ(scene.audit(), "");
+}
+
 // What another processor runs is stopped before anything is done to it: the call is made again.
 TEST(Operations, ThreadsOfAnotherProcessor)
 {
