@@ -192,7 +192,7 @@ random_calls() {
     counted "attacks on $face" python3 tests/native/run.py attack --face "$face"
     counted "attacks on two processors of $face" python3 tests/native/run.py attack --face "$face" --cpus 2 \
         --thread single
-    counted "random calls on $face" python3 tests/native/run.py fuzz --face "$face" --variables "rounds=60 seed=1"
+    counted "random calls on $face" python3 tests/native/run.py fuzz --face "$face" --variables "rounds=100 seed=1"
     counted "random calls on two processors of $face" python3 tests/native/run.py fuzz --face "$face" \
         --variables "rounds=20 seed=2" --cpus 2 --thread single
     counted "the same calls on $face and hosted" python3 tests/native/run.py traces --face "$face"

@@ -25,7 +25,7 @@ def run_tests():
     commands += [["coverage_fuzz", "trace=1", "rounds=100", f"seed={seed}"] for seed in (1, 2)] + [["coverage_attack"]]
     for program, *words in commands:
         subprocess.run([PROGRAMS / program] + words, check=True, timeout=SECONDS_MAX, stdout=subprocess.DEVNULL,
-                       env=dict(os.environ, GEMEL_MODEL_STEPS="400000"))
+                       env=dict(os.environ, GEMEL_MODEL_STEPS="400000", GEMEL_STORM_STEPS="200000"))
 
 
 def counters():

@@ -393,7 +393,8 @@ void Generator::threads(Registers& box, u64 task)
     }
 }
 
-// Who has become the scheduler makes a thread that is not urgent, runs it, and switches to it.
+// Who has ended a task reaps it. Who has become the scheduler makes a thread that is not urgent,
+// runs it, and switches to it.
 bool Generator::planned(Registers& box, u64 task)
 {
     auto& recent = recent_[task];
@@ -402,6 +403,11 @@ bool Generator::planned(Registers& box, u64 task)
     box.number = number_of(Call::port_receive, static_cast<u64>(ReceiveFlag::call));
     box.words[0] = handles_.any(random_, broker_of(task, Broker::task));
     switch (recent.plan--) {
+    case 4:
+        box.words[1] = static_cast<u64>(Operation::task_reap);
+        box.words[2] = recent.child;
+        box.words[3] = recent.cursor;
+        return true;
     case 3:
         box.words[1] = static_cast<u64>(Operation::thread_new);
         box.words[2] = own_task_[task];
@@ -478,6 +484,9 @@ void Generator::results(Puppet const& puppet, Registers const& asked)
             || operation == CapOperation::move))
         handles_.learn(box.words[2], asked.words[1] == 0 ? task : random_.below(tasks_in_round),
             handles_.type_of(asked.words[0]));
+    if (call == Call::cap_move && operation == CapOperation::destroy
+        && asked.words[0] == recent.child && scope_ == Scope::everything)
+        recent.plan = 4;
     if (call == Call::cap_move && operation == CapOperation::inspect
         && handles_.type_of(asked.words[0]) == ObjectType::port)
         recent.object = box.words[4];
