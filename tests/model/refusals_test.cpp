@@ -488,6 +488,28 @@ TEST(Refusals, OfAMappingByQuota)
     }
 }
 
+// The same for fresh memory: its leaf and three pages; elsewhere a table as well.
+TEST(Refusals, OfFreshMemoryByQuota)
+{
+    for (u64 left = 0; left < 8; ++left) {
+        SCOPED_TRACE(testing::Message() << left << " pages");
+        Scene scene;
+        scene.run(scene.new_thread(scene.new_task(24, 40, 1)));
+        scene.yield();
+        ASSERT_EQ(scene.current().task->index, 2);
+        scene.region(1); // the tables of the first addresses are there from now on
+        while (scene.kernel.task(2)->pages > left)
+            ASSERT_EQ(scene.call(Call::port_allocate, {}), status_ok);
+        for (auto const& [address, needed] :
+            { std::pair<u64, u64> { u64 { 1 } << 33, 5 }, { 64 * region_bytes_max, 4 } }) {
+            scene.load({ scene.kernel.machine().user_begin(2) + address, 3 * page_bytes, vm_read },
+                number_of(Call::vm_allocate));
+            if (left < needed)
+                scene.refused(Error::quota);
+        }
+    }
+}
+
 // A task that has used up its rows, pages or threads.
 TEST(Refusals, OfWhatTheQuotaDoesNotHold)
 {

@@ -189,9 +189,7 @@ public:
             asm volatile("rdfsbase %0" : "=r"(frame.fs_base_));
             asm volatile("rdgsbase %0" : "=r"(frame.gs_base_));
         } else {
-            asm volatile("fxsave64 %0" : "+m"(fpu));
-            frame.fs_base_ = read_msr(Msr::fs_base);
-            frame.gs_base_ = read_msr(Msr::gs_base);
+            save_slowly(frame, fpu);
         }
     }
     void load_thread(Frame& frame, FpuState& fpu) noexcept
@@ -201,9 +199,7 @@ public:
             asm volatile("wrfsbase %0" ::"r"(frame.fs_base_));
             asm volatile("wrgsbase %0" ::"r"(frame.gs_base_));
         } else {
-            asm volatile("fxrstor64 %0" ::"m"(fpu));
-            write_msr(Msr::fs_base, frame.fs_base_);
-            write_msr(Msr::gs_base, frame.gs_base_);
+            load_slowly(frame, fpu);
         }
         own_state().rsp0 = reinterpret_cast<u64>(&frame) + FrameLayout::pushed_end;
     }
@@ -219,6 +215,9 @@ public:
 private:
     friend class Setup;
 
+    // Out of the way, for the sake of the registers that they need.
+    static void save_slowly(Frame& frame, FpuState& fpu) noexcept;
+    static void load_slowly(Frame& frame, FpuState& fpu) noexcept;
     u32 apic_read(u32 offset) noexcept;
     void apic_write(u32 offset, u32 value) noexcept;
     u32 volatile* redirection(u32 line) noexcept; // of a line that an I/O APIC has; or null
