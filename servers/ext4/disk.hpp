@@ -27,6 +27,7 @@ struct Purpose {
         block_bitmap,
         inode_bitmap,
         attributes,
+        orphan_block,
     };
 
     Kind kind;

@@ -295,9 +295,4 @@ Result<void> add_free_inodes(Disk& disk, i64 change)
     });
 }
 
-Result<u32> last_orphan(Disk& disk)
-{
-    return load32(TRY(superblock_now(disk)), 0xE8);
-}
-
 } // namespace gemel::ext4

@@ -77,6 +77,5 @@ struct FreeCounts {
 Result<FreeCounts> free_counts(Disk& disk);
 Result<void> add_free_blocks(Disk& disk, i64 change);
 Result<void> add_free_inodes(Disk& disk, i64 change);
-Result<u32> last_orphan(Disk& disk);
 
 } // namespace gemel::ext4

@@ -202,31 +202,4 @@ Result<void> free_inode(Disk& disk, Inode& inode, i64 now_ns)
     return write_inode(disk, inode);
 }
 
-Result<void> add_orphan(Disk& disk, Inode& inode)
-{
-    inode.deleted = TRY(last_orphan(disk));
-    TRY(write_inode(disk, inode));
-    return edit_superblock(disk, [&](std::span<u8> bytes) { store32(bytes, 0xE8, inode.number); });
-}
-
-Result<void> remove_orphan(Disk& disk, Inode& inode)
-{
-    auto const next = std::exchange(inode.deleted, 0);
-    auto number = TRY(last_orphan(disk));
-    if (number == inode.number) {
-        TRY(edit_superblock(disk, [&](std::span<u8> bytes) { store32(bytes, 0xE8, next); }));
-        return write_inode(disk, inode);
-    }
-    for (u32 steps = 0; number != 0 && steps < disk.super().inodes; ++steps) {
-        auto before = TRY(read_inode(disk, number, InodeUse::any));
-        if (before.deleted == inode.number) {
-            before.deleted = next;
-            TRY(write_inode(disk, before));
-            return write_inode(disk, inode);
-        }
-        number = before.deleted;
-    }
-    return disk.corrupt("inode ", inode.number, " is missing from the list of orphans");
-}
-
 } // namespace gemel::ext4

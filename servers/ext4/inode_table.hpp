@@ -25,9 +25,4 @@ Result<void> free_inode(Disk& disk, Inode& inode, i64 now_ns);
 
 Timestamp timestamp_of(i64 now_ns);
 
-// The list of inodes without a name that still have blocks (ext4 documentation, "Super Block":
-// s_last_orphan): a mount after a power cut frees them. Both write the inode.
-Result<void> add_orphan(Disk& disk, Inode& inode);
-Result<void> remove_orphan(Disk& disk, Inode& inode);
-
 } // namespace gemel::ext4

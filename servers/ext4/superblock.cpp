@@ -14,6 +14,7 @@ namespace {
 constexpr u16 superblock_magic = 0xEF53;
 constexpr u32 block_shift_max = 6; // 64 KiB
 constexpr u32 inode_bytes_min = 128;
+constexpr u32 first_inode_old = 11;
 constexpr u32 descriptor_bytes_min = 32;
 constexpr u32 descriptor_bytes_wide = 64;
 constexpr u8 checksum_type_crc32c = 1;
@@ -67,6 +68,9 @@ void parse_counts(Bytes bytes, Superblock& super)
     super.inodes_per_group = load32(bytes, 0x28);
     super.written_seconds = load32(bytes, 0x30);
     super.journal_inode = load32(bytes, 0xE0);
+    super.orphan_inode = load32(bytes, 0x280);
+    super.mmp_block = join(load32(bytes, 0x168), load32(bytes, 0x16C));
+    super.mmp_interval = load16(bytes, 0x166);
     super.reserved_table_blocks = load16(bytes, 0xCE);
     super.first_meta_group = load32(bytes, 0x104);
     super.backup_groups = { load32(bytes, 0x24C), load32(bytes, 0x250) };
@@ -76,6 +80,7 @@ void parse_sizes(Bytes bytes, Superblock& super)
 {
     bool const dynamic = load32(bytes, 0x4C) >= 1;
     super.inode_bytes = dynamic ? load16(bytes, 0x58) : inode_bytes_min;
+    super.first_inode = dynamic ? load32(bytes, 0x54) : first_inode_old;
     super.descriptor_bytes
         = super.has(Incompatible::wide) ? load16(bytes, 0xFE) : descriptor_bytes_min;
 }

@@ -38,6 +38,10 @@ struct Superblock {
     u32 read_only_compatible;
     i64 written_seconds; // when it was last written, since 1970
     u32 journal_inode; // 0: external, or none
+    u32 first_inode; // those before it are the volume's own
+    u32 orphan_inode; // the orphan file, with orphan_file
+    u64 mmp_block;
+    u32 mmp_interval; // seconds between two of its writer's signs of life; 0: the default
     u32 checksum_seed; // of every metadata checksum but the superblock's own
     CharSign hash_sign;
     u8 hash_version; // of directories that get a hash tree

@@ -66,7 +66,7 @@ Result<void> VolumeWriter::grow(u32 number, u64 size)
     });
 }
 
-// The new size first, on the list of orphans while blocks behind it are left.
+// The new size first, among the orphans while blocks behind it are left.
 Result<void> VolumeWriter::cut(u32 number, u64 size, Listed listed)
 {
     u64 const block_bytes = disk_.super().block_bytes;
@@ -77,11 +77,11 @@ Result<void> VolumeWriter::cut(u32 number, u64 size, Listed listed)
             inode.size_bytes = size;
             auto const done = TRY(free_some_blocks(disk_, inode, first, every_block));
             TRY(touch(inode));
-            // An open file without a name is on the list already, and stays.
+            // An open file without a name is among them already, and stays.
             if (done == Progress::more && listed == Listed::no && inode.links > 0)
-                TRY(add_orphan(disk_, inode));
+                TRY(orphans_.add(inode));
             if (done == Progress::done && listed == Listed::yes && inode.links > 0)
-                TRY(remove_orphan(disk_, inode));
+                TRY(orphans_.remove(inode));
             if (done == Progress::done && size % block_bytes != 0)
                 TRY(zero_bytes(disk_, inode, size, first * block_bytes));
             return done;

@@ -155,7 +155,7 @@ Result<void> VolumeWriter::drop_link(Inode& inode)
 {
     inode.changed = timestamp_of(now());
     inode.links = inode.is_directory() ? 0 : inode.links - 1;
-    return inode.links == 0 ? add_orphan(disk_, inode) : write_inode(disk_, inode);
+    return inode.links == 0 ? orphans_.add(inode) : write_inode(disk_, inode);
 }
 
 Result<void> VolumeWriter::remove(NameOf place, Removal removal)
@@ -192,7 +192,7 @@ Result<void> VolumeWriter::evict_if_unused(u32 number)
     return inode.links == 0 ? evict(number) : Result<void>();
 }
 
-// Blocks first, some in each operation: on the list of orphans a power cut does no harm.
+// Blocks first, some in each operation: among the orphans a power cut does no harm.
 Result<void> VolumeWriter::evict(u32 number)
 {
     while (true) {
@@ -204,7 +204,7 @@ Result<void> VolumeWriter::evict(u32 number)
                 return Progress::more;
             }
             TRY(release_attribute_block(disk_, inode));
-            TRY(remove_orphan(disk_, inode));
+            TRY(orphans_.remove(inode));
             inode.size_bytes = 0;
             TRY(free_inode(disk_, inode, now()));
             return Progress::done;

@@ -44,8 +44,6 @@ Result<void> check_writable(Superblock const& super, u16 state, MountReport& rep
         & ~static_cast<u32>(ReadOnlyCompatible::orphan_present);
     if (others != 0)
         return refuse(report, feature_names(FeatureWord::read_only_compatible, others));
-    if (super.has(ReadOnlyCompatible::orphan_present))
-        return refuse(report, "its orphan file still holds inodes");
     if (super.block_bytes > block_bytes_max)
         return refuse(report, "its blocks have 64 KiB");
     if ((state & state_errors) != 0)
@@ -75,8 +73,11 @@ Result<std::unique_ptr<VolumeWriter>> VolumeWriter::start(
     std::optional<JournalWriter> journal;
     if (disk.super().has(Compatible::has_journal))
         journal = TRY(JournalWriter::open(disk, device, report));
-    auto writer = std::unique_ptr<VolumeWriter>(
-        new VolumeWriter(disk, device, std::move(journal), std::move(options)));
+    auto orphans = Orphans::open(disk);
+    if (!orphans)
+        return refuse(report, "its orphan file is damaged");
+    auto writer = std::unique_ptr<VolumeWriter>(new VolumeWriter(
+        disk, device, std::move(*orphans), std::move(journal), std::move(options)));
     TRY(writer->mark_in_use());
     disk.allow_writing(device);
     if (!writer->free_orphans())
@@ -115,16 +116,16 @@ Result<void> VolumeWriter::mark_clean()
 Result<void> VolumeWriter::free_orphans()
 {
     for (u32 steps = 0; steps < disk_.super().inodes; ++steps) {
-        auto const number = TRY(last_orphan(disk_));
+        auto const number = TRY(orphans_.any());
         if (number == 0)
-            return {};
+            return operate([&] { return orphans_.say_empty(); });
         auto const inode = TRY(read_inode(disk_, number, InodeUse::any));
         if (inode.links == 0)
             TRY(evict(number));
         else
             TRY(cut(number, inode.size_bytes, Listed::yes));
     }
-    return disk_.corrupt("the list of orphans runs in a circle");
+    return disk_.corrupt("the orphans do not come to an end");
 }
 
 // A linear congruence over the whole of 32 bits; generations only have to differ.

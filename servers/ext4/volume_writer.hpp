@@ -11,6 +11,7 @@
 #include "servers/ext4/extended.hpp"
 #include "servers/ext4/inode_table.hpp"
 #include "servers/ext4/journal_writer.hpp"
+#include "servers/ext4/orphans.hpp"
 
 #include <functional>
 #include <map>
@@ -95,10 +96,11 @@ public:
     i64 now() const { return options_.now_ns(); }
 
 private:
-    VolumeWriter(
-        Disk& disk, BlockDevice& device, std::optional<JournalWriter> journal, WriteOptions options)
+    VolumeWriter(Disk& disk, BlockDevice& device, Orphans orphans,
+        std::optional<JournalWriter> journal, WriteOptions options)
         : disk_(disk)
         , device_(device)
+        , orphans_(std::move(orphans))
         , journal_(std::move(journal))
         , options_(std::move(options))
     {
@@ -146,10 +148,10 @@ private:
     Result<void> exchange(Renaming& plan);
     Result<void> move_parent(Inode& moved, Inode& from, Inode& to);
 
-    // Whether the inode is on the list of orphans before the first step.
+    // Whether the inode is among the orphans before the first step.
     enum class Listed : u8 { no, yes };
     Result<void> cut(u32 number, u64 size, Listed listed = Listed::no);
-    // What a power cut left on the list: files without a name go, others lose blocks behind their
+    // What a power cut left: files without a name go, others lose blocks behind their
     // end.
     Result<void> free_orphans();
     Result<void> grow(u32 number, u64 size);
@@ -157,6 +159,7 @@ private:
 
     Disk& disk_;
     BlockDevice& device_;
+    Orphans orphans_;
     std::optional<JournalWriter> journal_; // none: blocks go straight to their places
     WriteOptions options_;
     std::map<u32, u32> open_counts_;

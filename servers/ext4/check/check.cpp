@@ -50,7 +50,6 @@ Result<CheckSummary> check_replayed(BlockReader& device, std::vector<Finding>& f
     check_connections(check);
     TRY(check_bitmaps(check));
     check.summary.inodes_used = static_cast<u32>(check.facts.size());
-    check.summary.orphans = static_cast<u32>(check.orphans.size());
     check.summary.directories = static_cast<u32>(check.directories.size());
     return check.summary;
 }

@@ -27,11 +27,6 @@ u32 first_free_inode(VolumeCheck const& check)
     return load32(check.super_bytes, 0x4C) >= 1 ? load32(check.super_bytes, 0x54) : 11;
 }
 
-bool is_orphan(VolumeCheck const& check, u32 number)
-{
-    return std::binary_search(check.orphans.begin(), check.orphans.end(), number);
-}
-
 // Bytes after the first 128 that the inode says are fields.
 u32 extra_bytes(Bytes bytes)
 {
@@ -324,7 +319,7 @@ Result<void> check_used(VolumeCheck& check, RawInode const& inode, u16 links)
     auto const number = inode.number;
     bool const reserved = number < first_free_inode(check) && number != root_inode;
     // A file on the list that still has names is being cut, not deleted.
-    bool const listed = is_orphan(check, number);
+    bool const listed = check.is_orphan.test(number);
     bool const orphan = listed && links == 0;
     check.inodes_used.set(number);
     if (links != 0 && load32(inode.bytes, 0x14) != 0 && !listed)
@@ -369,7 +364,7 @@ Result<void> check_inode(VolumeCheck& check, u32 number, Bytes bytes)
         check.inodes_used.set(number);
     auto const links = load16(bytes, 0x1A);
     if (links == 0 && is_zero(bytes)) {
-        if (is_orphan(check, number))
+        if (check.is_orphan.test(number))
             check.problem("inode ", number, ": an orphan that is empty");
         return {};
     }
@@ -380,7 +375,7 @@ Result<void> check_inode(VolumeCheck& check, u32 number, Bytes bytes)
         check.problem("inode ", number, ": it has the impossible extra size ", extra);
         return {};
     }
-    if (links != 0 || is_orphan(check, number))
+    if (links != 0 || check.is_orphan.test(number))
         return check_used(check, inode, links);
     if (!reserved && inode.mode != 0 && load32(bytes, 0x14) == 0)
         check.repairable(Remedy::field,

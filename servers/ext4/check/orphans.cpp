@@ -3,7 +3,6 @@
 #include "servers/ext4/check/volume_check.hpp"
 #include "servers/ext4/checksum.hpp"
 
-#include <algorithm>
 #include <array>
 
 namespace gemel::ext4::check {
@@ -26,12 +25,12 @@ Result<void> follow_list(VolumeCheck& check)
                 ", which does not exist");
             break;
         }
-        if (std::find(check.orphans.begin(), check.orphans.end(), next) != check.orphans.end()) {
+        if (check.is_orphan.test(next)) {
             check.repairable(Remedy::field, { patch32(superblock_offset + orphan_offset, 0) },
                 "inode ", next, ": it is on the orphan list twice");
             break;
         }
-        check.orphans.push_back(next);
+        check.add_orphan(next);
         auto const bytes = TRY(read_inode_bytes(check, next));
         if (bytes.empty())
             break;
@@ -49,30 +48,46 @@ u32 block_checksum(u32 seed, u64 block, Bytes bytes)
     return crc32c(crc32c(seed, place), bytes.first(bytes.size() - orphan_tail_bytes));
 }
 
-Result<void> read_orphan_block(VolumeCheck& check, RawInode const& inode, u64 place)
+// Why an entry cannot be one; empty when it can.
+Result<std::string_view> fault_of(VolumeCheck& check, u32 number)
+{
+    if (!check.super.has(ReadOnlyCompatible::orphan_present))
+        return std::string_view("which the superblock calls empty");
+    if (!check.super.holds_inode(number))
+        return std::string_view("and does not exist");
+    if (number < check.super.first_inode || number == check.super.orphan_inode)
+        return std::string_view("and belongs to the volume itself");
+    if (check.is_orphan.test(number))
+        return std::string_view("and was met among the orphans before");
+    auto const bytes = TRY(read_inode_bytes(check, number));
+    return bytes.empty() || load16(bytes, 0) != 0 ? std::string_view() : "and is not in use";
+}
+
+Result<void> read_orphan_block(VolumeCheck& check, RawInode const& inode, u64 block)
 {
     std::vector<u8> bytes(check.super.block_bytes);
-    TRY(check.read(place, bytes));
+    TRY(check.read(block, bytes));
+    auto const place = check.place_of_block(block);
     auto const tail = bytes.size() - orphan_tail_bytes;
     if (load32(bytes, tail) != orphan_block_magic) {
-        check.problem("inode ", inode.number, ": block ", place, " is not one of an orphan file");
+        check.problem("inode ", inode.number, ": block ", block, " is not one of an orphan file");
         return {};
     }
-    if (check.sums() && load32(bytes, tail + 4) != block_checksum(inode.seed, place, bytes))
-        check.problem("inode ", inode.number, ": orphan block ", place, " has a wrong checksum");
-    bool const expected = check.super.has(ReadOnlyCompatible::orphan_present);
+    auto const sum = block_checksum(inode.seed, block, bytes);
+    if (check.sums() && load32(bytes, tail + 4) != sum) {
+        check.repairable(Remedy::checksum, { patch32(place + tail + 4, sum) }, "inode ",
+            inode.number, ": orphan block ", block, " has a wrong checksum");
+    }
     for (usize offset = 0; offset < tail; offset += 4) {
         auto const number = load32(bytes, offset);
         if (number == 0)
             continue;
-        if (!expected) {
-            check.problem("inode ", number, ": it is in the orphan file (block ", place,
-                "), which the superblock calls empty");
-        } else if (!check.super.holds_inode(number)) {
-            check.problem("inode ", inode.number, ": orphan block ", place, " names inode ", number,
-                ", which does not exist");
+        auto const fault = TRY(fault_of(check, number));
+        if (fault.empty()) {
+            check.add_orphan(number);
         } else {
-            check.orphans.push_back(number);
+            check.repairable(Remedy::field, { patch32(place + offset, 0) }, "inode ", number,
+                ": it is in the orphan file (block ", block, "), ", fault);
         }
     }
     return {};
@@ -96,9 +111,17 @@ Result<void> read_orphan_file(VolumeCheck& check)
     auto const blocks = inode.has(InodeFlag::extents) ? TRY(walk_extents(scratch, inode))
                                                       : TRY(walk_pointers(scratch, inode));
     check.summary.problems += scratch.summary.problems;
+    auto const before = check.summary.problems + check.summary.orphans;
     for (auto const& piece : blocks.pieces) {
         for (u64 each = 0; each < piece.blocks; ++each)
             TRY(read_orphan_block(check, inode, piece.disk_block + each));
+    }
+    bool const empty = check.summary.problems + check.summary.orphans == before;
+    if (empty && check.super.has(ReadOnlyCompatible::orphan_present)) {
+        constexpr auto present = static_cast<u32>(ReadOnlyCompatible::orphan_present);
+        check.repairable(Remedy::field,
+            { patch32(superblock_offset + 0x64, check.super.read_only_compatible & ~present) },
+            "inode ", number, ": the orphan file is empty, and the superblock says it is not");
     }
     return {};
 }
@@ -110,7 +133,6 @@ Result<void> find_orphans(VolumeCheck& check)
     TRY(follow_list(check));
     if (check.super.has(Compatible::orphan_file))
         TRY(read_orphan_file(check));
-    std::sort(check.orphans.begin(), check.orphans.end());
     return {};
 }
 

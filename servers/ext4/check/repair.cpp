@@ -109,8 +109,8 @@ private:
         return device_.flush();
     }
 
-    // Mounting frees the orphans; a list that cannot be worked off is let go, and what was on it is
-    // found as deleted in the next round.
+    // Mounting frees the orphans; orphans that cannot be worked off are let go, and what was among
+    // them is found as deleted in the next round.
     template <typename Work>
     Result<bool> work_on_volume(Work const& work)
     {
@@ -132,7 +132,11 @@ private:
             return false;
         list_cleared_ = true;
         TRY(recover(device_, sink_, report_));
-        TRY(edit_superblock([](std::span<u8> bytes) { store32(bytes, 0xE8, 0); }));
+        TRY(edit_superblock([](std::span<u8> bytes) {
+            constexpr auto present = static_cast<u32>(ReadOnlyCompatible::orphan_present);
+            store32(bytes, 0xE8, 0);
+            store32(bytes, 0x64, load32(bytes, 0x64) & ~present);
+        }));
         return true;
     }
 

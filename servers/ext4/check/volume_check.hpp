@@ -132,6 +132,7 @@ struct VolumeCheck {
         , claimed(super.blocks)
         , metadata(super.blocks)
         , inodes_used(super.inodes + 1)
+        , is_orphan(super.inodes + 1)
     {
     }
 
@@ -183,6 +184,11 @@ struct VolumeCheck {
         problem("inode ", inode, ": block ", block, " is in use twice");
         return false;
     }
+    void add_orphan(u32 inode)
+    {
+        ++summary.orphans;
+        is_orphan.set(inode);
+    }
     // Null when the inode is not in use.
     Facts* find(u32 number);
 
@@ -199,7 +205,7 @@ struct VolumeCheck {
     std::vector<Facts> facts; // in order of number
     std::vector<Directory> directories;
     std::map<u64, AttributeBlock> attribute_blocks;
-    std::vector<u32> orphans; // in order of number
+    Bitset is_orphan; // inodes
 };
 
 // The passes. An error is the device's; what is wrong is a problem.

@@ -48,7 +48,8 @@ char const* name_of(Operation operation)
 {
     constexpr char const* names[] { "create", "append", "overwrite", "cut", "extend", "rename",
         "rename over", "link", "unlink", "mkdir", "rmdir", "symlink", "long symlink", "chmod",
-        "punch", "preallocate", "setxattr", "removexattr", "setfacl", "zero", "exchange" };
+        "punch", "preallocate", "setxattr", "removexattr", "setfacl", "zero", "exchange",
+        "unlink open", "close" };
     return names[static_cast<usize>(operation)];
 }
 
@@ -267,6 +268,30 @@ bool VolumeSubject::change_name(Operation operation)
     return settle(writer.rename(from, place(target), RenameWay::replace), std::move(tree));
 }
 
+// The file lives on without the name: among the orphans, until it is closed.
+bool VolumeSubject::unlink_open()
+{
+    auto const path = pick(FileType::regular);
+    if (path.empty())
+        return false;
+    auto const inode = number(path);
+    volume_->writer()->opened(inode);
+    open_.push_back(inode);
+    auto tree = trees_.back();
+    tree.erase(path);
+    return settle(volume_->writer()->remove(place(path), Removal::file), std::move(tree));
+}
+
+bool VolumeSubject::close_one()
+{
+    if (open_.empty())
+        return false;
+    auto const which = open_.begin() + static_cast<std::ptrdiff_t>(random_() % open_.size());
+    auto const inode = *which;
+    open_.erase(which);
+    return settle(volume_->writer()->closed(inode), trees_.back());
+}
+
 // Room for what comes, in a long sequence on a small volume.
 void VolumeSubject::make_room()
 {
@@ -315,6 +340,10 @@ bool VolumeSubject::perform(Operation operation)
     case Operation::unlink:
     case Operation::remove_directory:
         return change_name(operation);
+    case Operation::unlink_open:
+        return unlink_open();
+    case Operation::close:
+        return close_one();
     }
     return false;
 }

@@ -32,8 +32,10 @@ enum class Operation : u8 {
     set_access_list,
     zero,
     exchange,
+    unlink_open,
+    close,
 };
-inline constexpr u32 operations = 21;
+inline constexpr u32 operations = 23;
 char const* name_of(Operation operation);
 
 class VolumeSubject final : public Subject {
@@ -69,6 +71,8 @@ private:
     bool change_file(Operation operation);
     bool change_extended(Operation operation);
     bool change_name(Operation operation);
+    bool unlink_open();
+    bool close_one();
     bool settle(Result<void> const& done, Tree tree);
     void make_room();
 
@@ -86,6 +90,7 @@ private:
     Result<Volume> volume_;
     std::mt19937_64 random_;
     std::vector<Tree> trees_; // after each step
+    std::vector<u32> open_; // inodes, most of them without a name
     u32 next_id_ = 1;
     u32 next_name_ = 0;
     u8 next_pattern_ = 1;

@@ -108,7 +108,7 @@ TEST_F(VolumeCrash, RandomSequences)
 {
     std::mt19937_64 random(test_seed());
     options_.states.samples = 16;
-    for (u64 round = 0; round < (is_long() ? 20u : 2u); ++round) {
+    for (u64 round = 0; round < (is_long() ? 20u : 3u); ++round) {
         auto const seed = random();
         campaign("random", seed, [&](VolumeSubject& subject) {
             for (int step = 0; step < (is_long() ? 500 : 60); ++step) {
@@ -120,6 +120,31 @@ TEST_F(VolumeCrash, RandomSequences)
         });
     }
     EXPECT_GT(all_.distinct, 800u);
+}
+
+// Goal: nor does anything where deleted files wait in an orphan file.
+// Method: files that are open when they lose their names, among other operations.
+TEST_F(VolumeCrash, OrphanFile)
+{
+    make_image("-O orphan_file -J size=1");
+    std::mt19937_64 random(test_seed());
+    options_.states.samples = 16;
+    options_.judge_every = is_long() ? 20 : 60;
+    constexpr Operation often[] { Operation::create, Operation::append, Operation::unlink_open,
+        Operation::close, Operation::unlink, Operation::rename_over, Operation::cut };
+    for (u64 round = 0; round < (is_long() ? 20u : 6u); ++round) {
+        auto const seed = random();
+        campaign("orphan file", seed, [&](VolumeSubject& subject) {
+            for (int step = 0; step < (is_long() ? 200 : 30); ++step) {
+                subject.perform(often[random() % std::size(often)]);
+                if (random() % 4 == 0)
+                    subject.sync();
+            }
+            if (round % 2 == 0)
+                subject.unmount();
+        });
+    }
+    EXPECT_GT(all_.distinct, 500u);
 }
 
 // Goal: nor does anything where files are mapped by block pointers.
