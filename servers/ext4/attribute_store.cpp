@@ -18,6 +18,7 @@ constexpr usize checksum_offset = 0x10;
 constexpr usize block_head_bytes = 32;
 constexpr usize inode_head_bytes = 4;
 constexpr usize entry_head_bytes = 16;
+constexpr usize value_alignment = 4;
 constexpr usize end_bytes = 4; // zeros behind the last entry
 constexpr usize inode_bytes_old = 128;
 
@@ -205,6 +206,8 @@ Result<AttributeStore> AttributeStore::load(Disk& disk, Inode const& inode)
     if (has_room && load32(bytes, start) == attributes_magic) {
         auto const values = bytes.subspan(start + inode_head_bytes);
         store.in_inode_ = TRY(parse(disk, inode, values, values));
+        if (room_for(store.in_inode_) > store.inode_room_)
+            return disk.corrupt("inode ", inode.number, ": its attributes overlap each other");
     }
     if (inode.attribute_block == 0)
         return store;
@@ -212,6 +215,8 @@ Result<AttributeStore> AttributeStore::load(Disk& disk, Inode const& inode)
         [&](Bytes read) { return check_block(disk, inode, read); }));
     store.in_block_
         = TRY(parse(disk, inode, Bytes(*block).subspan(block_head_bytes), Bytes(*block)));
+    if (room_for(store.in_block_) > block->size() - block_head_bytes)
+        return disk.corrupt("inode ", inode.number, ": attributes in its block overlap each other");
     return store;
 }
 
@@ -239,6 +244,30 @@ bool AttributeStore::remove(AttributeName const& name)
         return true;
     }
     return false;
+}
+
+AttributeName inline_rest_name()
+{
+    return { NameSpace::system, "data" };
+}
+
+std::optional<usize> AttributeStore::inline_room() const
+{
+    Attribute const empty { inline_rest_name(), {} };
+    auto others = in_inode_;
+    std::erase_if(others, [&](Attribute const& each) { return each.name == empty.name; });
+    auto const used = room_for(others) + entry_bytes(empty);
+    if (used > inode_room_)
+        return std::nullopt;
+    return (inode_room_ - used) / value_alignment * value_alignment;
+}
+
+void AttributeStore::set_inline_rest(Bytes value)
+{
+    remove(inline_rest_name());
+    in_inode_.push_back({ inline_rest_name(), { value.begin(), value.end() } });
+    ASSERT(room_for(in_inode_) <= inode_room_); // see inline_room
+    inode_changed_ = true;
 }
 
 Result<void> AttributeStore::set(Attribute attribute)

@@ -4,6 +4,7 @@
 
 #include "servers/ext4/inode.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,6 +52,12 @@ public:
     // Whether it was there.
     bool remove(AttributeName const& name);
 
+    // Inline data that does not fit the inode's map is an attribute that only the inode can hold.
+    // How many bytes of it there is room for, the ones that it has included; nothing: no room for
+    // the attribute itself.
+    std::optional<usize> inline_room() const;
+    void set_inline_rest(Bytes value);
+
     // Inside an operation: writes what changed. The inode's block and count of blocks change with
     // it; who calls writes the inode.
     Result<void> save(Inode& inode);
@@ -70,6 +77,9 @@ private:
     bool inode_changed_ = false;
     bool block_changed_ = false;
 };
+
+// What inline data is as an attribute.
+AttributeName inline_rest_name();
 
 // The inode lets go of its block: freed, unless others share it.
 Result<void> release_attribute_block(Disk& disk, Inode& inode);

@@ -126,6 +126,10 @@ Result<BlockRun> allocate_blocks(Disk& disk, u64 goal, u64 count_max)
 Result<void> free_blocks(Disk& disk, BlockRun run)
 {
     auto const& super = disk.super();
+    if (!super.holds_block(run.start) || run.count > super.blocks - run.start) {
+        return disk.corrupt(
+            "blocks from ", run.start, " on, ", run.count, " of them, lie outside the volume");
+    }
     disk.transaction().note_freed_blocks();
     while (run.count > 0) {
         auto const group

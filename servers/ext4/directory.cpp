@@ -114,8 +114,11 @@ Result<std::optional<ListedEntry>> DirectoryCursor::next_inline()
 {
     auto const first = Bytes(directory_.map).subspan(inline_parent_bytes);
     Bytes const second(directory_.inline_rest);
+    auto const end = inline_second_chain + second.size();
+    if (position_ >= end)
+        return std::optional<ListedEntry> {};
     if (!inline_checked_) {
-        auto const end = inline_second_chain + second.size();
+        // Where damage is found the listing has come to its end.
         auto const resume = std::exchange(position_, end);
         TRY(check_entries(*disk_, directory_, first, "inline data"));
         TRY(check_entries(*disk_, directory_, second, "inline data in system.data"));
@@ -135,8 +138,6 @@ Result<std::optional<ListedEntry>> DirectoryCursor::next_inline()
         if (auto const entry = TRY(next_in_chain(first, inline_first_chain)))
             return entry;
     }
-    if (position_ >= inline_second_chain + second.size())
-        return std::optional<ListedEntry> {};
     return next_in_chain(second, inline_second_chain);
 }
 

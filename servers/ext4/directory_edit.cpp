@@ -3,8 +3,7 @@
 #include "servers/ext4/directory_chain.hpp"
 #include "servers/ext4/index_block.hpp"
 #include "servers/ext4/index_edit.hpp"
-
-#include <functional>
+#include "servers/ext4/inline_edit.hpp"
 
 namespace gemel::ext4 {
 
@@ -16,7 +15,6 @@ bool is_dots(std::string_view name)
 }
 
 // Finds the name and runs edit(chain, offset) on its block. False: it is not there.
-using EntryEdit = std::function<void(DirectoryChain&, usize)>;
 Result<bool> edit_in_block(
     Disk& disk, Inode& directory, u64 file_block, std::string_view name, EntryEdit const& edit)
 {
@@ -46,6 +44,8 @@ Result<bool> edit_in_block(
 Result<void> edit_entry(Disk& disk, Inode& directory, std::string_view name, EntryEdit const& edit)
 {
     disk.names().forget(directory.number, name);
+    if (directory.has(InodeFlag::inline_data))
+        return edit_inline_entry(disk, directory, name, edit);
     auto const visit
         = [&](u64 file_block) { return edit_in_block(disk, directory, file_block, name, edit); };
     if (is_indexed(disk.super(), directory) && !is_dots(name))
@@ -81,6 +81,11 @@ Result<void> add_entry(Disk& disk, Inode& directory, std::string_view name, Foun
 {
     auto const& super = disk.super();
     disk.names().forget(directory.number, name);
+    if (directory.has(InodeFlag::inline_data)) {
+        if (TRY(add_inline_entry(disk, directory, name, target)))
+            return {};
+        TRY(move_directory_out(disk, directory));
+    }
     if (is_indexed(super, directory))
         return add_by_hash(disk, directory, name, target);
     auto const blocks = directory.size_bytes / super.block_bytes;
@@ -107,12 +112,16 @@ Result<void> remove_entry(Disk& disk, Inode& directory, std::string_view name)
 
 Result<void> replace_entry(Disk& disk, Inode& directory, std::string_view name, Found target)
 {
+    if (name == ".." && directory.has(InodeFlag::inline_data))
+        return set_inline_parent(disk, directory, target.inode);
     return edit_entry(disk, directory, name,
         [&](DirectoryChain& chain, usize offset) { chain.retarget(offset, target); });
 }
 
 Result<void> start_directory(Disk& disk, Inode& directory, u32 parent)
 {
+    if (TRY(start_inline_directory(disk, directory, parent)))
+        return {};
     auto const& super = disk.super();
     auto const made = TRY(append_directory_block(disk, directory));
     auto const bytes = create_directory_block(disk, directory, made.disk_block);

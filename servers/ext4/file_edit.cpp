@@ -1,6 +1,7 @@
 #include "servers/ext4/file_edit.hpp"
 
 #include "servers/ext4/block_allocator.hpp"
+#include "servers/ext4/inline_edit.hpp"
 #include "servers/ext4/map_edit.hpp"
 
 #include <algorithm>
@@ -54,6 +55,21 @@ u64 file_bytes_max(Superblock const& super, Inode const& inode)
 }
 
 Result<usize> write_piece(Disk& disk, Inode& inode, u64 offset, Bytes source)
+{
+    bool const inside = inode.has(InodeFlag::inline_data);
+    if (!inside && !may_become_inline(disk.super(), inode))
+        return write_mapped_piece(disk, inode, offset, source);
+    auto const room = TRY(inline_bytes_max(disk, inode));
+    if (offset <= room && source.size() <= room - offset) {
+        TRY(write_inline(disk, inode, offset, source));
+        return source.size();
+    }
+    if (inside)
+        TRY(move_file_out(disk, inode));
+    return write_mapped_piece(disk, inode, offset, source);
+}
+
+Result<usize> write_mapped_piece(Disk& disk, Inode& inode, u64 offset, Bytes source)
 {
     u64 const block_bytes = disk.super().block_bytes;
     auto const limit = file_bytes_max(disk.super(), inode);

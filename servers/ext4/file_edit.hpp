@@ -17,6 +17,9 @@ u64 file_bytes_max(Superblock const& super, Inode const& inode);
 // grows with it.
 Result<usize> write_piece(Disk& disk, Inode& inode, u64 offset, Bytes source);
 
+// The same for a file whose contents are in blocks, and stay there.
+Result<usize> write_mapped_piece(Disk& disk, Inode& inode, u64 offset, Bytes source);
+
 // Whether all of a piece of work was done, or another operation must go on with it.
 enum class Progress : u8 { done, more };
 

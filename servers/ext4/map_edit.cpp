@@ -37,14 +37,11 @@ void start_map(Superblock const& super, Inode& inode)
     store16(inode.map, 4, root_entries_max);
 }
 
-Result<void> check_changeable_map(Inode const& inode)
-{
-    return inode.has(InodeFlag::inline_data) ? Result<void>(Error::unsupported) : Result<void>();
-}
-
 u64 mapped_blocks_max(Superblock const& super, Inode const& inode)
 {
-    if (inode.has(InodeFlag::extents))
+    bool const may_get_extents
+        = inode.has(InodeFlag::inline_data) && super.has(Incompatible::extent);
+    if (inode.has(InodeFlag::extents) || may_get_extents)
         return extent_layout::file_blocks_max - 1;
     auto const by_pointers = pointer_layout::file_blocks_max(super.block_bytes);
     if (super.has(ReadOnlyCompatible::huge_file))

@@ -10,8 +10,6 @@ namespace gemel::ext4 {
 bool maps_blocks(Inode const& inode);
 // What a new file's map is before anything is in it: extents where the volume has them.
 void start_map(Superblock const& super, Inode& inode);
-// Error::unsupported for inline data.
-Result<void> check_changeable_map(Inode const& inode);
 // How many blocks the map can hold.
 u64 mapped_blocks_max(Superblock const& super, Inode const& inode);
 

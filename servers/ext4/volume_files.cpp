@@ -1,5 +1,6 @@
 // Changes of files: contents, size, allocation, attributes (see volume_writer.hpp).
 #include "servers/ext4/file_edit.hpp"
+#include "servers/ext4/inline_edit.hpp"
 #include "servers/ext4/map_edit.hpp"
 #include "servers/ext4/volume_writer.hpp"
 
@@ -36,7 +37,15 @@ Result<Inode> VolumeWriter::changeable_file(u32 number)
         return Error::invalid;
     if (inode.has(InodeFlag::immutable))
         return Error::no_rights;
-    TRY(check_changeable_map(inode));
+    return inode;
+}
+
+// A file whose bytes are in blocks from now on.
+Result<Inode> VolumeWriter::mapped_file(u32 number)
+{
+    auto inode = TRY(changeable_file(number));
+    if (inode.has(InodeFlag::inline_data))
+        TRY(move_file_out(disk_, inode));
     return inode;
 }
 
@@ -61,6 +70,8 @@ Result<void> VolumeWriter::grow(u32 number, u64 size)
 {
     return operate([&]() -> Result<void> {
         auto inode = TRY(changeable_file(number));
+        if (inode.has(InodeFlag::inline_data))
+            TRY(resize_inline(disk_, inode, size));
         inode.size_bytes = size;
         return touch(inode);
     });
@@ -74,15 +85,19 @@ Result<void> VolumeWriter::cut(u32 number, u64 size, Listed listed)
     while (true) {
         auto const progress = TRY(operate([&]() -> Result<Progress> {
             auto inode = TRY(changeable_file(number));
+            bool const inside = inode.has(InodeFlag::inline_data);
+            if (inside)
+                TRY(resize_inline(disk_, inode, size));
             inode.size_bytes = size;
-            auto const done = TRY(free_some_blocks(disk_, inode, first, every_block));
+            auto const done
+                = inside ? Progress::done : TRY(free_some_blocks(disk_, inode, first, every_block));
             TRY(touch(inode));
             // An open file without a name is among them already, and stays.
             if (done == Progress::more && listed == Listed::no && inode.links > 0)
                 TRY(orphans_.add(inode));
             if (done == Progress::done && listed == Listed::yes && inode.links > 0)
                 TRY(orphans_.remove(inode));
-            if (done == Progress::done && size % block_bytes != 0)
+            if (done == Progress::done && !inside && size % block_bytes != 0)
                 TRY(zero_bytes(disk_, inode, size, first * block_bytes));
             return done;
         }));
@@ -107,7 +122,7 @@ Result<void> VolumeWriter::punch(u32 number, u64 offset, u64 end)
     auto const last = end / block_bytes;
     while (true) {
         auto const progress = TRY(operate([&]() -> Result<Progress> {
-            auto inode = TRY(changeable_file(number));
+            auto inode = TRY(mapped_file(number));
             end = std::min(end, align_up(inode.size_bytes, block_bytes));
             TRY(zero_bytes(disk_, inode, offset, std::min(end, first * block_bytes)));
             TRY(zero_bytes(disk_, inode, std::max(offset, last * block_bytes), end));
@@ -132,14 +147,17 @@ Result<void> VolumeWriter::allocate(u32 number, u64 offset, u64 bytes, Allocatio
     auto const end = offset + bytes;
     if (allocation == Allocation::punch)
         return punch(number, offset, end);
-    if (!file.has(InodeFlag::extents)) // block pointers know no blocks without content
+    bool const by_pointers = file.has(InodeFlag::inline_data)
+        ? !disk_.super().has(Incompatible::extent)
+        : !file.has(InodeFlag::extents);
+    if (by_pointers) // they know no blocks without content
         return Error::unsupported;
     u64 const block_bytes = disk_.super().block_bytes;
     bool const zeroes = allocation == Allocation::zero || allocation == Allocation::zero_keep_size;
     auto const first_whole = (offset + block_bytes - 1) / block_bytes;
     while (true) {
         auto const progress = TRY(operate([&]() -> Result<Progress> {
-            auto inode = TRY(changeable_file(number));
+            auto inode = TRY(mapped_file(number));
             if (zeroes && first_whole < end / block_bytes
                 && TRY(unwrite_last_data(disk_, inode, first_whole, end / block_bytes))
                     == Progress::more) {

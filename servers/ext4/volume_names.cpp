@@ -43,7 +43,6 @@ Result<Inode> VolumeWriter::directory(u32 number)
         return Error::not_directory;
     if (inode.has(InodeFlag::immutable))
         return Error::no_rights;
-    TRY(check_changeable_map(inode));
     return inode;
 }
 

@@ -16,8 +16,8 @@ constexpr u16 state_errors = 0x2;
 constexpr u32 block_bytes_max = 32'768; // larger ones have entries of another shape
 
 // What a writer must know and this one does not; the reader may.
-constexpr u32 unwritable_incompatible = static_cast<u32>(Incompatible::mmp)
-    | static_cast<u32>(Incompatible::ea_inode) | static_cast<u32>(Incompatible::inline_data);
+constexpr u32 unwritable_incompatible
+    = static_cast<u32>(Incompatible::mmp) | static_cast<u32>(Incompatible::ea_inode);
 constexpr u32 writable_read_only_compatible = static_cast<u32>(ReadOnlyCompatible::sparse_super)
     | static_cast<u32>(ReadOnlyCompatible::large_file)
     | static_cast<u32>(ReadOnlyCompatible::huge_file)

@@ -118,6 +118,7 @@ private:
 
     Result<Inode> directory(u32 number);
     Result<Inode> changeable_file(u32 number);
+    Result<Inode> mapped_file(u32 number);
     Result<void> check_new_name(NameOf place, Inode const& directory);
     Result<Inode> make(Inode const& parent, NewFile const& file);
     Result<void> fill_symlink(Inode& inode, std::string_view text);

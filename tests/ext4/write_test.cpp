@@ -335,7 +335,10 @@ INSTANTIATE_TEST_SUITE_P(Shapes, WriteTest,
         Shape { "no_journal128", "-b 2048 -I 128 -O ^has_journal,^64bit" },
         Shape { "ext2", "-t ext2" }, Shape { "ext2_4k", "-t ext2 -b 4096 -I 128" },
         Shape { "ext3", "-t ext3 -J size=1" }, Shape { "ext3_2k", "-t ext3 -b 2048 -O ^dir_index" },
-        Shape { "no_extent", "-O ^extent,^64bit" }, Shape { "orphan_file", "-O orphan_file" }),
+        Shape { "no_extent", "-O ^extent,^64bit" }, Shape { "orphan_file", "-O orphan_file" },
+        Shape { "inline", "-O inline_data" },
+        Shape { "inline_large", "-b 2048 -I 1024 -O inline_data,^metadata_csum" },
+        Shape { "inline_old_map", "-O inline_data,^extent,^64bit" }),
     [](auto const& info) { return std::string(info.param.name); });
 
 } // namespace

@@ -285,11 +285,15 @@ private:
             ++self->names;
         }
         check_chain(map.subspan(4), 0x28 + 4);
-        if (directory_.size > inode_map_bytes) {
-            auto const second = second_chain(inode);
-            if (!second.empty())
-                check_chain(second, static_cast<usize>(second.data() - inode.data()));
+        auto const second = second_chain(inode);
+        if (directory_.size != inode_map_bytes + second.size()) {
+            auto const size = static_cast<u32>(inode_map_bytes + second.size());
+            check_.repairable(Remedy::field,
+                { patch32(check_.place_of_inode(directory_.number) + 4, size) }, "inode ",
+                directory_.number, ": a directory of ", directory_.size, " bytes, kept in ", size);
         }
+        if (!second.empty())
+            check_chain(second, static_cast<usize>(second.data() - inode.data()));
         check_duplicates();
         return {};
     }

@@ -53,12 +53,13 @@ char const* name_of(Operation operation)
     return names[static_cast<usize>(operation)];
 }
 
-VolumeSubject::VolumeSubject(RecordingDevice& device, u64 seed)
+VolumeSubject::VolumeSubject(RecordingDevice& device, u64 seed, usize append_bytes_max)
     : device_(device)
     , volume_(Volume::mount_writable(
           device, errors_, report_, { .now_ns = [this] { return now_ns_ += 1'000'000; } }))
     , random_(seed)
     , trees_(1)
+    , append_bytes_max_(append_bytes_max)
 {
     if (!volume_ || !volume_->writer())
         throw std::runtime_error("cannot write the volume: " + report_.refusal
@@ -158,13 +159,14 @@ bool VolumeSubject::change_file(Operation operation)
         std::copy(part.begin(), part.end(), bytes.begin() + static_cast<std::ptrdiff_t>(offset));
     };
     if (operation == Operation::append) {
-        put(size, pattern(1 + random_() % 4000));
+        put(size, pattern(1 + random_() % append_bytes_max_));
     } else if (operation == Operation::overwrite && size > 0) {
         auto const offset = random_() % size;
         put(offset, pattern(std::min<usize>(size - offset, 1 + random_() % 2500)));
     } else if (operation == Operation::cut || operation == Operation::extend) {
-        auto const wanted
-            = operation == Operation::cut ? random_() % (size + 1) : size + random_() % 5000;
+        auto const wanted = operation == Operation::cut
+            ? random_() % (size + 1)
+            : size + random_() % (append_bytes_max_ + append_bytes_max_ / 4);
         done = writer.resize(inode, wanted);
         bytes.resize(wanted);
     } else if (operation == Operation::punch && size > 0) {

@@ -41,7 +41,7 @@ char const* name_of(Operation operation);
 class VolumeSubject final : public Subject {
 public:
     // Mounts the volume on `device` for writing; borrows it. A few files are there and synced.
-    VolumeSubject(RecordingDevice& device, u64 seed);
+    VolumeSubject(RecordingDevice& device, u64 seed, usize append_bytes_max = 4000);
 
     // One operation on random names. False: there was nothing to do it on.
     bool perform(Operation operation);
@@ -90,6 +90,7 @@ private:
     Result<Volume> volume_;
     std::mt19937_64 random_;
     std::vector<Tree> trees_; // after each step
+    usize append_bytes_max_;
     std::vector<u32> open_; // inodes, most of them without a name
     u32 next_id_ = 1;
     u32 next_name_ = 0;

@@ -49,7 +49,7 @@ protected:
     void campaign(std::string const& name, u64 seed, Work const& work)
     {
         RecordingDevice device(image_);
-        VolumeSubject subject(device, seed);
+        VolumeSubject subject(device, seed, append_bytes_max_);
         work(subject);
         options_.states.seed = seed;
         auto const result = run_campaign(image_, device, subject, options_);
@@ -61,6 +61,7 @@ protected:
     TemporaryFolder folder_;
     std::vector<u8> image_;
     CampaignOptions options_;
+    usize append_bytes_max_ = 4000;
     CampaignResult all_;
     std::chrono::steady_clock::time_point began_;
 };
@@ -145,6 +146,40 @@ TEST_F(VolumeCrash, OrphanFile)
         });
     }
     EXPECT_GT(all_.distinct, 500u);
+}
+
+// Goal: nor does anything where small files and directories are kept in their inodes, and outgrow
+// them.
+// Method: every operation on files around that size, then sequences of small steps.
+TEST_F(VolumeCrash, InlineData)
+{
+    make_image("-O inline_data -J size=1");
+    std::mt19937_64 random(test_seed());
+    append_bytes_max_ = 60;
+    options_.judge_every = is_long() ? 20 : 40;
+    for (u32 number = 0; number < operations; ++number) {
+        auto const operation = static_cast<Operation>(number);
+        campaign(name_of(operation), number + 1, [&](VolumeSubject& subject) {
+            subject.perform(Operation::append);
+            subject.sync();
+            subject.perform(operation);
+            subject.sync();
+            subject.unmount();
+        });
+    }
+    options_.states.samples = 16;
+    for (u64 round = 0; round < (is_long() ? 20u : 3u); ++round) {
+        auto const seed = random();
+        campaign("small steps", seed, [&](VolumeSubject& subject) {
+            for (int step = 0; step < (is_long() ? 300 : 60); ++step) {
+                subject.perform(static_cast<Operation>(random() % operations));
+                if (random() % 6 == 0)
+                    subject.sync();
+            }
+            subject.unmount();
+        });
+    }
+    EXPECT_GT(all_.distinct, 1000u);
 }
 
 // Goal: nor does anything where files are mapped by block pointers.
