@@ -128,7 +128,8 @@ int check(FsckOptions const& options, Image& image)
 int repair(FsckOptions const& options, Image& image)
 {
     ext4::MountReport report;
-    auto const done = ext4::repair_volume(image, report, { .now_ns = host_time_ns });
+    auto const done
+        = ext4::repair_volume(image, report, { .now_ns = host_time_ns, .wait_ns = host_wait_ns });
     if (!done)
         return fail(options, report, done.error());
     print(options, done->before, "");
@@ -160,7 +161,13 @@ int replay(FsckOptions const& options, Image& image)
     };
     Silent sink;
     ext4::MountReport report;
-    auto const done = ext4::recover(image, sink, report);
+    auto const guard = ext4::MountGuard::claim(image, { host_time_ns, host_wait_ns }, report);
+    if (!guard)
+        return fail(options, report, guard.error());
+    ext4::BlockDevice& device = *guard ? static_cast<ext4::BlockDevice&>(**guard) : image;
+    auto const done = ext4::recover(device, sink, report);
+    if (*guard)
+        static_cast<void>((*guard)->release());
     if (!done)
         return fail(options, report, done.error());
     if (done->was_needed) {

@@ -13,6 +13,12 @@ public:
     // device's own; what is on the device in the range is then undefined.
     virtual Result<void> write(u64 byte_offset, std::span<u8 const> source) = 0;
 
+    // The same as `read`, past whatever is cached: another host may have written there.
+    virtual Result<void> read_fresh(u64 byte_offset, std::span<u8> target)
+    {
+        return read(byte_offset, target);
+    }
+
     // Every write that returned before it is durable once this returns.
     virtual Result<void> flush() = 0;
 };

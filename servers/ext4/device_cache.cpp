@@ -89,6 +89,16 @@ Result<void> DeviceCache::write(u64 byte_offset, std::span<u8 const> source)
     return {};
 }
 
+Result<void> DeviceCache::read_fresh(u64 byte_offset, std::span<u8> target)
+{
+    auto const end = byte_offset + target.size();
+    for (auto number = byte_offset / chunk_bytes(); number * chunk_bytes() < end; ++number) {
+        if (auto const found = places_.find(number); found != places_.end())
+            drop(found->second);
+    }
+    return read(byte_offset, target);
+}
+
 Result<void> DeviceCache::flush()
 {
     return note_loss(device_.call(Block::Flush {}));

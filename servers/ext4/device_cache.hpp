@@ -38,6 +38,7 @@ public:
     Result<void> read(u64 byte_offset, std::span<u8> target) override;
     // Through the cache to the device, whole sectors of it.
     Result<void> write(u64 byte_offset, std::span<u8 const> source) override;
+    Result<void> read_fresh(u64 byte_offset, std::span<u8> target) override;
     Result<void> flush() override;
     bool writable() const { return access_ == protocol::BlockAccess::read_write; }
     u64 size_bytes() const override { return sectors_ * protocol::sector_bytes; }

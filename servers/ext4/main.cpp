@@ -2,6 +2,7 @@
 #include "servers/ext4/device_cache.hpp"
 #include "servers/ext4/root_directory.hpp"
 #include "servers/ext4/volume_super.hpp"
+#include "servers/rt/thread.hpp"
 #include "servers/rt/wall_clock.hpp"
 
 namespace gemel::ext4 {
@@ -20,18 +21,25 @@ private:
     Log& log_;
 };
 
+// Other hosts may be looking at the volume: they are waited for, and nobody else is served.
+void wait(i64 ns)
+{
+    sleep_until(Deadline::after_ns(static_cast<u64>(ns)));
+}
+
 // Without a clock that knows the date, time goes on from when the volume was last written.
 WriteOptions options_for(DeviceCache& device, WallClock const& clock)
 {
     if (clock.now_ns())
-        return { .now_ns = [clock] { return clock.now_or_uptime_ns(); } };
+        return { .now_ns = [clock] { return clock.now_or_uptime_ns(); }, .wait_ns = wait };
     constexpr i64 ns_per_second = 1'000'000'000;
     MountReport ignored;
     auto const super = load_superblock(device, ignored);
     auto const start = super ? super->written_seconds * ns_per_second : 0;
     auto const booted = static_cast<i64>(system::time_ns());
     return { .now_ns
-        = [start, booted] { return start + static_cast<i64>(system::time_ns()) - booted; } };
+        = [start, booted] { return start + static_cast<i64>(system::time_ns()) - booted; },
+        .wait_ns = wait };
 }
 
 Result<Volume> mount(
@@ -46,7 +54,7 @@ Deadline deadline_of(ServedVolume& served)
 {
     auto const volume = served.volume.lock();
     auto const* const writer = volume->writer();
-    auto const due = writer ? writer->sync_due_ns() : std::nullopt;
+    auto const due = writer ? writer->due_ns() : std::nullopt;
     if (!due)
         return Deadline::none();
     auto const left = std::max<i64>(0, *due - writer->now());
@@ -64,8 +72,8 @@ Result<void> server_main(Env& env)
     if (!volume) {
         env.log().error(report.refusal);
         // What is refused now is refused again: only a device's error is worth another start.
-        bool const final_word
-            = volume.error() == Error::unsupported || volume.error() == Error::corrupt;
+        bool const final_word = volume.error() == Error::unsupported
+            || volume.error() == Error::corrupt || volume.error() == Error::busy;
         return final_word ? Result<void> {} : volume.error();
     }
     for (auto const& note : report.notes)
@@ -83,7 +91,7 @@ Result<void> server_main(Env& env)
                 system::exit(1, static_cast<u64>(Error::dead));
             }
             auto const volume = served.volume.lock();
-            static_cast<void>(volume->writer()->sync()); // a failure was told to the log
+            static_cast<void>(volume->writer()->attend()); // a failure was told to the log
         });
     objects.set_root<Directory>(make_ref<RootDirectory>(served));
     return objects.run();

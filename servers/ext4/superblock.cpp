@@ -192,8 +192,6 @@ void note_oddities(Bytes bytes, Superblock const& super, MountReport& report)
         report.notes.push_back("the volume was not unmounted cleanly");
     if (load32(bytes, 0xE8) != 0 || super.has(ReadOnlyCompatible::orphan_present))
         report.notes.push_back("deleted files still wait to be freed (orphans); they are ignored");
-    if (super.has(Incompatible::mmp))
-        report.notes.push_back("mmp: whether another host is writing the volume is not checked");
 }
 
 } // namespace

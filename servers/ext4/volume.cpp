@@ -32,6 +32,14 @@ std::string_view take_component(std::string_view& path)
 
 Result<Volume> Volume::mount(BlockReader& device, ErrorSink& errors, MountReport& report)
 {
+    auto volume = look_at(device, errors, report);
+    if (volume && volume->super().has(Incompatible::mmp))
+        report.notes.push_back("mmp: whether another host is writing the volume is not checked");
+    return volume;
+}
+
+Result<Volume> Volume::look_at(BlockReader& device, ErrorSink& errors, MountReport& report)
+{
     auto opening = TRY(open_volume(device, errors, report));
     std::unique_ptr<BlockReader> replayed;
     if (opening.needs_replay) {
@@ -54,8 +62,24 @@ Result<Volume> Volume::mount(BlockReader& device, ErrorSink& errors, MountReport
 Result<Volume> Volume::mount_writable(
     BlockDevice& device, ErrorSink& errors, MountReport& report, WriteOptions options)
 {
+    auto guard = TRY(MountGuard::claim(device, { options.now_ns, options.wait_ns }, report));
+    if (!guard)
+        return mount_claimed(device, errors, report, std::move(options));
+    auto volume = mount_claimed(*guard, errors, report, std::move(options));
+    if (volume && volume->writer())
+        volume->writer()->guard_with(*guard);
+    else
+        TRY(guard->release());
+    if (volume)
+        volume->guard_ = std::move(guard);
+    return volume;
+}
+
+Result<Volume> Volume::mount_claimed(
+    BlockDevice& device, ErrorSink& errors, MountReport& report, WriteOptions options)
+{
     auto const recovery = TRY(recover(device, errors, report));
-    auto volume = TRY(mount(device, errors, report));
+    auto volume = TRY(look_at(device, errors, report));
     if (recovery.was_needed) {
         report.notes.push_back(sentence("the volume was not unmounted cleanly: ",
             recovery.transactions, " transactions were replayed from its journal"));

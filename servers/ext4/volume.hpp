@@ -46,9 +46,14 @@ public:
     // memory.
     static Result<Volume> mount(BlockReader& device, ErrorSink& errors, MountReport& report);
 
-    // The same for writing, after a replay if one is needed. What can be named and only be read,
+    // The same for writing, after a replay if one is needed; Error::busy when another host writes
+    // it (mmp). What can be named and only be read,
     // is: then writer() is null, and report.notes says why.
     static Result<Volume> mount_writable(
+        BlockDevice& device, ErrorSink& errors, MountReport& report, WriteOptions options);
+
+    // For who has claimed the volume already, or what has no mmp.
+    static Result<Volume> mount_claimed(
         BlockDevice& device, ErrorSink& errors, MountReport& report, WriteOptions options);
 
     // Null when the volume is read-only.
@@ -98,6 +103,9 @@ private:
     {
     }
 
+    static Result<Volume> look_at(BlockReader& device, ErrorSink& errors, MountReport& report);
+
+    std::unique_ptr<MountGuard> guard_; // what is written through, with mmp
     std::unique_ptr<BlockReader> replayed_; // what `disk_` reads, after a replay in memory
     std::unique_ptr<Disk> disk_; // a unique place, because cursors borrow it
     std::unique_ptr<VolumeWriter> writer_;

@@ -16,8 +16,7 @@ constexpr u16 state_errors = 0x2;
 constexpr u32 block_bytes_max = 32'768; // larger ones have entries of another shape
 
 // What a writer must know and this one does not; the reader may.
-constexpr u32 unwritable_incompatible
-    = static_cast<u32>(Incompatible::mmp) | static_cast<u32>(Incompatible::ea_inode);
+constexpr u32 unwritable_incompatible = static_cast<u32>(Incompatible::ea_inode);
 constexpr u32 writable_read_only_compatible = static_cast<u32>(ReadOnlyCompatible::sparse_super)
     | static_cast<u32>(ReadOnlyCompatible::large_file)
     | static_cast<u32>(ReadOnlyCompatible::huge_file)
@@ -159,7 +158,7 @@ Result<void> VolumeWriter::commit()
         fail(journal_ ? "the journal" : "the device");
         return done.error();
     }
-    due_ns_.reset();
+    commit_due_ns_.reset();
     return {};
 }
 
@@ -184,6 +183,25 @@ Result<void> VolumeWriter::sync()
     return commit();
 }
 
+std::optional<i64> VolumeWriter::due_ns() const
+{
+    auto const sign = guard_ && !failed_ ? guard_->due_ns() : std::nullopt;
+    if (!sign || !commit_due_ns_)
+        return sign ? sign : commit_due_ns_;
+    return std::min(*sign, *commit_due_ns_);
+}
+
+Result<void> VolumeWriter::attend()
+{
+    if (guard_ && !failed_ && !guard_->attend()) {
+        fail("another host");
+        return Error::busy;
+    }
+    if (commit_due_ns_ && *commit_due_ns_ <= now())
+        return sync();
+    return {};
+}
+
 Result<void> VolumeWriter::settle()
 {
     if (stopped_)
@@ -199,7 +217,7 @@ void VolumeWriter::fail(std::string_view where)
     if (failed_)
         return;
     failed_ = true;
-    due_ns_.reset();
+    commit_due_ns_.reset();
     disk_.corrupt("the volume is read-only from now on, because of ", where);
     auto const seconds = static_cast<u32>(now() / ns_per_second);
     if (journal_)
@@ -227,7 +245,8 @@ Result<void> VolumeWriter::unmount()
         TRY(evict_if_unused(inode));
     TRY(settle());
     stopped_ = true;
-    return mark_clean();
+    TRY(mark_clean());
+    return guard_ ? guard_->release() : Result<void>();
 }
 
 void VolumeWriter::opened(u32 inode)

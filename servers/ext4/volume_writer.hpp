@@ -11,6 +11,7 @@
 #include "servers/ext4/extended.hpp"
 #include "servers/ext4/inode_table.hpp"
 #include "servers/ext4/journal_writer.hpp"
+#include "servers/ext4/mount_guard.hpp"
 #include "servers/ext4/orphans.hpp"
 
 #include <functional>
@@ -24,6 +25,8 @@ inline constexpr i64 commit_interval_ns = 5'000'000'000;
 
 struct WriteOptions {
     std::function<i64()> now_ns; // since 1970
+    // Returns when that much time has passed; without it no volume with mmp is written.
+    std::function<void(i64)> wait_ns {};
     usize running_bytes_max = 1 << 20; // of metadata in one transaction
     usize committed_bytes_max = 1 << 20; // that waits for its places
 };
@@ -88,12 +91,16 @@ public:
     Result<void> sync();
     // The same, and all of it is in its own place on the device.
     Result<void> settle();
-    // When the next sync is due by itself; nothing when there is nothing to make durable.
-    std::optional<i64> sync_due_ns() const { return due_ns_; }
+    // When something is due by itself: a commit, a sign of life for other hosts.
+    std::optional<i64> due_ns() const;
+    // Does what is due.
+    Result<void> attend();
     // Leaves the volume clean. Files that are open without a name are freed.
     Result<void> unmount();
     bool failed() const { return failed_ || stopped_; }
     i64 now() const { return options_.now_ns(); }
+    // Borrows it: released when the volume is unmounted.
+    void guard_with(MountGuard& guard) { guard_ = &guard; }
 
 private:
     VolumeWriter(Disk& disk, BlockDevice& device, Orphans orphans,
@@ -163,8 +170,9 @@ private:
     Orphans orphans_;
     std::optional<JournalWriter> journal_; // none: blocks go straight to their places
     WriteOptions options_;
+    MountGuard* guard_ = nullptr; // of volumes with mmp
     std::map<u32, u32> open_counts_;
-    std::optional<i64> due_ns_;
+    std::optional<i64> commit_due_ns_;
     u32 generation_ = 0;
     bool failed_ = false;
     bool stopped_ = false;
@@ -197,8 +205,8 @@ auto VolumeWriter::operate(Work work) -> decltype(work())
         auto done = work();
         if (done) {
             transaction.keep();
-            if (!transaction.empty() && !due_ns_)
-                due_ns_ = now() + commit_interval_ns;
+            if (!transaction.empty() && !commit_due_ns_)
+                commit_due_ns_ = now() + commit_interval_ns;
             return done;
         }
         guard.now();

@@ -119,7 +119,7 @@ private:
             store16(bytes, state_offset, static_cast<u16>(sound));
         }));
         MountReport mounting;
-        auto volume = Volume::mount_writable(device_, sink_, mounting, options_);
+        auto volume = Volume::mount_claimed(device_, sink_, mounting, options_);
         if (!volume)
             return volume.error();
         if (volume->writer()) {
@@ -200,7 +200,12 @@ private:
 
 Result<Repair> repair_volume(BlockDevice& device, MountReport& report, WriteOptions const& options)
 {
-    return Repairer(device, report, options).run();
+    auto const guard = TRY(MountGuard::claim(device, { options.now_ns, options.wait_ns }, report));
+    if (!guard)
+        return Repairer(device, report, options).run();
+    auto repair = Repairer(*guard, report, options).run();
+    TRY(guard->release());
+    return repair;
 }
 
 } // namespace gemel::ext4

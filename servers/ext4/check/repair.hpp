@@ -17,7 +17,7 @@ struct Repair {
 
 // Replays the journal if that is due, repairs, and leaves the volume marked as clean if it is. A
 // power cut on the way leaves a volume that another repair goes on with. Errors as from
-// check_volume and `recover`; a refusal is explained in `report`.
+// check_volume, `recover` and MountGuard::claim; a refusal is explained in `report`.
 Result<Repair> repair_volume(BlockDevice& device, MountReport& report, WriteOptions const& options);
 
 } // namespace gemel::ext4
