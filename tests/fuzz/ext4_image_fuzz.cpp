@@ -136,13 +136,102 @@ private:
     std::array<u8, read_bytes> buffer_;
 };
 
+WriteOptions options()
+{
+    return { .now_ns = [] { return i64 { 1'800'000'000'000'000'000 }; }, .wait_ns = [](i64) {} };
+}
+
+// Changes of every kind to what a mounted volume shows, until one meets the damage.
+class Changes {
+public:
+    explicit Changes(Volume& volume)
+        : volume_(volume)
+        , writer_(*volume.writer())
+    {
+    }
+
+    void visit(u32 number, usize depth)
+    {
+        auto const inode = volume_.inode(number);
+        if (!inode || visited_ > changed_max)
+            return;
+        (void)writer_.set_extended(number, "user.fuzz", bytes(), AttributeMode::set);
+        if (!inode->is_directory())
+            return change_file(*inode);
+        names(number);
+        if (depth < depth_max)
+            children(*inode, depth);
+        (void)writer_.rename({ number, "fuzz" }, { number, "fuzzed" }, RenameWay::replace);
+        (void)writer_.remove({ number, "fuzzed" }, Removal::file);
+    }
+
+private:
+    static constexpr usize changed_max = 40;
+
+    Bytes bytes() const { return Bytes(buffer_).first(37); }
+
+    void names(u32 directory)
+    {
+        (void)writer_.create({ directory, "fuzz" }, { .mode = 0100644 });
+        auto const inner = writer_.create({ directory, "fuzz folder" }, { .mode = 040755 });
+        for (u32 each = 0; inner && each < 9; ++each) {
+            auto const name = "a name of some length " + std::to_string(each);
+            (void)writer_.create({ *inner, name }, { .mode = 0100644 });
+        }
+    }
+
+    void children(Inode const& directory, usize depth)
+    {
+        std::vector<std::pair<u32, std::string>> found;
+        auto cursor = volume_.list(directory, 0);
+        while (cursor && ++visited_ < changed_max) {
+            auto const entry = cursor->next();
+            if (!entry || !entry->has_value())
+                break;
+            if ((*entry)->name != "." && (*entry)->name != "..")
+                found.emplace_back((*entry)->inode, (*entry)->name);
+        }
+        for (auto const& [number, name] : found) {
+            visit(number, depth + 1);
+            if (number % 3 == 0)
+                (void)writer_.remove({ directory.number, name }, Removal::file);
+        }
+    }
+
+    void change_file(Inode const& inode)
+    {
+        auto const size = inode.size_bytes;
+        (void)writer_.write(inode.number, size, bytes());
+        (void)writer_.write(inode.number, size / 2, buffer_);
+        (void)writer_.allocate(inode.number, size / 3, 5'000, Allocation::punch);
+        (void)writer_.resize(inode.number, size / 2);
+        (void)writer_.resize(inode.number, size / 2 + 50);
+    }
+
+    Volume& volume_;
+    VolumeWriter& writer_;
+    usize visited_ = 0;
+    std::array<u8, 3'000> buffer_ {};
+};
+
+void write_on(std::span<u8 const> image)
+{
+    MemoryBlockDevice device(image);
+    IgnoredErrors errors;
+    MountReport report;
+    auto volume = Volume::mount_writable(device, errors, report, options());
+    if (!volume || !volume->writer())
+        return;
+    Changes(*volume).visit(root_inode, 0);
+    (void)volume->writer()->unmount();
+}
+
 // A repair ends, and what it calls clean stays so.
 void repair(std::span<u8 const> image)
 {
     MemoryBlockDevice device(image);
-    WriteOptions const options { .now_ns = [] { return i64 { 1'800'000'000'000'000'000 }; } };
     MountReport report;
-    auto const done = repair_volume(device, report, options);
+    auto const done = repair_volume(device, report, options());
     if (!done || !done->after.findings.empty())
         return;
     auto const again = examine_volume(device, report, Totals::always);
@@ -169,6 +258,7 @@ extern "C" int LLVMFuzzerTestOneInput(gemel::u8 const* data, gemel::usize size)
         return 0;
     }
     repair({ data, size });
+    write_on({ data, size });
     Walk(*volume).visit(root_inode, 0);
     (void)volume->statistics();
     return 0;

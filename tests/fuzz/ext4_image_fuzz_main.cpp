@@ -1,10 +1,12 @@
 // Drives the fuzz target without a fuzzing engine, the same way for the same seed. Most of an image
 // is data that cannot hurt, so only blocks that are not empty and lie among the metadata change.
 #include "tests/ext4/source_tree.hpp"
+#include "tests/ext4/written_volume.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 
 extern "C" int LLVMFuzzerTestOneInput(gemel::u8 const* data, gemel::usize size);
 
@@ -23,6 +25,9 @@ constexpr char const* seed_options[] {
     "-b 4096 -O ^metadata_csum,^has_journal",
     "-b 1024 -O ^metadata_csum,^has_journal,meta_bg,^resize_inode -g 1024",
     "-b 1024 -O ^has_journal",
+    "-b 1024 -J size=1 -O ^metadata_csum,orphan_file",
+    "-b 1024 -O ^has_journal,^metadata_csum,mmp",
+    "-b 1024 -I 512 -O ^has_journal,inline_data",
 };
 
 struct Seed {
@@ -56,6 +61,20 @@ void give_attributes(fs::path const& image, fs::path const& value)
     run("debugfs -w -R 'ea_set -f " + value.string() + " hard user.longer' " + quoted(image));
 }
 
+// Files that were deleted while they were open, on a volume that nobody unmounted.
+void leave_orphans(fs::path const& image)
+{
+    WrittenVolume written(image);
+    for (auto const* const name : { "one", "two", "three" }) {
+        auto const inode
+            = written.writer().create({ root_inode, name }, { .mode = 0100644 }).value();
+        (void)written.writer().write(inode, 0, std::vector<u8>(3'000, 'o'));
+        written.writer().opened(inode);
+        (void)written.writer().remove({ root_inode, name }, Removal::file);
+    }
+    (void)written.writer().settle();
+}
+
 std::vector<Seed> make_seeds(u64 seed)
 {
     TemporaryFolder folder;
@@ -69,6 +88,8 @@ std::vector<Seed> make_seeds(u64 seed)
         make_image(image, source, each, "4M");
         index_directories(image);
         give_attributes(image, folder.path() / "value");
+        if (std::strstr(each, "orphan_file"))
+            leave_orphans(image);
         auto bytes = read_host_file(image);
         auto units = metadata_units(bytes);
         seeds.push_back({ std::move(bytes), std::move(units) });
