@@ -12,6 +12,49 @@ Disk::Disk(BlockReader& device, ErrorSink& errors, Superblock super)
 {
 }
 
+std::string_view Purpose::name() const
+{
+    switch (kind) {
+    case Kind::group_descriptors:
+        return "group descriptors";
+    case Kind::inode_table:
+        return "inode table";
+    case Kind::extent_node:
+        return "extent node";
+    case Kind::block_pointers:
+        return "block pointers";
+    case Kind::directory_block:
+        return "directory block";
+    case Kind::directory_root:
+    case Kind::directory_node:
+        return "directory index";
+    case Kind::superblock:
+        return "superblock";
+    case Kind::block_bitmap:
+        return "block bitmap";
+    case Kind::inode_bitmap:
+        return "inode bitmap";
+    case Kind::attributes:
+        return "attribute block";
+    case Kind::orphan_block:
+        return "orphan file";
+    }
+    return {};
+}
+
+void Disk::place_damage(Damage const& damage)
+{
+    if (!damage_ || damage_->block == 0)
+        damage_ = damage;
+}
+
+Result<void> Disk::placed(Result<void> verified, u64 block, Purpose purpose)
+{
+    if (!verified && verified.error() == Error::corrupt)
+        place_damage({ purpose.name(), block, purpose.inode });
+    return verified;
+}
+
 // The one place that touches the device: nothing outside the volume gets past it.
 Result<void> Disk::read(u64 block, u64 offset, std::span<u8> target, u32 inode)
 {

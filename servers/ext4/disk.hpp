@@ -34,10 +34,18 @@ struct Purpose {
     u8 depth = 0; // of an extent node
     u32 inode = 0; // whose block it is; 0: the volume's own
 
+    std::string_view name() const;
     u64 word() const
     {
         return static_cast<u64>(kind) << 40 | static_cast<u64>(depth) << 32 | inode;
     }
+};
+
+// The first damage that was met, as the superblock's error state has it.
+struct Damage {
+    std::string_view where; // what the structure was read as
+    u64 block = 0; // 0: no single one
+    u32 inode = 0; // 0: the volume's own
 };
 
 class Disk {
@@ -57,14 +65,14 @@ public:
     {
         if (auto* const changed = transaction_.find(block)) {
             if (changed->verified_as != purpose.word()) {
-                TRY(verify(Bytes(*changed->bytes)));
+                TRY(placed(verify(Bytes(*changed->bytes)), block, purpose));
                 changed->verified_as = purpose.word();
             }
             return BlockRef(changed->bytes);
         }
         auto* const slot = TRY(fetch(block, purpose, read_ahead));
         if (slot->verified_as != purpose.word()) {
-            TRY(verify(Bytes(*slot->bytes)));
+            TRY(placed(verify(Bytes(*slot->bytes)), block, purpose));
             slot->verified_as = purpose.word();
         }
         return slot->bytes;
@@ -106,10 +114,17 @@ public:
     Error corrupt(Parts const&... parts)
     {
         errors_.report(sentence(parts...));
+        if (!damage_)
+            damage_ = Damage { "a damaged structure" };
         return Error::corrupt;
     }
+    std::optional<Damage> const& damage() const { return damage_; }
+    // What was told last lies in that place.
+    void place_damage(Damage const& damage);
 
 private:
+    // Adds to what is wrong where it is.
+    Result<void> placed(Result<void> verified, u64 block, Purpose purpose);
     Result<BlockCache::Slot*> fetch(u64 block, Purpose purpose, u32 read_ahead);
     Result<void> read(u64 block, u64 offset, std::span<u8> target, u32 inode);
 
@@ -120,6 +135,7 @@ private:
     Transaction transaction_;
     NameCache names_;
     BlockDevice* writer_ = nullptr;
+    std::optional<Damage> damage_;
 };
 
 } // namespace gemel::ext4

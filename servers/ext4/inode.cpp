@@ -253,8 +253,11 @@ Result<Inode> read_inode(Disk& disk, u32 number, InodeUse use)
     auto const held = TRY(disk.metadata(
         place.block, { Purpose::Kind::inode_table }, [](Bytes) { return Result<void> {}; },
         read_ahead_bytes / super.block_bytes));
-    return parse_inode(
+    auto inode = parse_inode(
         disk, { number, place.block }, Bytes(*held).subspan(place.offset, super.inode_bytes), use);
+    if (!inode && inode.error() == Error::corrupt)
+        disk.place_damage({ Purpose { Purpose::Kind::inode_table }.name(), place.block, number });
+    return inode;
 }
 
 } // namespace gemel::ext4

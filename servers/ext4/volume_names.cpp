@@ -71,9 +71,10 @@ Result<void> VolumeWriter::count_up(Inode& directory)
 {
     if (directory.links == 1)
         return {};
-    ++directory.links;
-    if (directory.links < links_max)
+    if (directory.links < links_max) {
+        ++directory.links;
         return {};
+    }
     if (!disk_.super().has(ReadOnlyCompatible::dir_nlink))
         return Error::too_many_links;
     directory.links = 1;

@@ -50,6 +50,34 @@ Result<void> check_writable(Superblock const& super, u16 state, MountReport& rep
     return {};
 }
 
+// Where the superblock keeps what was wrong.
+struct ErrorFields {
+    usize seconds;
+    usize inode;
+    usize block;
+    usize function;
+    usize line;
+    usize code;
+};
+constexpr ErrorFields first_error { 0x198, 0x19C, 0x1A0, 0x1A8, 0x1C8, 0x27A };
+constexpr ErrorFields last_error { 0x1CC, 0x1D0, 0x1D8, 0x1E0, 0x1D4, 0x27B };
+
+void store_error(
+    std::span<u8> bytes, ErrorFields const& fields, Damage const& damage, u8 code, i64 now_ns)
+{
+    constexpr usize function_bytes = 32;
+    store32(bytes, fields.seconds, static_cast<u32>(now_ns / ns_per_second));
+    store32(bytes, fields.inode, damage.inode);
+    store32(bytes, fields.block, static_cast<u32>(damage.block));
+    store32(bytes, fields.block + 4, static_cast<u32>(damage.block >> 32));
+    store32(bytes, fields.line, 0);
+    auto const function = bytes.subspan(fields.function, function_bytes);
+    std::fill(function.begin(), function.end(), u8 { 0 });
+    std::copy_n(
+        damage.where.begin(), std::min(damage.where.size(), function_bytes - 1), function.begin());
+    store8(bytes, fields.code, code);
+}
+
 // Writes the superblock past the journal: only while nothing of it waits there.
 template <typename Edit>
 Result<void> write_superblock(BlockDevice& device, Edit const& edit)
@@ -137,6 +165,7 @@ u32 VolumeWriter::next_generation()
 // Before an operation: the transaction has room for what it may change.
 Result<void> VolumeWriter::make_room()
 {
+    heed_damage();
     if (failed_ || stopped_)
         return Error::read_only;
     usize blocks_max = options_.running_bytes_max / disk_.super().block_bytes;
@@ -155,7 +184,7 @@ Result<void> VolumeWriter::commit()
     if (journal_ && done && bytes > options_.committed_bytes_max)
         done = journal_->checkpoint();
     if (!done) {
-        fail(journal_ ? "the journal" : "the device");
+        fail_for(journal_ ? "the journal" : "the device");
         return done.error();
     }
     commit_due_ns_.reset();
@@ -185,6 +214,8 @@ Result<void> VolumeWriter::sync()
 
 std::optional<i64> VolumeWriter::due_ns() const
 {
+    if (disk_.damage() && !failed())
+        return now();
     auto const sign = guard_ && !failed_ ? guard_->due_ns() : std::nullopt;
     if (!sign || !commit_due_ns_)
         return sign ? sign : commit_due_ns_;
@@ -193,8 +224,12 @@ std::optional<i64> VolumeWriter::due_ns() const
 
 Result<void> VolumeWriter::attend()
 {
+    if (disk_.damage() && !failed()) {
+        heed_damage();
+        return Error::corrupt;
+    }
     if (guard_ && !failed_ && !guard_->attend()) {
-        fail("another host");
+        fail_for("another host");
         return Error::busy;
     }
     if (commit_due_ns_ && *commit_due_ns_ <= now())
@@ -210,29 +245,35 @@ Result<void> VolumeWriter::settle()
     return journal_ ? journal_->checkpoint() : Result<void> {};
 }
 
-// From now on only reads. What the last commit has is safe; the error state goes where the next
-// mount looks: into the journal, and into the superblock as it stands on the disk.
-void VolumeWriter::fail(std::string_view where)
+// What the last commit has is safe; the error state goes where the next mount looks: into the
+// journal, and into the superblock as it stands on the disk.
+void VolumeWriter::fail(Damage const& damage, u8 code)
 {
     if (failed_)
         return;
     failed_ = true;
     commit_due_ns_.reset();
-    disk_.corrupt("the volume is read-only from now on, because of ", where);
-    auto const seconds = static_cast<u32>(now() / ns_per_second);
+    disk_.corrupt("the volume is read-only from now on, because of ", damage.where);
     if (journal_)
         static_cast<void>(journal_->record_error());
+    auto const now_ns = now();
     static_cast<void>(write_superblock(device_, [&](std::span<u8> bytes) {
         store16(bytes, 0x3A, load16(bytes, 0x3A) | state_errors);
         store32(bytes, 0x194, load32(bytes, 0x194) + 1);
-        if (load32(bytes, 0x198) == 0) {
-            store32(bytes, 0x198, seconds);
-            std::copy_n(where.begin(), std::min<usize>(where.size(), 32), bytes.begin() + 0x1A8);
-        }
-        store32(bytes, 0x1CC, seconds);
-        std::fill_n(bytes.begin() + 0x1E0, 32, u8 { 0 });
-        std::copy_n(where.begin(), std::min<usize>(where.size(), 32), bytes.begin() + 0x1E0);
+        if (load32(bytes, first_error.seconds) == 0)
+            store_error(bytes, first_error, damage, code, now_ns);
+        store_error(bytes, last_error, damage, code, now_ns);
     }));
+}
+
+// What was done before the damage was met is kept.
+void VolumeWriter::heed_damage()
+{
+    if (failed_ || stopped_ || !disk_.damage())
+        return;
+    auto const damage = *disk_.damage();
+    static_cast<void>(commit());
+    fail(damage);
 }
 
 Result<void> VolumeWriter::unmount()

@@ -2,9 +2,9 @@
 // leaves a state that is in order: it is kept whole, or nothing of it. What was done is durable
 // after `sync`.
 //
-// Inodes are named by number; directories by the number of their inode. A damaged structure met by
-// a change, or a device that cannot be written, makes the volume read-only: the change answers
-// Error::corrupt or Error::io, all later ones Error::read_only.
+// Inodes are named by number; directories by the number of their inode. A damaged structure met,
+// or a device that cannot be written, makes the volume read-only: the request answers
+// Error::corrupt or Error::io, all later changes Error::read_only.
 #pragma once
 
 #include "servers/ext4/directory.hpp"
@@ -103,6 +103,10 @@ public:
     void guard_with(MountGuard& guard) { guard_ = &guard; }
 
 private:
+    // As the superblock has them (s_first_error_errcode).
+    static constexpr u8 error_code_io = 2;
+    static constexpr u8 error_code_damage = 5;
+
     VolumeWriter(Disk& disk, BlockDevice& device, Orphans orphans,
         std::optional<JournalWriter> journal, WriteOptions options)
         : disk_(disk)
@@ -118,7 +122,12 @@ private:
     Result<void> make_room();
     Result<void> commit();
     Result<void> commit_in_place();
-    void fail(std::string_view where);
+    // From now on only reads.
+    void fail(Damage const& damage) { fail(damage, error_code_damage); }
+    void fail_for(std::string_view device) { fail({ device }, error_code_io); }
+    void fail(Damage const& damage, u8 code);
+    // What a request for reading met makes the volume read-only as well.
+    void heed_damage();
     Result<void> mark_in_use();
     Result<void> mark_clean();
     u32 next_generation();
@@ -215,7 +224,7 @@ auto VolumeWriter::operate(Work work) -> decltype(work())
             continue;
         }
         if (done.error() == Error::corrupt)
-            fail("a damaged structure");
+            fail(*disk_.damage());
         return done;
     }
 }
