@@ -6,6 +6,7 @@
 #include "frontends/cli/recording_file.hpp"
 #include "frontends/cli/replay_debugger.hpp"
 #include "frontends/cli/sim.hpp"
+#include "frontends/cli/sim_farm.hpp"
 #include "sim/replay/shrink.hpp"
 
 #include <cstdio>
@@ -139,10 +140,11 @@ int shrink_journal(ShrinkOptions const& options)
         show_result(spec, first);
         return exit_failed;
     }
+    SimFarm farm { *host, 1 };
     auto const fails = [&](std::vector<sim::Decision> const& decisions) {
         auto candidate = spec;
         candidate.decisions = decisions;
-        auto const result = host->run(candidate);
+        auto const result = farm.run(candidate);
         return result.verdict == Verdict::failed && result.failure.check == first.failure.check
             && result.failure.task == first.failure.task;
     };

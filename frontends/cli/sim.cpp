@@ -6,6 +6,7 @@
 #include "frontends/cli/options.hpp"
 #include "frontends/cli/place.hpp"
 #include "frontends/cli/process.hpp"
+#include "frontends/cli/sim_farm.hpp"
 
 #include <gemel/hosted/site.hpp>
 
@@ -16,9 +17,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
-#include <map>
-#include <sys/wait.h>
-#include <system_error>
 #include <unistd.h>
 #include <utility>
 
@@ -130,6 +128,7 @@ public:
         : host_(host)
         , spec_(spec)
         , options_(options)
+        , farm_(host, options.jobs)
     {
     }
 
@@ -143,8 +142,7 @@ public:
         auto sampled = way();
         if (spec.workload == judged_workload && seed % judged_seeds == 0 && !options_.twice)
             sampled.disk = DiskAfter::kept;
-        auto const child = host_.start(spec, sampled);
-        running_.emplace(child.process, Running { spec, child });
+        running_.push_back(farm_.start(spec, sampled));
     }
     void finish()
     {
@@ -159,11 +157,6 @@ public:
     }
 
 private:
-    struct Running {
-        SimSpec spec;
-        SimChild child;
-    };
-
     SimWay way() const
     {
         return { .perturbation = { options_.heap_fill, options_.stack_pad },
@@ -176,31 +169,26 @@ private:
     void judge(SimSpec const& spec, SimResult const& result);
     void compare(SimSpec const& spec, SimResult const& result);
     void report_failure(SimSpec const& spec, SimResult const& result) const;
+    std::string ways_of(SimSpec const& spec) const;
 
     SimHost const& host_;
     SimSpec const& spec_;
     SimOptions const& options_;
-    std::map<int, Running> running_; // by process
+    SimFarm farm_;
+    std::vector<SimFarm::Running> running_;
     Tally tally_;
 };
 
 void Campaign::take_one()
 {
-    for (;;) {
-        int status = 0;
-        auto const process = ::waitpid(-1, &status, 0);
-        if (process < 0 && errno != EINTR)
-            throw std::system_error(errno, std::generic_category(), "waitpid");
-        auto const found = running_.find(process);
-        if (found == running_.end())
-            continue;
-        auto const running = found->second;
-        running_.erase(found);
-        auto result = SimHost::finish(running.child, status);
-        if (result.disk >= 0)
-            judge_disk(result);
-        return judge(running.spec, result);
-    }
+    auto const at = running_.begin() + static_cast<std::ptrdiff_t>(SimFarm::wait_any(running_));
+    auto running = std::move(*at);
+    running_.erase(at);
+    auto const spec = running.spec;
+    auto result = farm_.finish(std::move(running));
+    if (result.disk >= 0)
+        judge_disk(result);
+    judge(spec, result);
 }
 
 // What the run left, in the eyes of another program.
@@ -237,7 +225,7 @@ void Campaign::judge(SimSpec const& spec, SimResult const& result)
         std::printf("%s", options_.show_console ? result.console.c_str() : "");
     switch (result.verdict) {
     case Verdict::passed:
-        if (options_.seed || options_.twice)
+        if (options_.seed || options_.twice || options_.each)
             std::printf("seed %llu  L1 %s  L2 %s  t=%s  %llu events  %s  %zu decisions%s\n",
                 static_cast<unsigned long long>(spec.seed), text_of(result.l1).c_str(),
                 (options_.twice ? text_of(result.l2).c_str() : "-"),
@@ -261,7 +249,8 @@ void Campaign::judge(SimSpec const& spec, SimResult const& result)
         compare(spec, result);
 }
 
-// Once more in every respect, then once more with another heap fill and stack.
+// Once more in every respect, then with another heap fill and stack, then from a world that has
+// booted.
 void Campaign::compare(SimSpec const& spec, SimResult const& result)
 {
     auto const again = host_.run(spec, way());
@@ -269,17 +258,29 @@ void Campaign::compare(SimSpec const& spec, SimResult const& result)
     other.perturbation = { 0x5A, 65536 + 4096 * 3 };
     other.process = Process::forked;
     auto const disturbed = host_.run(spec, other);
-    auto const equal = again.l1 == result.l1 && again.l2 == result.l2 && disturbed.l1 == result.l1;
+    auto const booted = farm_.run(spec);
+    auto const equal = again.l1 == result.l1 && again.l2 == result.l2 && disturbed.l1 == result.l1
+        && booted.l1 == result.l1;
     if (equal)
         return;
     ++tally_.different;
-    std::printf("DIFFERENT seed %llu: L1 %s, again %s, disturbed %s; L2 %s, again %s\n"
+    std::printf("DIFFERENT seed %llu: L1 %s, again %s, disturbed %s, booted before %s; L2 %s, "
+                "again %s\n"
                 "  see where: gemel sim --seed %llu --workload %s --events A, the same with "
                 "--heap-fill 90 --events B, gemel diverge A B\n",
         static_cast<unsigned long long>(spec.seed), text_of(result.l1).c_str(),
-        text_of(again.l1).c_str(), text_of(disturbed.l1).c_str(), text_of(result.l2).c_str(),
-        text_of(again.l2).c_str(), static_cast<unsigned long long>(spec.seed),
-        shell_word(spec.workload).c_str());
+        text_of(again.l1).c_str(), text_of(disturbed.l1).c_str(), text_of(booted.l1).c_str(),
+        text_of(result.l2).c_str(), text_of(again.l2).c_str(),
+        static_cast<unsigned long long>(spec.seed), shell_word(spec.workload).c_str());
+}
+
+// What else was asked for and makes another run.
+std::string Campaign::ways_of(SimSpec const& spec) const
+{
+    std::string words = spec.preempts ? " --preempt" : "";
+    if (!options_.until.empty())
+        words += " --until " + options_.until;
+    return words;
 }
 
 void Campaign::report_failure(SimSpec const& spec, SimResult const& result) const
@@ -296,7 +297,7 @@ void Campaign::report_failure(SimSpec const& spec, SimResult const& result) cons
         failure.task.empty() ? "-" : failure.task.c_str(),
         static_cast<unsigned long long>(spec.seed), text_of(result.l1).c_str(),
         static_cast<unsigned long long>(spec.seed), shell_word(spec.workload).c_str(),
-        options_.strategy.c_str(), options_.faults.c_str(), spec.preempts ? " --preempt" : "");
+        options_.strategy.c_str(), options_.faults.c_str(), ways_of(spec).c_str());
     auto const file
         = options_.journal_folder + "/fail-" + text_of(result.l1).substr(0, 8) + ".gemel";
     if (result.verdict == Verdict::failed && write_journal(file, spec, result))
@@ -376,7 +377,9 @@ std::optional<SimSpec> spec_of(SimOptions const& options)
         std::fprintf(stderr, "\n");
         return std::nullopt;
     }
-    auto const until = nanoseconds_of(options.until);
+    auto const* workload = sim::find_workload(options.workload);
+    auto const usual = workload ? workload->until_ns : spec.until_ns;
+    auto const until = options.until.empty() ? usual : nanoseconds_of(options.until);
     auto const faults = faults_of(options.faults, options.workload);
     if (!until || !faults)
         return std::nullopt;

@@ -13,7 +13,7 @@ struct SimOptions {
     std::optional<u64> seed;
     std::string seeds; // "A..B", both included
     std::string time; // "60s": as many seeds as fit
-    std::string until = "10s"; // virtual
+    std::string until; // virtual; "": the workload's own
     std::string workload = "boot";
     std::string strategy = "portfolio";
     std::string faults = "default"; // default, none, all, or names with commas
@@ -24,6 +24,7 @@ struct SimOptions {
     unsigned jobs = 1;
     bool twice = false;
     bool first_failure = false; // ends with it
+    bool each = false; // says a line about seeds that passed, too
     bool preempt = false;
     bool open_jail = false;
     int heap_fill = 0;

@@ -73,11 +73,12 @@ void SimCommands::add_when(CLI::App& app)
 
 void SimCommands::add_run_options(CLI::App& command)
 {
-    command.add_option("--until", options_.until, "virtual time by which a run must have ended")
-        ->capture_default_str();
+    command.add_option("--until", options_.until,
+        "virtual time by which a run must have ended (default: the workload's, mostly 10s)");
     command
         .add_option("--workload", options_.workload,
-            "boot, posix-mix, server-kill, fs-crash, vfs-race, rights-race, steady, or a program "
+            "boot, posix-mix, session, server-kill, fs-crash, vfs-race, rights-race, steady, or a "
+            "program "
             "of the boot bundle")
         ->capture_default_str();
     command
@@ -106,6 +107,7 @@ void SimCommands::add_sim(CLI::App& app)
     add_run_options(*sim_);
     sim_->add_flag("--twice", options_.twice,
         "each seed again, and again with another heap fill and stack: the hashes must be equal");
+    sim_->add_flag("--each", options_.each, "a line for each seed that passes, too");
     sim_->add_flag("--first-failure", options_.first_failure, "stop at the first seed that fails");
     sim_->add_option("--jobs", options_.jobs, "runs at a time")->capture_default_str();
     sim_->add_option("--journals", options_.journal_folder, "the folder for journals of failures")

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -56,6 +57,7 @@ struct SimShared {
     u64 failure_event = 0;
     sim::Hash l1;
     sim::Hash l2;
+    sim::Hash boot_l1 { 0, 0 };
     sim::StrategyKind strategy = sim::StrategyKind::run_to_block;
     u32 power_cuts = 0;
     u32 crash_states = 0;
@@ -98,6 +100,7 @@ void report(sim::Outcome const& outcome)
     to.events = outcome.events;
     to.l1 = outcome.l1;
     to.l2 = outcome.l2;
+    to.boot_l1 = outcome.boot_l1;
     to.strategy = outcome.strategy;
     to.power_cuts = outcome.power_cuts;
     to.crash_states = outcome.crash_states;
@@ -195,6 +198,14 @@ void say_who_waits()
     if (file >= 0)
         write_event_file(file, outcome);
     ::_exit(0);
+}
+
+void limit_process(SimSpec const& spec)
+{
+    rlimit const limit { spec.processor_seconds_max, spec.processor_seconds_max };
+    ::setrlimit(RLIMIT_CPU, &limit);
+    rlimit const no_core { 0, 0 };
+    ::setrlimit(RLIMIT_CORE, &no_core);
 }
 
 SimShared* shared_from(int descriptor)
@@ -311,14 +322,12 @@ SimChild SimHost::start(SimSpec const& spec, SimWay const& way) const
         return child;
     }
     own_shared = child.shared;
-    rlimit const limit { spec.processor_seconds_max, spec.processor_seconds_max };
-    ::setrlimit(RLIMIT_CPU, &limit);
-    rlimit const no_core { 0, 0 };
-    ::setrlimit(RLIMIT_CORE, &no_core);
+    limit_process(spec);
     if (way.process == Process::executed)
         execute(words_of(spec, way, descriptor));
     try {
         auto setup = setup_of(spec);
+        setup.hashes_memory = false; // the host chose its addresses
         if (child.disk >= 0
             && ::mmap(disk_, disk_bytes_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
                    child.disk, 0)
@@ -345,6 +354,25 @@ void SimHost::run_here(SimSpec const& spec, SimWay const& way) const
     run_lower(setup_of(spec), here, spec.recording.get());
 }
 
+void SimHost::run_booted(SimSpec const& boot, SimShared& shared, Next const& next) const
+{
+    own_shared = &shared;
+    rlimit const no_core { 0, 0 };
+    ::setrlimit(RLIMIT_CORE, &no_core);
+    auto setup = setup_of(boot);
+    setup.hashes_memory = false;
+    setup.booted = [this, &next](sim::Plan& plan, hosted::System& system) {
+        auto const [spec, jail] = next(system);
+        limit_process(spec);
+        plan = setup_of(spec);
+        if (jail == Jail::closed)
+            (void)hosted::close_jail({ { -1, -1 }, leaked });
+    };
+    SimWay way;
+    way.jail = Jail::open;
+    run_lower(std::move(setup), way);
+}
+
 void SimHost::run_words(std::vector<std::string> const& words) const
 {
     SimSpec spec;
@@ -365,12 +393,40 @@ void SimHost::run_words(std::vector<std::string> const& words) const
 
 SimResult SimHost::finish(SimChild child, int wait_status)
 {
-    auto& from = *child.shared;
+    auto result = result_of(*child.shared, wait_status);
+    result.disk = child.disk;
+    free_shared(child.shared);
+    return result;
+}
+
+SimShared* SimHost::make_shared()
+{
+    auto* memory = ::mmap(nullptr, sizeof(SimShared), PROT_READ | PROT_WRITE,
+        MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED)
+        throw std::system_error(errno, std::generic_category(), "mmap");
+    return static_cast<SimShared*>(memory);
+}
+
+// The decisions stay: their number says how many of them mean something.
+void SimHost::reset(SimShared& shared)
+{
+    std::memset(static_cast<void*>(&shared), 0, offsetof(SimShared, decisions));
+}
+
+void SimHost::free_shared(SimShared* shared)
+{
+    ::munmap(shared, sizeof(SimShared));
+}
+
+SimResult SimHost::result_of(SimShared const& from, int wait_status)
+{
     SimResult result;
     result.verdict = from.verdict;
     result.failure = { from.check, from.what, from.task, from.failure_ns, from.failure_event };
     result.l1 = from.l1;
     result.l2 = from.l2;
+    result.boot_l1 = from.boot_l1;
     result.time_ns = from.time_ns;
     result.events = from.events;
     result.strategy = from.strategy;
@@ -382,8 +438,6 @@ SimResult SimHost::finish(SimChild child, int wait_status)
     result.stops.assign(from.stops, from.stops + from.stops_kept);
     result.reached.assign(from.reached, from.reached + from.reached_count);
     result.console = from.console;
-    result.disk = child.disk;
-    ::munmap(child.shared, sizeof(SimShared));
     auto const killed = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
     if (result.verdict == Verdict::passed && killed != 0)
         result.verdict = Verdict::inconclusive;

@@ -4,9 +4,11 @@
 #include "sim/record/played_run.hpp"
 #include "sim/run/workload.hpp"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace gemel::cli {
@@ -19,7 +21,7 @@ struct SimSpec {
     bool preempts = false; // inside code, too
     u64 until_ns = 10'000'000'000;
     std::optional<std::vector<sim::Decision>> decisions;
-    sim::Setup::Branch branch; // of a forked run
+    sim::Plan::Branch branch; // of a forked run
     // A recorded session in place of all that.
     std::shared_ptr<sim::Recording const> recording;
     u64 processor_seconds_max = 60; // of one run: then it is said to be inconclusive
@@ -66,6 +68,7 @@ struct SimResult {
     sim::Failure failure; // where it failed, or what leaked
     sim::Hash l1;
     sim::Hash l2;
+    sim::Hash boot_l1 { 0, 0 }; // when the first boot was over; zeroes: it was not
     u64 time_ns = 0;
     u64 events = 0;
     sim::StrategyKind strategy = sim::StrategyKind::run_to_block;
@@ -99,8 +102,18 @@ public:
     // The two halves of it, for several at once.
     SimChild start(SimSpec const& spec, SimWay const& way) const;
     static SimResult finish(SimChild child, int wait_status);
+    // What a run reported in there, of which the host says that; it stays where it is.
+    static SimResult result_of(SimShared const& from, int wait_status);
+    // Memory for reports, shared with processes that are forked; for one run after the other.
+    static SimShared* make_shared();
+    static void reset(SimShared& shared);
+    static void free_shared(SimShared* shared);
     // In this process, which ends with it: for a debugger. No jail.
     [[noreturn]] void run_here(SimSpec const& spec, SimWay const& way) const;
+    // In this process: boots, and then asks `next`, which comes back in a forked child alone, with
+    // what that is to run and how. No jail until then. What is reported goes to `shared`.
+    using Next = std::function<std::pair<SimSpec, Jail>(hosted::System&)>;
+    [[noreturn]] void run_booted(SimSpec const& boot, SimShared& shared, Next const& next) const;
     // What an executed process does: `words` are its arguments (run_words). Does not return.
     [[noreturn]] void run_words(std::vector<std::string> const& words) const;
 

@@ -1,6 +1,7 @@
 // `gemel sites`: the table that the linker made, and how often a few seeds came by.
 #include "frontends/cli/options.hpp"
 #include "frontends/cli/sim.hpp"
+#include "frontends/cli/sim_farm.hpp"
 
 #include <gemel/hosted/site.hpp>
 
@@ -27,11 +28,12 @@ int show_sites(SimOptions const& given, bool never_hit_only)
     auto const host = SimHost::open();
     if (!host)
         return exit_failed;
+    SimFarm farm { *host, 1 };
     auto const sites = hosted::sites();
     std::vector<u64> reached(sites.size());
     for (auto seed = first; seed <= last; ++seed) {
         spec->seed = seed;
-        auto const result = host->run(*spec);
+        auto const result = farm.run(*spec);
         for (usize i = 0; i < result.reached.size() && i < reached.size(); ++i)
             reached[i] += result.reached[i];
     }

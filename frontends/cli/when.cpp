@@ -5,14 +5,12 @@
 #include "frontends/cli/journal_file.hpp"
 #include "frontends/cli/options.hpp"
 #include "frontends/cli/sim.hpp"
+#include "frontends/cli/sim_farm.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
 #include <map>
 #include <sys/mman.h>
-#include <sys/wait.h>
-#include <system_error>
 #include <unistd.h>
 
 namespace gemel::cli {
@@ -34,11 +32,11 @@ class Futures {
 public:
     Futures(SimHost const& host, SimSpec const& spec, SimResult const& failure,
         sim::StrategyKind strategy, WhenOptions const& options)
-        : host_(host)
-        , spec_(spec)
+        : spec_(spec)
         , failure_(failure)
         , strategy_(strategy)
         , options_(options)
+        , farm_(host, options.jobs)
     {
     }
 
@@ -52,46 +50,37 @@ private:
     void start(u64 event, u32 number);
     void take_one();
 
-    SimHost const& host_;
     SimSpec const& spec_;
     SimResult const& failure_;
     sim::StrategyKind strategy_;
     WhenOptions const& options_;
     std::map<u64, Tally> seen_;
-    std::map<int, std::pair<u64, SimChild>> running_; // by process
+    SimFarm farm_;
+    std::vector<SimFarm::Running> running_;
 };
 
 void Futures::start(u64 event, u32 number)
 {
     auto spec = spec_;
     spec.branch = { event, sim::mix(spec.seed, domain_future, 0, number), strategy_ };
-    auto const child = host_.start(spec, {});
-    running_.emplace(child.process, std::pair { event, child });
+    running_.push_back(farm_.start(spec));
 }
 
 void Futures::take_one()
 {
-    for (;;) {
-        int status = 0;
-        auto const process = ::waitpid(-1, &status, 0);
-        if (process < 0 && errno != EINTR)
-            throw std::system_error(errno, std::generic_category(), "waitpid");
-        auto const found = running_.find(process);
-        if (found == running_.end())
-            continue;
-        auto const [event, child] = found->second;
-        running_.erase(found);
-        auto const result = SimHost::finish(child, status);
-        auto& tally = seen_[event];
-        ++tally.runs;
-        if (result.verdict == Verdict::passed)
-            return;
-        auto const same = result.verdict == Verdict::failed
-            && result.failure.check == failure_.failure.check
-            && result.failure.task == failure_.failure.task;
-        ++(same ? tally.failed : tally.otherwise);
+    auto const at = running_.begin() + static_cast<std::ptrdiff_t>(SimFarm::wait_any(running_));
+    auto running = std::move(*at);
+    running_.erase(at);
+    auto const event = running.spec.branch.event;
+    auto const result = farm_.finish(std::move(running));
+    auto& tally = seen_[event];
+    ++tally.runs;
+    if (result.verdict == Verdict::passed)
         return;
-    }
+    auto const same = result.verdict == Verdict::failed
+        && result.failure.check == failure_.failure.check
+        && result.failure.task == failure_.failure.task;
+    ++(same ? tally.failed : tally.otherwise);
 }
 
 void Futures::look(std::vector<u64> const& events)

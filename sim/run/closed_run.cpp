@@ -33,6 +33,7 @@ constexpr u64 typing_delay_ns = 5'000'000;
 constexpr u64 healing_ns = 1'000'000'000;
 constexpr u32 retypes_max = 4;
 constexpr u32 cuts_max = 4; // of the power: then it stays
+constexpr u64 boot_ns_max = 10'000'000'000; // of the first boot
 
 bool kills(Setup const& setup)
 {
@@ -43,9 +44,9 @@ enum class Phase : u8 { boot, safety, liveness, shutdown };
 
 // The machine from one switching on to the next, with what stands around it.
 struct Boot {
-    Boot(Setup const& setup, Oracle& oracle, Trace& trace, Strategy& strategy, SimDisk& medium,
-        std::function<void(char)> transmitted)
-        : system(options_of(setup))
+    Boot(Setup const& setup, std::shared_ptr<hosted::MachineMemory> memory, Oracle& oracle,
+        Trace& trace, Strategy& strategy, SimDisk& medium, std::function<void(char)> transmitted)
+        : system(options_of(setup, std::move(memory)))
         , world(system, oracle, trace, strategy)
         , uart(system.machine(), uart_line, std::move(transmitted))
         , clock([this] { return epoch_seconds + static_cast<i64>(world.now_ns() / 1'000'000'000); })
@@ -57,12 +58,13 @@ struct Boot {
         machine.attach(clock_port, clock_ports, clock);
         if (!setup.disk.empty())
             machine.attach(virtio_port, virtio_ports, disk);
-        world.end_by(setup.until_ns);
     }
 
-    static hosted::Options options_of(Setup const& setup)
+    static hosted::Options options_of(
+        Setup const& setup, std::shared_ptr<hosted::MachineMemory> memory)
     {
         hosted::Options options;
+        options.memory = std::move(memory);
         options.memory_bytes = setup.memory_bytes;
         options.bundle = setup.bundle;
         options.init_entry = setup.init_entry;
@@ -86,6 +88,9 @@ public:
 private:
     Oracle oracle_of() const;
     void switch_on();
+    void begin();
+    void watch_events();
+    int run_machine();
     void branch();
     void told(std::string_view text);
     void take(char byte);
@@ -103,13 +108,14 @@ private:
     Hash memory_hash();
     ClosedWorld& world() { return boot_->world; }
 
-    Setup const& setup_;
+    Setup setup_; // changed when the first boot is over
     Oracle oracle_;
     Trace trace_;
     Strategy strategy_;
     Preemption preemption_;
     SimDisk medium_;
     std::optional<Boot> boot_;
+    Hash boot_l1_ { 0, 0 };
     Phase phase_ = Phase::boot;
     std::string console_;
     usize line_begin_ = 0;
@@ -137,11 +143,11 @@ Oracle Run::oracle_of() const
 
 Run::Run(Setup const& setup)
     : setup_(setup)
-    , oracle_(oracle_of())
+    , oracle_(boot_seed_of(setup.seed), Rates {})
     , trace_(setup.keep)
-    , strategy_(setup.strategy, setup.seed)
-    , preemption_(setup.seed)
-    , medium_(setup.disk, oracle_, 0, [this](u64 delay_ns, std::function<void()> done) {
+    , strategy_(StrategyKind::run_to_block, 0)
+    , preemption_(0)
+    , medium_(setup_.disk, oracle_, 0, [this](u64 delay_ns, std::function<void()> done) {
         world().at(world().now_ns() + delay_ns, std::move(done));
     })
 {
@@ -154,13 +160,16 @@ Run::Run(Setup const& setup)
 
 void Run::switch_on()
 {
+    auto memory = boot_ ? boot_->system.machine().memory() : nullptr;
     boot_.reset(); // before the next: both have the same addresses
-    boot_.emplace(setup_, oracle_, trace_, strategy_, medium_, [this](char byte) { take(byte); });
+    boot_.emplace(setup_, std::move(memory), oracle_, trace_, strategy_, medium_,
+        [this](char byte) { take(byte); });
     ++boots_;
     phase_ = Phase::boot;
     retyped_ = 0;
     world().begin_at(begun_ns_);
-    if (setup_.preempts)
+    world().end_by(boots_ == 1 ? boot_ns_max : setup_.until_ns);
+    if (setup_.preempts && boots_ != 1)
         world().preempt_by(preemption_);
     world().on_stuck([this] { return type_again(); });
     boot_->system.machine().on_console([this](std::string_view text) {
@@ -175,6 +184,11 @@ void Run::switch_on()
         fill(outcome);
         setup_.failing(outcome);
     });
+    watch_events();
+}
+
+void Run::watch_events()
+{
     if (setup_.branch.event != 0)
         world().on_event([this] { branch(); });
     else if (setup_.each_event)
@@ -188,6 +202,32 @@ void Run::switch_on()
                 setup_.stopped();
             }
         });
+}
+
+// The first boot is over, and the machine stands still: from here on chance is the seed's.
+void Run::begin()
+{
+    boot_l1_ = trace_.hash();
+    if (setup_.booted)
+        setup_.booted(setup_, boot_->system);
+    watch_events();
+    world().end_by(setup_.until_ns);
+    preemption_ = Preemption { setup_.seed };
+    if (setup_.preempts)
+        world().preempt_by(preemption_);
+    if (branched_)
+        return; // amid the boot: what comes is the branch's
+    oracle_ = oracle_of();
+    strategy_ = Strategy { setup_.strategy, setup_.seed };
+}
+
+int Run::run_machine()
+{
+    auto const status = boot_->system.run();
+    if (!boot_->system.paused())
+        return status;
+    begin();
+    return boot_->system.resume();
 }
 
 // The past stays as it was; the future is another seed's.
@@ -305,6 +345,8 @@ bool Run::type_again()
 
 void Run::enter(Phase phase)
 {
+    if (phase == Phase::safety)
+        boot_->system.pause(); // begin()
     phase_ = phase;
     world().phase(static_cast<u32>(phase));
     oracle_.faults(phase == Phase::safety);
@@ -408,6 +450,7 @@ void Run::fill(Outcome& outcome)
         outcome.failure = disk_failure_;
     outcome.time_ns = world().run_ns();
     outcome.l1 = trace_.hash();
+    outcome.boot_l1 = boot_l1_;
     outcome.events = trace_.count();
     outcome.strategy = strategy_.kind();
     outcome.decisions = oracle_.decisions();
@@ -426,14 +469,14 @@ Outcome Run::run()
     Outcome outcome;
     if (setup_.closing)
         setup_.closing();
-    outcome.status = boot_->system.run();
+    outcome.status = run_machine();
     while (!is_over(outcome)) {
         if (cut_)
             recover();
         if (disk_failure_)
             break;
         switch_on();
-        outcome.status = boot_->system.run();
+        outcome.status = run_machine();
     }
     if (setup_.check_disk && !world().failure() && !disk_failure_)
         check_disk("at the end: ");
@@ -441,7 +484,8 @@ Outcome Run::run()
     judge(outcome);
     if (disk_failure_ && setup_.failing)
         setup_.failing(outcome);
-    outcome.l2 = memory_hash();
+    if (setup_.hashes_memory)
+        outcome.l2 = memory_hash();
     outcome.log = trace_.events();
     outcome.names = trace_.names();
     return outcome;

@@ -20,26 +20,25 @@ struct Script {
     std::string verify;
 };
 
-struct Setup {
+// The first boot has no faults and no strategy: chance in it is entropy alone, and this many seeds
+// (to this power of two) share one, so that one world that has booted serves them all.
+inline constexpr u32 boot_seed_bits = 10;
+constexpr u64 boot_seed_of(u64 seed)
+{
+    return seed >> boot_seed_bits;
+}
+
+// What takes effect when the first boot is over. Of the boot itself these alone tell anything:
+// boot_seed_of(seed), and whether tasks may be killed (the shell is then an interactive one).
+struct Plan {
     u64 seed = 0;
-    std::span<u8 const> bundle;
-    u64 init_entry = 0;
-    std::span<u8> disk; // empty: none. Changed by the run
-    u64 memory_bytes = 64u << 20;
     Script script;
     StrategyKind strategy = StrategyKind::portfolio;
     u32 fault_kinds = 0; // bit n: Kind n may happen
     bool preempts = false; // inside code as well; in a build that counts edges
     u64 until_ns = 10'000'000'000;
-    Trace::Keep keep = Trace::Keep::hash;
     // Replay: these and nothing else.
     std::optional<std::vector<Decision>> decisions;
-    // Called once when the run comes to this event or time (replay's --to); 0: never.
-    u64 stop_event = 0;
-    u64 stop_ns = 0;
-    std::function<void()> stopped;
-    // Called after every event, with its number from 1 on and its time: for a debugger's stops.
-    std::function<void(u64 event, u64 time_ns)> each_event;
     // From this event on every answer is a fresh one, drawn from this seed (`gemel when`); 0:
     // never.
     struct Branch {
@@ -48,13 +47,31 @@ struct Setup {
         StrategyKind strategy = StrategyKind::portfolio;
     };
     Branch branch;
-    // Called once the machine is made and before it starts: from here on nothing may come from
-    // outside (the jail is closed).
-    std::function<void()> closing;
     // Says what is wrong with a disk, "" when nothing is. Asked at each power cut about what is
     // left and about `crash_states` further subsets of what was not flushed, and at the end.
     std::function<std::string(std::span<u8 const>)> check_disk;
     u32 crash_states = 0;
+};
+
+struct Setup : Plan {
+    std::span<u8 const> bundle;
+    u64 init_entry = 0;
+    std::span<u8> disk; // empty: none. Changed by the run
+    u64 memory_bytes = 64u << 20;
+    Trace::Keep keep = Trace::Keep::hash;
+    bool hashes_memory = true; // whether L2 is wanted
+    // Called once when the run comes to this event or time (replay's --to); 0: never.
+    u64 stop_event = 0;
+    u64 stop_ns = 0;
+    std::function<void()> stopped;
+    // Called after every event, with its number from 1 on and its time: for a debugger's stops.
+    std::function<void(u64 event, u64 time_ns)> each_event;
+    // Called once the machine is made and before it starts: from here on nothing may come from
+    // outside (the jail is closed).
+    std::function<void()> closing;
+    // Called when the first boot is over, with the machine standing still and on the host's own
+    // stack: it may make another plan, and may fork.
+    std::function<void(Plan&, hosted::System&)> booted;
     // Called right when something failed, with what is known then: the process may be about to end.
     std::function<void(struct Outcome const&)> failing;
 };
@@ -64,7 +81,8 @@ struct Outcome {
     int status = 0; // the machine's
     u64 time_ns = 0; // virtual
     Hash l1;
-    Hash l2; // L1 and the machine's memory
+    Hash l2; // L1 and the machine's memory; if it was wanted
+    Hash boot_l1 { 0, 0 }; // L1 when the first boot was over; zeroes: it was not
     u64 events = 0;
     u32 power_cuts = 0;
     u32 crash_states = 0; // that check_disk has seen

@@ -13,15 +13,18 @@ constexpr u32 power = bit(Kind::power_loss) | bit(Kind::power_cut) | bit(Kind::r
 constexpr u32 everything = lawful_kinds & ~bit(Kind::entropy) & ~power;
 constexpr u32 gentle = everything & ~bit(Kind::task_kill);
 constexpr u32 crash_states = 16;
+constexpr u64 soon = 10'000'000'000;
+constexpr u64 an_hour = 3600'000'000'000;
 
 constexpr Workload known[] = {
-    { "boot", "boot, one command, shut down", 0, 0 },
-    { "posix-mix", "files in /tmp, pipes and processes, through the shell", gentle, 0 },
-    { "server-kill", "posix-mix while servers are killed", everything, 0 },
-    { "vfs-race", "three threads ask the vfs at once", gentle, 0 },
-    { "rights-race", "what is over must be refused", gentle, 0 },
-    { "steady", "the same again and again: nothing may grow", 0, 0 },
-    { "fs-crash", "files on the disk while its power is cut", power, crash_states },
+    { "boot", "boot, one command, shut down", 0, soon, 0 },
+    { "posix-mix", "files in /tmp, pipes and processes, through the shell", gentle, soon, 0 },
+    { "session", "posix-mix by a user who thinks in between", gentle, an_hour, 0 },
+    { "server-kill", "posix-mix while servers are killed", everything, soon, 0 },
+    { "vfs-race", "three threads ask the vfs at once", gentle, soon, 0 },
+    { "rights-race", "what is over must be refused", gentle, soon, 0 },
+    { "steady", "the same again and again: nothing may grow", 0, soon, 0 },
+    { "fs-crash", "files on the disk while its power is cut", power, soon, crash_states },
 };
 
 constexpr u64 domain_script = 2048;
@@ -94,6 +97,25 @@ std::string mix_lines(u64 seed)
     return lines;
 }
 
+// Between the lines: from some milliseconds to half a minute, as often as from half a second to a
+// whole one. What works by the clock gets its turn.
+std::string session_lines(u64 seed)
+{
+    constexpr u64 octaves = 12;
+    constexpr u64 shortest_ms = 8;
+    std::string lines;
+    auto const count = 4 + mix(seed, domain_script, 0, 0) % 12;
+    for (u64 i = 0; i < count; ++i) {
+        auto const draw = mix(seed, domain_script, 2, i);
+        auto const least = shortest_ms << draw % octaves;
+        auto const ms = least + (draw >> 32) % least;
+        auto const behind = number(1000 + ms % 1000).substr(1);
+        lines += "sleep " + number(ms / 1000) + "." + behind + "\n";
+        lines += line_of(mix(seed, domain_script, 1, i)) + "\n";
+    }
+    return lines;
+}
+
 // The shell opens several files in it.
 constexpr std::string_view steady_line
     = "cat /srv/greeting | cat > /tmp/round; for i in 1 2 3 4; do echo $i >> /tmp/round; done\n"
@@ -134,6 +156,8 @@ Script script_of(std::string_view workload, u64 seed)
         return { "", "ls /\n", "" };
     if (workload == "posix-mix" || workload == "server-kill")
         return { mix_lines(seed), std::string { probe }, "" };
+    if (workload == "session")
+        return { session_lines(seed), std::string { probe }, "" };
     if (workload == "steady")
         return { "", steady_rounds(seed), "" };
     if (workload == "fs-crash")

@@ -11,6 +11,7 @@ struct Workload {
     std::string_view name;
     std::string_view about;
     u32 fault_kinds; // what may happen when the user says nothing
+    u64 until_ns; // virtual time by which it must have ended when the user says nothing
     u32 crash_states; // disks that are looked at for each power cut, besides the one that is booted
 };
 

@@ -65,6 +65,24 @@ def test_twice():
         expect(" 0 different" in text, text)
 
 
+def lines_of(text):
+    """L1 by seed, from the lines of gemel sim --each."""
+    return {int(seed): l1 for seed, l1 in re.findall(r"^seed (\d+)  L1 ([0-9a-f]{32})", text, re.M)}
+
+
+def test_booted():
+    """Goal: a seed is the same run whether the world boots for it or has booted for others before, whatever ran in
+    between and however many run at a time. Method: ranges that share boots (1,024 seeds do), that cross into the next
+    one and that cut the power, beside each of their seeds alone."""
+    for words, numbers in ((["--workload", "posix-mix"], (1, 8)), (["--workload", "server-kill"], (1020, 1027)),
+                           (["--workload", "fs-crash"], (1, 8))):
+        _, text = gemel("sim", *words, "--seeds", "{}..{}".format(*numbers), "--each")
+        _, mixed = gemel("sim", *words, "--seeds", "{}..{}".format(*numbers), "--each", "--jobs", "3")
+        alone = {seed: l1_of(*words, "--seed", str(seed)) for seed in range(numbers[0], numbers[1] + 1)}
+        expect(lines_of(text) == alone, f"{words}: {lines_of(text)}, alone {alone}")
+        expect(lines_of(mixed) == alone, f"{words}, three at a time: {lines_of(mixed)}, alone {alone}")
+
+
 def test_no_alarm():
     """Goal: without faults nothing is reported, whatever the schedule."""
     for strategy in ("run-to-block", "random-walk", "preempt", "pct", "delay", "pos", "urw"):
@@ -365,7 +383,7 @@ def compare_builds(preset):
 
 
 TESTS = [
-    test_twice, test_no_alarm, test_environment, test_diverge, test_replay, test_journal_damage, test_debugger,
+    test_twice, test_booted, test_no_alarm, test_environment, test_diverge, test_replay, test_journal_damage, test_debugger,
     test_when, test_trace, test_power_cuts, test_lying_disk, test_usage, test_unknown_workload, test_scan,
 ]
 LONG = [test_pairs, test_compilers]

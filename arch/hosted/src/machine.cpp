@@ -65,20 +65,19 @@ Machine* standing = nullptr; // whoever holds the one address
 
 } // namespace
 
-Machine::Machine(u64 memory_bytes, Isolation isolation)
-    : memory_bytes_(memory_bytes)
+Machine::Machine(
+    u64 memory_bytes, Isolation isolation, std::shared_ptr<hosted::MachineMemory> memory)
+    : memory_(std::move(memory))
+    , memory_bytes_(memory_bytes)
     , isolation_(isolation)
 {
-    memory_descriptor_ = memfd_create("gemel-memory", MFD_CLOEXEC);
-    if (memory_descriptor_ < 0)
-        refuse("memfd_create");
-    if (ftruncate(memory_descriptor_, static_cast<off_t>(memory_bytes)) != 0)
-        refuse("cannot reserve the machine's memory");
-    auto* at = mmap(reinterpret_cast<void*>(arena_address), memory_bytes, PROT_READ | PROT_WRITE,
-        MAP_SHARED | MAP_FIXED_NOREPLACE, memory_descriptor_, 0);
-    if (at == MAP_FAILED)
-        refuse("cannot map the machine's memory at its fixed address");
-    arena_ = static_cast<u8*>(at);
+    if (memory_)
+        memory_->clear();
+    else
+        memory_ = std::make_shared<hosted::MachineMemory>(arena_address, memory_bytes);
+    ASSERT(memory_->bytes() == memory_bytes);
+    arena_ = memory_->begin();
+    memory_descriptor_ = memory_->descriptor();
     poll_descriptor_ = epoll_create1(EPOLL_CLOEXEC);
     if (poll_descriptor_ < 0)
         refuse("epoll_create1");
@@ -101,8 +100,6 @@ Machine::~Machine()
         unmap_window(reinterpret_cast<void*>(mapping.address), region_bytes_max);
         race::mapped(mapping.address, nullptr);
     }
-    munmap(arena_, memory_bytes_);
-    close(memory_descriptor_);
     close(poll_descriptor_);
 }
 
@@ -202,8 +199,7 @@ void Machine::forget_races([[maybe_unused]] void* page) noexcept
 // Only what is there: reading a hole would fill it.
 bool Machine::copy_memory(int to) const
 {
-    auto begin = lseek(memory_descriptor_, 0, SEEK_DATA);
-    while (begin >= 0) {
+    for (auto begin = lseek(memory_descriptor_, 0, SEEK_DATA); begin >= 0;) {
         auto const end = lseek(memory_descriptor_, begin, SEEK_HOLE);
         while (begin < end) {
             auto const wrote = pwrite(to, arena_ + begin, static_cast<usize>(end - begin), begin);

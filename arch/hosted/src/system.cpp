@@ -695,6 +695,20 @@ void system_call(Registers& registers)
     go_on();
 }
 
+namespace {
+
+// Back to run()'s stack; comes back when that switches here again.
+void switch_to_host(Frame::Fiber& from)
+{
+    begin_switch(from, host.stack_bottom, host.stack_bytes);
+    Passage passage { &from };
+    race::switch_to_host();
+    auto const transfer = context::jump_fcontext(host.fiber.context, &passage);
+    arrive(transfer, from);
+}
+
+} // namespace
+
 // Back to run(); whoever was running never goes on.
 void Machine::power_off(u8 status) noexcept
 {
@@ -706,12 +720,18 @@ void Machine::power_off(u8 status) noexcept
         idle_();
     auto* current = host.system ? host.system->kernel().cpu().current : nullptr;
     static Frame::Fiber abandoned;
-    auto& from = current ? current->frame.fiber : abandoned;
-    begin_switch(from, host.stack_bottom, host.stack_bytes);
-    Passage passage { &from };
-    race::switch_to_host();
-    context::jump_fcontext(host.fiber.context, &passage);
+    switch_to_host(current ? current->frame.fiber : abandoned);
     __builtin_unreachable();
+}
+
+void pause_here()
+{
+    auto* current = host.system->kernel().cpu().current;
+    ASSERT(current);
+    auto& fiber = current->frame.fiber;
+    save(fiber);
+    switch_to_host(fiber);
+    restore(fiber);
 }
 
 } // namespace gemel::arch
@@ -726,7 +746,7 @@ namespace gemel::hosted {
 
 System::System(Options const& options)
     : options_(options)
-    , machine_(options.memory_bytes, options.isolation)
+    , machine_(options.memory_bytes, options.isolation, options.memory)
     , pages_(machine_)
 {
     machine_.kernel_is_at(&pages_, sizeof pages_);
@@ -793,13 +813,33 @@ int System::run()
     arch::enter();
     arch::race::begin_run();
     arch::install_handlers();
-    int status = 125;
     machine_.start_clock();
     kernel().enter();
-    if (kernel().boot(info)) {
-        arch::switch_to(arch::host.fiber, *kernel().cpu().current);
-        status = machine_.exit_status();
-    }
+    constexpr int status_not_started = 125;
+    return kernel().boot(info) ? go_in() : over(status_not_started);
+}
+
+void System::pause()
+{
+    paused_ = true;
+    arch::pause_here();
+}
+
+int System::resume()
+{
+    ASSERT(paused_);
+    paused_ = false;
+    return go_in();
+}
+
+int System::go_in()
+{
+    arch::switch_to(arch::host.fiber, *kernel().cpu().current);
+    return paused_ ? 0 : over(machine_.exit_status());
+}
+
+int System::over(int status)
+{
     arch::enter();
     arch::host.isolated = false;
     arch::race::end_run();

@@ -9,10 +9,12 @@
 
 #include <gemel/arch/frame.hpp>
 #include <gemel/hosted/device.hpp>
+#include <gemel/hosted/machine_memory.hpp>
 #include <gemel/hosted/world.hpp>
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -39,9 +41,10 @@ public:
     static constexpr u64 window_bytes = u64 { 1 } << 36;
     static constexpr u64 first_physical = 16 * page_bytes;
 
-    // Reserves `memory_bytes` (a multiple of 2 MiB, at least 8 MiB). Throws std::system_error when
-    // the host refuses.
-    explicit Machine(u64 memory_bytes, Isolation isolation = Isolation::off);
+    // Reserves `memory_bytes` (a multiple of 2 MiB, at least 8 MiB), or clears and takes the
+    // `memory` of one that is gone. Throws std::system_error when the host refuses.
+    explicit Machine(u64 memory_bytes, Isolation isolation = Isolation::off,
+        std::shared_ptr<hosted::MachineMemory> memory = nullptr);
     ~Machine();
     Machine(Machine const&) = delete;
     Machine& operator=(Machine const&) = delete;
@@ -150,6 +153,7 @@ public:
     u64 wake_ns() const { return wake_ns_; } // the tick that the kernel waits for
 
     u64 memory_bytes() const { return memory_bytes_; }
+    std::shared_ptr<hosted::MachineMemory> const& memory() const { return memory_; }
 
     // What a task's page tables say of an address. The kernel's memory must be visible.
     bool allows(u64 root, u64 address, Access access);
@@ -232,7 +236,8 @@ private:
 
     u32 wait() noexcept;
 
-    u8* arena_ = nullptr;
+    std::shared_ptr<hosted::MachineMemory> memory_;
+    u8* arena_ = nullptr; // the memory's begin
     u32 cpu_ = 0;
     u32 called_cpus_ = 0; // bit n: another processor wants number n in the kernel
     u32 taken_ = interrupt_lines_max;
@@ -243,7 +248,7 @@ private:
     // No vector: a signal handler adds to it amid a task's own use of the heap.
     Shown shown_[shown_max] = {};
     u32 shown_next_ = 0;
-    int memory_descriptor_ = -1;
+    int memory_descriptor_ = -1; // the memory's file
     int poll_descriptor_ = -1;
     u64 started_ns_ = 0;
     u64 const* virtual_time_ = nullptr;

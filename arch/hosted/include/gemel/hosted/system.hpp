@@ -13,6 +13,7 @@ namespace gemel::hosted {
 
 struct Options {
     u64 memory_bytes = 256u << 20;
+    std::shared_ptr<MachineMemory> memory; // of a machine that is gone; null: fresh
     u64 device_memory_bytes = 0; // pages at the memory's end that are a device's, not the kernel's
     u32 cpus = 1; // virtual processors, at most cpus_max
     arch::Isolation isolation = arch::Isolation::off;
@@ -43,6 +44,13 @@ public:
 
     // Boots and runs to power_off; its status. 125: the kernel did not start.
     int run();
+    // Called in the kernel, by a device or the world, while a thread is current: run() comes back
+    // with the machine as it stands, and this call does when resume() is called. Whoever looks at
+    // the machine or forks meanwhile stands on the host's own stack and not on a task's.
+    void pause();
+    bool paused() const { return paused_; }
+    // What run() would have gone on with, and the same answer.
+    int resume();
 
 private:
     // Pages of its own, so that it can be hidden from the tasks.
@@ -54,8 +62,12 @@ private:
         Kernel kernel;
     };
 
+    int go_in();
+    int over(int status);
+
     Options options_;
     std::function<u32(u32)> choose_;
+    bool paused_ = false;
     u32 turn_ = 0; // the processor whose turn it is
     u32 rests_ = 0; // bit n: number n ran through to the last tick, and waits for the next one
     arch::Machine machine_;
