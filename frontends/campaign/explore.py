@@ -12,7 +12,7 @@ import time
 
 import report
 from engines import ENGINES, EngineError
-from store import Store, StoreError
+from store import Store, StoreError, with_cpus
 
 TOP = os.environ.get("GEMEL_ROOT") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 WORKLOADS = ("boot", "posix-mix", "server-kill")
@@ -54,7 +54,8 @@ def build_of(program):
 def configurations(options, build):
     for workload in options.workload or WORKLOADS:
         for strategy in options.strategy or ("portfolio",):
-            yield {"build": build, "workload": workload, "strategy": strategy, "faults": options.faults}
+            for cpus in options.cpus:
+                yield {"build": build, "workload": workload, "strategy": with_cpus(strategy, cpus), "faults": options.faults}
 
 
 def plan(store, options, build):
@@ -154,6 +155,8 @@ def arguments():
     parser.add_argument("--seeds", type=range_of, help="A..B: exactly these")
     parser.add_argument("--workload", action="append", help=f"may be given often (default {', '.join(WORKLOADS)})")
     parser.add_argument("--strategy", action="append", choices=STRATEGIES, help="may be given often (default portfolio)")
+    parser.add_argument("--cpus", action="append", type=int, choices=range(1, 9), metavar="N",
+                        help="virtual processors; may be given often (default 1; without --seeds 1 and 2)")
     parser.add_argument("--faults", default="default", help="as gemel sim's")
     parser.add_argument("--unit", type=count_of, default=20, help="seeds in one unit of work (default 20)")
     parser.add_argument("--engine", choices=ENGINES, default="local", help="who runs the units")
@@ -169,6 +172,7 @@ def arguments():
     options = parser.parse_args()
     if not options.budget and not options.seeds:
         options.budget = 60.0
+    options.cpus = options.cpus or ([1] if options.seeds else [1, 2])
     return options
 
 

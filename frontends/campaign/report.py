@@ -1,6 +1,8 @@
 """A campaign as one static HTML page: totals, rates, how fast new failures come, and each failure with its commands."""
 import html
 
+from store import strategy_words
+
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #1d2530; }
 table { border-collapse: collapse; width: 100%; margin: .5rem 0 1.5rem; } th { text-align: left; }
@@ -54,7 +56,8 @@ def curve(title, points, x_name, y_name):
 
 
 def command_of(row):
-    return f"gemel sim --seed {row['seed']} --workload {row['workload']} --strategy {row['strategy']} --faults {row['faults']}"
+    strategy = " ".join(strategy_words(row["strategy"]))
+    return f"gemel sim --seed {row['seed']} --workload {row['workload']} {strategy} --faults {row['faults']}"
 
 
 def failures(rows):

@@ -30,6 +30,17 @@ class StoreError(Exception):
     """A file that is no campaign of ours, with what to do about it."""
 
 
+def with_cpus(strategy, cpus):
+    """A unit's strategy says on how many processors, too: `pct@2`. One is not mentioned."""
+    return strategy if cpus == 1 else f"{strategy}@{cpus}"
+
+
+def strategy_words(strategy):
+    """The same as words for gemel sim."""
+    name, _, cpus = strategy.partition("@")
+    return ["--strategy", name, *(["--cpus", cpus] if cpus else [])]
+
+
 def signature_of(check, what):
     """The same for failures that differ in numbers alone."""
     return f"{check}: " + re.sub(r"0x[0-9a-fA-F]+|\d+", "N", what)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 
-from store import signature_of
+from store import signature_of, strategy_words
 
 UNIT_SECONDS_MAX = 3600
 JOURNALS_MAX = 3  # of one unit: more of the same tell little
@@ -27,8 +27,7 @@ def run_unit(program, unit):
     verdict = dict(unit, failures=[], error=None)
     with tempfile.TemporaryDirectory(prefix="gemel-unit-") as folder:
         words = [program, "sim", "--seeds", f"{unit['first']}..{unit['last']}", "--journals", folder]
-        for option in ("workload", "strategy", "faults"):
-            words += [f"--{option}", unit[option]]
+        words += ["--workload", unit["workload"], *strategy_words(unit["strategy"]), "--faults", unit["faults"]]
         try:
             done = subprocess.run(words, capture_output=True, text=True, timeout=UNIT_SECONDS_MAX, stdin=subprocess.DEVNULL)
         except (OSError, subprocess.TimeoutExpired) as error:

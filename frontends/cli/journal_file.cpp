@@ -39,6 +39,7 @@ bool write_journal(std::string const& path, SimSpec const& spec, SimResult const
     journal.strategy = spec.strategy;
     journal.fault_kinds = spec.fault_kinds;
     journal.preempts = spec.preempts;
+    journal.cpus = spec.cpus;
     journal.until_ns = spec.until_ns;
     journal.check = result.failure.check;
     journal.l1 = result.l1;
@@ -64,6 +65,7 @@ SimSpec spec_of(sim::Journal const& journal)
     spec.strategy = journal.strategy;
     spec.fault_kinds = journal.fault_kinds;
     spec.preempts = journal.preempts;
+    spec.cpus = journal.cpus;
     spec.until_ns = journal.until_ns;
     if (journal.complete)
         spec.decisions = journal.decisions;

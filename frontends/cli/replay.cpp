@@ -48,7 +48,8 @@ std::string decision_words(sim::Decision const& decision, std::vector<sim::Stop>
             return words_of(stop);
     char text[128];
     auto const& key = decision.key;
-    auto const* about = key.kind == sim::Kind::schedule ? "thread after whose call" : "entity";
+    auto const is_turn = key.kind == sim::Kind::schedule || key.kind == sim::Kind::processor;
+    auto const* about = is_turn ? "thread after whose call" : "entity";
     // A site's entity is a hash: nothing can be told apart in it.
     auto const boots = key.kind == sim::Kind::site ? 0 : key.entity >> sim::boot_shift;
     auto const entity = key.entity ^ boots << sim::boot_shift;

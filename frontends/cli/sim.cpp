@@ -278,6 +278,8 @@ void Campaign::compare(SimSpec const& spec, SimResult const& result)
 std::string Campaign::ways_of(SimSpec const& spec) const
 {
     std::string words = spec.preempts ? " --preempt" : "";
+    if (spec.cpus != 1)
+        words += " --cpus " + std::to_string(spec.cpus);
     if (!options_.until.empty())
         words += " --until " + options_.until;
     return words;
@@ -386,6 +388,7 @@ std::optional<SimSpec> spec_of(SimOptions const& options)
     spec.until_ns = *until;
     spec.fault_kinds = *faults;
     spec.preempts = options.preempt;
+    spec.cpus = options.cpus;
     spec.seed = options.seed.value_or(1);
     return spec;
 }

@@ -26,6 +26,7 @@ struct SimOptions {
     bool first_failure = false; // ends with it
     bool each = false; // says a line about seeds that passed, too
     bool preempt = false;
+    unsigned cpus = 1;
     bool open_jail = false;
     int heap_fill = 0;
     unsigned stack_pad = 0;

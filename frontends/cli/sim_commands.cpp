@@ -89,6 +89,9 @@ void SimCommands::add_run_options(CLI::App& command)
         .add_option("--faults", options_.faults,
             "default (the workload's), none, all, or families with commas")
         ->capture_default_str();
+    command.add_option("--cpus", options_.cpus, "virtual processors, whose turns are chosen")
+        ->check(CLI::Range(1u, cpus_max))
+        ->capture_default_str();
     command.add_flag("--preempt", options_.preempt,
         "threads are stopped inside their code, too; builds hosted-preempt, by clang-16");
     command.add_flag("--console", options_.show_console, "show the end of the console");
@@ -124,7 +127,7 @@ void SimCommands::add_sim(CLI::App& app)
 // The program calls itself for a run in a fresh process: no words for users.
 void run_simulation_words(int count, char** words)
 {
-    constexpr int words_count = 13;
+    constexpr int words_count = 14;
     if (count != words_count || std::string_view { words[1] } != "sim-run")
         return;
     if (auto const host = SimHost::open())

@@ -27,6 +27,7 @@ struct Order {
     u64 processor_seconds_max;
     sim::Plan::Branch branch;
     u32 fault_kinds;
+    u32 cpus;
     sim::StrategyKind strategy;
     bool preempts;
     bool decided;
@@ -68,7 +69,7 @@ bool read_all(int from, void* bytes, usize count)
 bool send_order(int to, SimSpec const& spec, Jail jail)
 {
     Order const order { spec.seed, spec.until_ns, spec.processor_seconds_max, spec.branch,
-        spec.fault_kinds, spec.strategy, spec.preempts, spec.decisions.has_value(), jail,
+        spec.fault_kinds, spec.cpus, spec.strategy, spec.preempts, spec.decisions.has_value(), jail,
         static_cast<u32>(spec.workload.size()),
         spec.decisions ? static_cast<u32>(spec.decisions->size()) : 0 };
     return write_all(to, &order, sizeof order)
@@ -91,6 +92,7 @@ std::optional<std::pair<SimSpec, Jail>> read_order(int from)
     spec.fault_kinds = order.fault_kinds;
     spec.strategy = order.strategy;
     spec.preempts = order.preempts;
+    spec.cpus = order.cpus;
     spec.workload.resize(order.workload_bytes);
     if (order.decided)
         spec.decisions.emplace(order.decisions);
@@ -214,7 +216,7 @@ SimFarm::~SimFarm() = default;
 SimFarm::Boot SimFarm::boot_of(SimSpec const& spec)
 {
     auto const kill_bit = static_cast<u32>(sim::Kind::task_kill);
-    return { sim::boot_seed_of(spec.seed), (spec.fault_kinds >> kill_bit & 1) != 0 };
+    return { sim::boot_seed_of(spec.seed), (spec.fault_kinds >> kill_bit & 1) != 0, spec.cpus };
 }
 
 namespace {

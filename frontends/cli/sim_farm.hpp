@@ -39,6 +39,7 @@ private:
     struct Boot {
         u64 seed = 0;
         bool kills = false;
+        u32 cpus = 1;
         auto operator<=>(Boot const&) const = default;
     };
     struct World {

@@ -224,7 +224,8 @@ std::vector<std::string> words_of(SimSpec const& spec, SimWay const& way, int de
         spec.workload, std::to_string(static_cast<u32>(spec.strategy)),
         std::to_string(spec.fault_kinds), std::to_string(spec.until_ns),
         std::to_string(way.perturbation.heap_fill), std::to_string(way.perturbation.stack_bytes),
-        way.jail == Jail::closed ? "1" : "0", way.events, spec.preempts ? "1" : "0" };
+        way.jail == Jail::closed ? "1" : "0", way.events, spec.preempts ? "1" : "0",
+        std::to_string(spec.cpus) };
 }
 
 [[noreturn]] void execute(std::vector<std::string> const& words)
@@ -280,6 +281,7 @@ sim::Setup SimHost::setup_of(SimSpec const& spec) const
     setup.strategy = spec.strategy;
     setup.fault_kinds = spec.fault_kinds;
     setup.preempts = spec.preempts;
+    setup.cpus = spec.cpus;
     setup.until_ns = spec.until_ns;
     setup.decisions = spec.decisions;
     setup.branch = spec.branch;
@@ -388,6 +390,7 @@ void SimHost::run_words(std::vector<std::string> const& words) const
     way.jail = number(10) != 0 ? Jail::closed : Jail::open;
     way.events = words[11];
     spec.preempts = number(12) != 0;
+    spec.cpus = static_cast<u32>(number(13));
     run_lower(setup_of(spec), way);
 }
 

@@ -19,6 +19,7 @@ struct SimSpec {
     sim::StrategyKind strategy = sim::StrategyKind::portfolio;
     u32 fault_kinds = 0;
     bool preempts = false; // inside code, too
+    u32 cpus = 1;
     u64 until_ns = 10'000'000'000;
     std::optional<std::vector<sim::Decision>> decisions;
     sim::Plan::Branch branch; // of a forked run

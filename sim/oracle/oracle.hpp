@@ -32,15 +32,18 @@ enum class Kind : u8 {
     disk_lie = 13, // entity: device, ordinal: its flushes; 1: answered, and nothing done
     preempt = 14, // entity: thread, ordinal: its edges (gemel/hosted/edges.hpp); value: the id of
     // the thread that runs instead, 0 none
+    processor = 15, // entity: the thread that was served, ordinal: its kernel entries; value: the
+    // number of the processor that goes on, and one; 0: the one whose turn it is
 };
-inline constexpr u32 kinds = 15;
+inline constexpr u32 kinds = 16;
 
 char const* name_of(Kind kind);
 // Chance alone, and not the plan's: a run without faults still decides these.
 constexpr bool is_fault(Kind kind)
 {
     return kind != Kind::entropy && kind != Kind::schedule && kind != Kind::power_loss
-        && kind != Kind::power_cut && kind != Kind::recovery_cut && kind != Kind::preempt;
+        && kind != Kind::power_cut && kind != Kind::recovery_cut && kind != Kind::preempt
+        && kind != Kind::processor;
 }
 
 struct Key {

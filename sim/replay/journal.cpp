@@ -35,6 +35,8 @@ struct Record {
 static_assert(sizeof(Record) == 12);
 
 constexpr u16 flag_preempts = 1;
+constexpr u32 cpus_shift = 8; // of the flags: how many processors beyond the first
+constexpr u32 cpus_mask = 7;
 
 // Entities are thread ids and lines, but for sites: a label's hash needs all its bits, so a site is
 // two records, the second with its upper half.
@@ -86,7 +88,8 @@ std::vector<u8> encode(Journal const& journal)
     header.l1 = journal.l1;
     header.fault_kinds = journal.fault_kinds;
     header.strategy = static_cast<u8>(journal.strategy);
-    header.flags = journal.preempts ? flag_preempts : 0;
+    header.flags = static_cast<u16>(
+        (journal.preempts ? flag_preempts : 0) | (journal.cpus - 1) << cpus_shift);
     put(header.workload, journal.workload);
     put(header.check_name, journal.check);
     usize bytes = sizeof header;
@@ -130,6 +133,7 @@ bool decode(std::span<u8 const> bytes, Journal& journal, usize& dropped_bytes, J
     journal.strategy = static_cast<StrategyKind>(header.strategy);
     journal.complete = header.complete != 0;
     journal.preempts = (header.flags & flag_preempts) != 0;
+    journal.cpus = 1 + (header.flags >> cpus_shift & cpus_mask);
     journal.workload = taken(header.workload);
     journal.check = taken(header.check_name);
     auto at = sizeof header;

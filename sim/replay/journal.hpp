@@ -21,6 +21,7 @@ struct Journal {
     StrategyKind strategy = StrategyKind::run_to_block;
     u32 fault_kinds = 0;
     bool preempts = false; // made by a build that counts edges
+    u32 cpus = 1;
     u64 until_ns = 0;
     // What failed; the same signature must come out of a replay.
     std::string check; // at most 31 bytes

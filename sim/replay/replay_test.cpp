@@ -15,6 +15,7 @@ Journal sample(u32 count)
     journal.strategy = StrategyKind::pct;
     journal.check = "audit";
     journal.until_ns = 77;
+    journal.cpus = 4;
     for (u32 i = 0; i < count; ++i)
         journal.decisions.push_back({ { Kind::schedule, i, i * 3 }, i + 1 });
     if (count != 0)
@@ -34,6 +35,7 @@ TEST(Journal, ComesBackAsItWas)
     EXPECT_EQ(after.workload, before.workload);
     EXPECT_EQ(after.check, before.check);
     EXPECT_EQ(after.seed, before.seed);
+    EXPECT_EQ(after.cpus, before.cpus);
     EXPECT_EQ(after.strategy, before.strategy);
     EXPECT_TRUE(after.complete);
 }

@@ -33,6 +33,7 @@ constexpr u64 typing_delay_ns = 5'000'000;
 constexpr u64 healing_ns = 1'000'000'000;
 constexpr u32 retypes_max = 4;
 constexpr u32 cuts_max = 4; // of the power: then it stays
+constexpr u64 domain_processors = 4352;
 constexpr u64 boot_ns_max = 10'000'000'000; // of the first boot
 
 bool kills(Setup const& setup)
@@ -66,6 +67,7 @@ struct Boot {
         hosted::Options options;
         options.memory = std::move(memory);
         options.memory_bytes = setup.memory_bytes;
+        options.cpus = setup.cpus;
         options.bundle = setup.bundle;
         options.init_entry = setup.init_entry;
         // A script's shell ends at half a line, which is what a killed console may leave.
@@ -88,6 +90,8 @@ public:
 private:
     Oracle oracle_of() const;
     void switch_on();
+    void schedule_by(StrategyKind kind, u64 seed);
+    void scheduling(bool on);
     void begin();
     void watch_events();
     int run_machine();
@@ -112,6 +116,7 @@ private:
     Oracle oracle_;
     Trace trace_;
     Strategy strategy_;
+    Strategy processors_; // the same, for whose turn it is among several
     Preemption preemption_;
     SimDisk medium_;
     std::optional<Boot> boot_;
@@ -146,6 +151,7 @@ Run::Run(Setup const& setup)
     , oracle_(boot_seed_of(setup.seed), Rates {})
     , trace_(setup.keep)
     , strategy_(StrategyKind::run_to_block, 0)
+    , processors_(StrategyKind::run_to_block, 0)
     , preemption_(0)
     , medium_(setup_.disk, oracle_, 0, [this](u64 delay_ns, std::function<void()> done) {
         world().at(world().now_ns() + delay_ns, std::move(done));
@@ -171,6 +177,8 @@ void Run::switch_on()
     world().end_by(boots_ == 1 ? boot_ns_max : setup_.until_ns);
     if (setup_.preempts && boots_ != 1)
         world().preempt_by(preemption_);
+    if (setup_.cpus != 1)
+        world().processors_by(processors_);
     world().on_stuck([this] { return type_again(); });
     boot_->system.machine().on_console([this](std::string_view text) {
         told(text);
@@ -204,6 +212,18 @@ void Run::watch_events()
         });
 }
 
+void Run::schedule_by(StrategyKind kind, u64 seed)
+{
+    strategy_ = Strategy { kind, seed };
+    processors_ = Strategy { resolved(kind, seed), mix(seed, domain_processors, 0, 0) };
+}
+
+void Run::scheduling(bool on)
+{
+    strategy_.on(on);
+    processors_.on(on);
+}
+
 // The first boot is over, and the machine stands still: from here on chance is the seed's.
 void Run::begin()
 {
@@ -218,7 +238,7 @@ void Run::begin()
     if (branched_)
         return; // amid the boot: what comes is the branch's
     oracle_ = oracle_of();
-    strategy_ = Strategy { setup_.strategy, setup_.seed };
+    schedule_by(setup_.strategy, setup_.seed);
 }
 
 int Run::run_machine()
@@ -239,8 +259,8 @@ void Run::branch()
     branched_ = true;
     oracle_.branch(branch.seed, swarm(branch.seed, setup_.fault_kinds));
     auto const on = strategy_.is_on();
-    strategy_ = Strategy { branch.strategy, branch.seed };
-    strategy_.on(on);
+    schedule_by(branch.strategy, branch.seed);
+    scheduling(on);
 }
 
 // The power is gone: what is left on the disk, and on again.
@@ -267,7 +287,7 @@ void Run::prepare_boot()
     line_begin_ = console_.size();
     oracle_.next_boot();
     oracle_.faults(false);
-    strategy_.on(false);
+    scheduling(false);
     preemption_.on(false);
     medium_.power(SimDisk::Power::stays);
 }
@@ -350,7 +370,7 @@ void Run::enter(Phase phase)
     phase_ = phase;
     world().phase(static_cast<u32>(phase));
     oracle_.faults(phase == Phase::safety);
-    strategy_.on(phase == Phase::safety);
+    scheduling(phase == Phase::safety);
     preemption_.on(phase == Phase::safety);
     medium_.power(power_in(phase));
     switch (phase) {

@@ -48,6 +48,7 @@ void ClosedWorld::note(EventKind kind, Thread const* thread, u16 call, u64 a, u6
     Event event;
     event.time_ns = run_ns();
     event.kind = kind;
+    event.cpu = static_cast<u8>(system_.machine().cpu_number());
     event.thread = thread ? thread->id : 0;
     event.task = thread ? thread->task->index : 0;
     event.call = call;
@@ -199,6 +200,18 @@ Candidate ClosedWorld::candidate_of(Thread const& thread) const
     return { thread.id, thread_entries_[thread.id], thread_object_[thread.id] };
 }
 
+// One for each entry: a call that another processor made anew is left once more, and the key of a
+// second decision would be the first one's.
+u32 ClosedWorld::decide_once(Kind kind, u32 wanted)
+{
+    auto& decided = decided_[static_cast<u32>(kind)];
+    auto const entry = u64 { served_ } << 32 | thread_entries_[served_];
+    if (entry == 0 || decided == entry)
+        return 0;
+    decided = entry;
+    return oracle_.decide({ kind, served_, thread_entries_[served_] }, wanted, 0);
+}
+
 void ClosedWorld::choosing(Kernel& kernel)
 {
     auto* chosen = kernel.cpu().current;
@@ -217,8 +230,7 @@ void ClosedWorld::choosing(Kernel& kernel)
         auto const pick
             = strategy_.choose({ candidates, count + 1 }, entries_, thread_object_[served_]);
         auto const wanted = pick == 0 ? 0 : candidates[pick].thread;
-        auto const id
-            = oracle_.decide({ Kind::schedule, served_, thread_entries_[served_] }, wanted, 0);
+        auto const id = decide_once(Kind::schedule, wanted);
         for (u32 i = 0; id != 0 && i < count; ++i)
             if (ready[i]->id == id) {
                 inspector.run_instead(*ready[i]);
@@ -227,6 +239,38 @@ void ClosedWorld::choosing(Kernel& kernel)
             }
     }
     note(EventKind::resume, chosen, 0, chosen->frame.status(), 0);
+}
+
+void ClosedWorld::processors_by(Strategy& strategy)
+{
+    processors_ = &strategy;
+    system_.on_choose_cpu([this](u32 ready, u32 usual) { return choose_cpu(ready, usual); });
+}
+
+// Who goes on is who its thread is: the strategies rank threads. A stop inside code was for a
+// thread of the same processor.
+u32 ClosedWorld::choose_cpu(u32 ready, u32 usual)
+{
+    auto const& kernel = system_.kernel();
+    if (runs_instead_ != 0)
+        return kernel.cpu_number();
+    if (__builtin_popcount(ready) == 1)
+        return usual;
+    Candidate candidates[cpus_max];
+    u32 numbers[cpus_max];
+    u32 count = 0;
+    auto const add = [&](u32 cpu) {
+        candidates[count] = candidate_of(*kernel.cpu(cpu).current);
+        numbers[count++] = cpu;
+    };
+    add(usual);
+    for (u32 cpu = 0; cpu < kernel.cpu_count(); ++cpu)
+        if (cpu != usual && (ready >> cpu & 1) != 0)
+            add(cpu);
+    auto const pick = processors_->choose({ candidates, count }, entries_, thread_object_[served_]);
+    auto const wanted = pick == 0 ? 0 : numbers[pick] + 1;
+    auto const answer = decide_once(Kind::processor, wanted);
+    return answer != 0 && (ready >> (answer - 1) & 1) != 0 ? answer - 1 : usual;
 }
 
 // --- inside code ---

@@ -54,6 +54,9 @@ public:
     void at(u64 time_ns, std::function<void()> then);
     // Threads are stopped inside their code, too. It outlives the world.
     void preempt_by(Preemption& preemption) { preemption_ = &preemption; }
+    // The machine has several processors: whose turn it is at a kernel exit is chosen, too, among
+    // the threads that they run. It outlives the world.
+    void processors_by(Strategy& strategy);
     // The first stops_kept stops, and a hash of all: with their places, so it is one build's.
     std::vector<Stop> const& stops() const { return stops_; }
     u32 stop_count() const { return stop_count_; }
@@ -103,12 +106,15 @@ private:
     bool is_killed(Thread const& thread, u32 ordinal);
     u64 object_of(u64 handle);
     Candidate candidate_of(Thread const& thread) const;
+    u32 choose_cpu(u32 ready, u32 usual);
+    u32 decide_once(Kind kind, u32 wanted);
     void set_failure(std::string check, std::string what, std::string task);
 
     hosted::System& system_;
     Oracle& oracle_;
     Trace& trace_;
     Strategy& strategy_;
+    Strategy* processors_ = nullptr;
     u64 begun_ns_ = 0;
     u64 time_ns_ = 0; // since the machine was switched on
     u64 end_ns_ = ~0ull;
@@ -129,6 +135,7 @@ private:
     bool held_back_ = false; // a late line comes now
     u16 serving_ = 0; // the call that is made, and by whom: keys of what is decided at its end
     u16 served_ = 0;
+    u64 decided_[kinds] = {}; // by kind: the entry that such a decision was made for
     std::map<std::pair<u64, u64>, std::function<void()>> due_; // by time, then order
     std::vector<u64> reached_; // by site
     std::vector<u32> labels_; // hashes of the sites' labels

@@ -83,6 +83,31 @@ def test_booted():
         expect(lines_of(mixed) == alone, f"{words}, three at a time: {lines_of(mixed)}, alone {alone}")
 
 
+def test_processors():
+    """Goal: with several virtual processors, whose turns the world chooses, a seed is a function of itself, replayed from
+    its journal, smaller after shrinking, and no alarm without a defect. Method: seeds of the mix on two and three, each
+    other runs than on one; the race of examples/bank on two."""
+    for cpus in ("2", "3"):
+        status, text = gemel("sim", "--workload", "posix-mix", "--seeds", "1..3", "--cpus", cpus, "--twice")
+        expect(status == 0 and " 0 different" in text, text)
+        ours = lines_of(text)
+        others = {seed: l1_of("--workload", "posix-mix", "--seed", str(seed)) for seed in ours}
+        expect(len(ours) == 3 and not any(ours[seed] == others[seed] for seed in ours), f"{cpus} run as one does")
+        status, text = gemel("sim", "--workload", "posix-mix", "--seeds", "1..16", "--cpus", cpus, "--faults", "none")
+        expect(status == 0, text)
+    with tempfile.TemporaryDirectory(prefix="gemel-sim-") as folder:
+        status, text = gemel("sim", "--workload", "bank", "--faults", "none", "--seeds", "1..20", "--cpus", "2",
+                             "--journals", folder)
+        expect(status == 2 and re.search(r"^  again: .* --faults none --cpus 2$", text, re.M), text)
+        told = next(line for line in text.splitlines() if line.startswith("FAIL workload"))
+        journal = f"{folder}/fail-{re.search(r'L1 ([0-9a-f]{8})', told)[1]}.gemel"
+        status, again = gemel("replay", journal)
+        expect(status == 2 and again.splitlines()[0] == told, again)
+        status, text = gemel("shrink", journal)
+        left = re.search(r"shrunk (\d+) decisions -> (\d+) in", text)
+        expect(status == 0 and left and int(left[2]) <= 5, text)
+
+
 def test_no_alarm():
     """Goal: without faults nothing is reported, whatever the schedule."""
     for strategy in ("run-to-block", "random-walk", "preempt", "pct", "delay", "pos", "urw"):
@@ -383,7 +408,7 @@ def compare_builds(preset):
 
 
 TESTS = [
-    test_twice, test_booted, test_no_alarm, test_environment, test_diverge, test_replay, test_journal_damage, test_debugger,
+    test_twice, test_booted, test_processors, test_no_alarm, test_environment, test_diverge, test_replay, test_journal_damage, test_debugger,
     test_when, test_trace, test_power_cuts, test_lying_disk, test_usage, test_unknown_workload, test_scan,
 ]
 LONG = [test_pairs, test_compilers]

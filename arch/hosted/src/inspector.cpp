@@ -197,7 +197,12 @@ void Inspector::audit_pages(Lines& wrong) const
 
 void Inspector::audit_queues(Lines& wrong) const
 {
-    auto const& cpu = *kernel_.cpu_;
+    for (u32 number = 0; number < kernel_.cpu_count(); ++number)
+        audit_queues_of(kernel_.cpu(number), wrong);
+}
+
+void Inspector::audit_queues_of(Cpu const& cpu, Lines& wrong) const
+{
     for (u32 level = 0; level < priority_levels; ++level) {
         auto const marked = (cpu.ready_levels >> level & 1) != 0;
         if (marked == cpu.ready[level].empty())
@@ -213,6 +218,14 @@ void Inspector::audit_queues(Lines& wrong) const
             }
         }
     }
+}
+
+bool Inspector::runs_somewhere(Thread const& thread) const
+{
+    for (u32 number = 0; number < kernel_.cpu_count(); ++number)
+        if (kernel_.cpu(number).current == &thread)
+            return true;
+    return false;
 }
 
 // Every wait ends: who waits stands in a live port's queue, or a live task owes it a reply.
@@ -232,7 +245,7 @@ void Inspector::audit_threads(Lines& wrong) const
                 say(wrong, "thread %u of %s waits for a reply that task %u cannot give any more",
                     id, thread->task->name, thread->reply_owner);
         }
-        if (thread->state == ThreadState::running && thread != kernel_.cpu_->current)
+        if (thread->state == ThreadState::running && !runs_somewhere(*thread))
             say(wrong, "thread %u of %s runs nowhere", id, thread->task->name);
         if (thread->state != ThreadState::receiving && thread->state != ThreadState::calling)
             continue;

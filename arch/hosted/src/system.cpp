@@ -758,12 +758,10 @@ System::~System() = default;
 // is no measure: a tick is delivered as every processor, the last of them last.)
 u32 System::choose_cpu(u32 ready)
 {
-    if (choose_)
-        return choose_(ready);
-    if ((ready & ~rests_) != 0)
-        ready &= ~rests_;
-    auto const behind = ready & ~((2u << turn_) - 1);
-    turn_ = static_cast<u32>(__builtin_ctz(behind != 0 ? behind : ready));
+    auto const rested = (ready & ~rests_) != 0 ? ready & ~rests_ : ready;
+    auto const behind = rested & ~((2u << turn_) - 1);
+    auto const usual = static_cast<u32>(__builtin_ctz(behind != 0 ? behind : rested));
+    turn_ = choose_ ? choose_(ready, usual) : usual;
     return turn_;
 }
 
@@ -816,6 +814,10 @@ int System::run()
     machine_.start_clock();
     kernel().enter();
     constexpr int status_not_started = 125;
+    // The others come up, too, and find nothing to do: else the first tick would be their
+    // beginning.
+    for (u32 cpu = 1; cpu < options_.cpus; ++cpu)
+        machine_.interrupt_cpu(cpu);
     return kernel().boot(info) ? go_in() : over(status_not_started);
 }
 

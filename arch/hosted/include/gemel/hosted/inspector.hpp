@@ -18,7 +18,8 @@ public:
 
     static constexpr u32 ready_max = 64;
 
-    // Ready threads by urgency, then by how long they wait; at most ready_max. Answers how many.
+    // Ready threads of the processor that is in the kernel, by urgency, then by how long they wait;
+    // at most ready_max. Answers how many.
     u32 ready(Thread* (&threads)[ready_max]) const;
     // The current thread goes behind the ready ones of its level and `thread`, which is ready,
     // runs: what the scheduler server's sched_switch may do at any time.
@@ -45,6 +46,8 @@ private:
     void audit_pages(std::vector<std::string>& wrong) const;
     void audit_threads(std::vector<std::string>& wrong) const;
     void audit_queues(std::vector<std::string>& wrong) const;
+    void audit_queues_of(Cpu const& cpu, std::vector<std::string>& wrong) const;
+    bool runs_somewhere(Thread const& thread) const;
 
     Kernel& kernel_;
 };

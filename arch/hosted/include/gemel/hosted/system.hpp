@@ -39,8 +39,10 @@ public:
     // the others would cost them a whole tick. Answers whose tick it is (bit n: number n): for one
     // that was held back no time has passed, and its next thread has not run yet.
     u32 tick_taken(TickPlace place);
-    // Answers instead of choose_cpu's own turns: for a simulated world.
-    void on_choose_cpu(std::function<u32(u32 ready)> choose) { choose_ = std::move(choose); }
+    // Asked for each of choose_cpu's answers: for a simulated world. `usual` is one that has a
+    // thread, and whose turn it would be.
+    using ChooseCpu = std::function<u32(u32 ready, u32 usual)>;
+    void on_choose_cpu(ChooseCpu choose) { choose_ = std::move(choose); }
 
     // Boots and runs to power_off; its status. 125: the kernel did not start.
     int run();
@@ -66,7 +68,7 @@ private:
     int over(int status);
 
     Options options_;
-    std::function<u32(u32)> choose_;
+    ChooseCpu choose_;
     bool paused_ = false;
     u32 turn_ = 0; // the processor whose turn it is
     u32 rests_ = 0; // bit n: number n ran through to the last tick, and waits for the next one
