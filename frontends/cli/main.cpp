@@ -98,6 +98,8 @@ CLI::App& add_run(CLI::App& app, RunOptions& run)
     run_command.add_flag(
         "--isolate", [&](std::int64_t) { run.walls = Walls::between_tasks; },
         "keep loads and stores inside their task, as natively; every switch costs more");
+    run_command.add_option(
+        "--block-log", run.block_log, "what is asked of the disk, a line each, into this file");
     run_command
         .add_option("--record-last", run.record_last,
             "when something crashes, leave a recording of at least this long: 60s")

@@ -23,6 +23,7 @@ struct RunOptions {
     Tracing tracing = Tracing::off;
     Walls walls = Walls::none;
     Verbosity verbosity = Verbosity::quiet;
+    std::string block_log; // a file that gets what is asked of the disk; empty: none
     // Where the session is recorded (gemel record); empty: nowhere, unless record_last says so.
     std::string record_to;
     // A crash leaves a recording of at least this much: 60s. Empty: none.

@@ -8,6 +8,7 @@
 #include "frontends/cli/script_word.hpp"
 #include "frontends/cli/session_recording.hpp"
 #include "frontends/cli/terminal.hpp"
+#include "sim/devices/block_log.hpp"
 #include "sim/devices/cmos_clock.hpp"
 #include "sim/devices/map.hpp"
 #include "sim/devices/virtio_block.hpp"
@@ -91,6 +92,20 @@ hosted::Options machine_of(RunOptions const& options, Input input, std::span<u8 
     return machine;
 }
 
+struct CloseFile {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+};
+using File = std::unique_ptr<std::FILE, CloseFile>;
+
+// Null: no path. One that cannot be written is a std::system_error.
+File file_for(std::string const& path)
+{
+    File file { path.empty() ? nullptr : std::fopen(path.c_str(), "we") };
+    if (!file && !path.empty())
+        throw std::system_error(errno, std::generic_category(), path);
+    return file;
+}
+
 struct Image {
     std::string path;
     int descriptor;
@@ -120,8 +135,11 @@ int run_machine(
         recording ? &recording->tap() : nullptr };
     shown = &console;
     sim::ImageMedium medium { image.descriptor };
-    sim::VirtioBlock disk { system.machine(), sim::virtio_line,
-        recording ? recording->disk(medium) : medium,
+    sim::Medium& recorded = recording ? recording->disk(medium) : medium;
+    auto const log = file_for(options.block_log);
+    sim::BlockLog logged { recorded, [&system] { return system.machine().now_ns(); },
+        [&log](std::string_view text) { std::fwrite(text.data(), 1, text.size(), log.get()); } };
+    sim::VirtioBlock disk { system.machine(), sim::virtio_line, log ? logged : recorded,
         static_cast<u64>(::lseek(image.descriptor, 0, SEEK_END)),
         options.access == Access::read_write ? sim::ImageAccess::read_write
                                              : sim::ImageAccess::read_only };

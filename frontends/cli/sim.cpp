@@ -162,7 +162,8 @@ private:
         return { .perturbation = { options_.heap_fill, options_.stack_pad },
             .jail = options_.open_jail ? Jail::open : Jail::closed,
             .process = options_.twice ? Process::executed : Process::forked,
-            .events = options_.events };
+            .events = options_.events,
+            .block_log = options_.block_log };
     }
     void take_one();
     void judge_disk(SimResult& result);

@@ -20,6 +20,7 @@ struct SimOptions {
     std::string events; // files, "" for none
     std::string trace_text;
     std::string trace; // for the Perfetto UI
+    std::string block_log;
     std::string journal_folder = ".";
     unsigned jobs = 1;
     bool twice = false;

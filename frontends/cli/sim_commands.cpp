@@ -118,6 +118,8 @@ void SimCommands::add_sim(CLI::App& app)
     sim_->add_option("--events", options_.events, "every event into this file (one seed)");
     sim_->add_option("--trace-text", options_.trace_text, "every event as text (one seed)");
     sim_->add_option("--trace", options_.trace, "a trace for ui.perfetto.dev (one seed)");
+    sim_->add_option("--block-log", options_.block_log,
+        "what is asked of the disk, a line each, into this file (one seed, not with --twice)");
     sim_->add_option("--heap-fill", options_.heap_fill, "what fresh memory holds: 1..255")
         ->check(CLI::Range(0, 255));
     sim_->add_option("--stack-pad", options_.stack_pad, "bytes that the host's stack is moved by")

@@ -225,8 +225,8 @@ namespace {
 bool may_share(SimSpec const& spec, SimWay const& way)
 {
     return !arch::watches_races && !spec.recording && way.process == Process::forked
-        && way.disk == DiskAfter::gone && way.events.empty() && way.stop_event == 0
-        && way.stop_ns == 0 && !way.each_event && way.transcript < 0
+        && way.disk == DiskAfter::gone && way.events.empty() && way.block_log.empty()
+        && way.stop_event == 0 && way.stop_ns == 0 && !way.each_event && way.transcript < 0
         && way.perturbation.heap_fill == 0 && way.perturbation.stack_bytes == 0;
 }
 

@@ -81,16 +81,27 @@ SimShared* own_shared = nullptr; // the child's, for the jail's handler
 int own_transcript = -1;
 usize transcript_bytes = 0; // that are in there
 
-void write_transcript(std::string_view console)
+void write_whole(int to, std::string_view text)
 {
-    auto left = own_transcript < 0 ? "" : console.substr(transcript_bytes);
-    transcript_bytes = console.size();
-    while (!left.empty()) {
-        auto const wrote = ::write(own_transcript, left.data(), left.size());
+    while (!text.empty()) {
+        auto const wrote = ::write(to, text.data(), text.size());
         if (wrote <= 0)
             return;
-        left.remove_prefix(static_cast<usize>(wrote));
+        text.remove_prefix(static_cast<usize>(wrote));
     }
+}
+
+// -1: no path, or no file.
+int open_for_writing(std::string const& path)
+{
+    return path.empty() ? -1 : ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+}
+
+void write_transcript(std::string_view console)
+{
+    auto const fresh = own_transcript < 0 ? "" : console.substr(transcript_bytes);
+    transcript_bytes = console.size();
+    write_whole(own_transcript, fresh);
 }
 
 void report(sim::Outcome const& outcome)
@@ -171,9 +182,7 @@ void say_who_waits()
         ::mallopt(M_PERTURB, perturbation.heap_fill);
         hosted::fill_fresh_memory(static_cast<u8>(perturbation.heap_fill));
     }
-    auto const file = events.empty()
-        ? -1
-        : ::open(events.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    auto const file = open_for_writing(events);
     setup.failing = [](sim::Outcome const& outcome) {
         report(outcome);
         travel::gemel_replay_failed();
@@ -183,9 +192,12 @@ void say_who_waits()
     setup.stopped = say_who_waits;
     if (way.each_event)
         setup.each_event = way.each_event;
-    setup.closing = [jail, file, each_event = way.each_event] {
+    auto const block_log = open_for_writing(way.block_log);
+    if (block_log >= 0)
+        setup.block_log = [block_log](std::string_view text) { write_whole(block_log, text); };
+    setup.closing = [jail, file, block_log, each_event = way.each_event] {
         if (jail == Jail::closed)
-            (void)hosted::close_jail({ { file, own_transcript }, leaked });
+            (void)hosted::close_jail({ { file, own_transcript, block_log }, leaked });
         if (each_event)
             each_event(0, 0);
     };
@@ -368,7 +380,7 @@ void SimHost::run_booted(SimSpec const& boot, SimShared& shared, Next const& nex
         limit_process(spec);
         plan = setup_of(spec);
         if (jail == Jail::closed)
-            (void)hosted::close_jail({ { -1, -1 }, leaked });
+            (void)hosted::close_jail({ { -1, -1, -1 }, leaked });
     };
     SimWay way;
     way.jail = Jail::open;

@@ -49,6 +49,7 @@ struct SimWay {
     Process process = Process::forked;
     DiskAfter disk = DiskAfter::gone;
     std::string events; // a file that gets every event, or ""
+    std::string block_log; // a file that gets what is asked of the disk, or "" (a forked run)
     // Says who waits for what when the run comes to this event or virtual time; 0: never.
     u64 stop_event = 0;
     u64 stop_ns = 0;

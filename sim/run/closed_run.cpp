@@ -1,6 +1,7 @@
 // boot -> safety (faults on) -> heal -> liveness (must finish) -> shutdown -> audit.
 #include "sim/run/closed_run.hpp"
 
+#include "sim/devices/block_log.hpp"
 #include "sim/devices/cmos_clock.hpp"
 #include "sim/devices/map.hpp"
 #include "sim/devices/uart_16550.hpp"
@@ -46,7 +47,7 @@ enum class Phase : u8 { boot, safety, liveness, shutdown };
 // The machine from one switching on to the next, with what stands around it.
 struct Boot {
     Boot(Setup const& setup, std::shared_ptr<hosted::MachineMemory> memory, Oracle& oracle,
-        Trace& trace, Strategy& strategy, SimDisk& medium, std::function<void(char)> transmitted)
+        Trace& trace, Strategy& strategy, Medium& medium, std::function<void(char)> transmitted)
         : system(options_of(setup, std::move(memory)))
         , world(system, oracle, trace, strategy)
         , uart(system.machine(), uart_line, std::move(transmitted))
@@ -119,6 +120,7 @@ private:
     Strategy processors_; // the same, for whose turn it is among several
     Preemption preemption_;
     SimDisk medium_;
+    std::optional<BlockLog> log_;
     std::optional<Boot> boot_;
     Hash boot_l1_ { 0, 0 };
     Phase phase_ = Phase::boot;
@@ -159,8 +161,13 @@ Run::Run(Setup const& setup)
 {
     medium_.on_power_cut([this] {
         cut_ = true;
+        if (log_)
+            log_->power_failed();
         world().cut_power();
     });
+    if (setup_.block_log)
+        log_.emplace(
+            medium_, [this] { return world().run_ns(); }, setup_.block_log);
     switch_on();
 }
 
@@ -168,7 +175,8 @@ void Run::switch_on()
 {
     auto memory = boot_ ? boot_->system.machine().memory() : nullptr;
     boot_.reset(); // before the next: both have the same addresses
-    boot_.emplace(setup_, std::move(memory), oracle_, trace_, strategy_, medium_,
+    auto& medium = log_ ? static_cast<Medium&>(*log_) : medium_;
+    boot_.emplace(setup_, std::move(memory), oracle_, trace_, strategy_, medium,
         [this](char byte) { take(byte); });
     ++boots_;
     phase_ = Phase::boot;

@@ -67,6 +67,8 @@ struct Setup : Plan {
     std::function<void()> stopped;
     // Called after every event, with its number from 1 on and its time: for a debugger's stops.
     std::function<void(u64 event, u64 time_ns)> each_event;
+    // Gets what is asked of the disk, as text (sim/devices/block_log.hpp).
+    std::function<void(std::string_view)> block_log;
     // Called once the machine is made and before it starts: from here on nothing may come from
     // outside (the jail is closed).
     std::function<void()> closing;

@@ -71,7 +71,7 @@ Report run(Plant plant, Disturbed disturbed)
             [&](hosted::System& system) {
                 world = std::make_unique<ClosedWorld>(system, oracle, trace, strategy);
                 system.machine().live_in(*world);
-                hosted::close_jail({ { -1, -1 }, note_caught });
+                hosted::close_jail({ { -1, -1, -1 }, note_caught });
             });
         shared_report->l1 = trace.hash();
         shared_report->finished = true;

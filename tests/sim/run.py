@@ -312,6 +312,29 @@ def test_trace():
         expect(status == 2 and len(events) > 1000, text)
 
 
+def test_block_log():
+    """Goal: the log has every request of the disk, in order of time, of a simulated and of a live one, and says where the
+    power failed; it makes no other run."""
+    line = re.compile(r"\+\d+\.\d{9}s  (read |write|flush)  (sector \d+ \+ \d+  )?(done|failed|the power fails)\n")
+    with tempfile.TemporaryDirectory(prefix="gemel-sim-") as folder:
+        words = ["--workload", "fs-crash", "--seed", "2"]
+        expect(l1_of(*words, "--block-log", f"{folder}/log") == l1_of(*words), "the log shows in L1")
+        with open(f"{folder}/log", encoding="utf-8") as file:
+            lines = file.readlines()
+        expect(lines and all(line.fullmatch(each) for each in lines), "".join(lines[:5]))
+        times = [each.split("s")[0] for each in lines]
+        expect([float(each) for each in times] == sorted(map(float, times)), "time goes back")
+        kinds = [line.fullmatch(each)[1].strip() for each in lines]
+        expect({"read", "write", "flush"} == set(kinds), set(kinds))
+        status, text = gemel("sim", "--workload", "fs-crash", "--seeds", "2..2")
+        cuts = int(re.search(r"(\d+) power cuts", text)[1])
+        expect(cuts == sum("the power fails" in each for each in lines) > 0, f"{cuts} cuts\n{text}")
+        status, text = gemel("run", "--block-log", f"{folder}/live", "-c", "cat /srv/greeting > /dev/null; sync")
+        with open(f"{folder}/live", encoding="utf-8") as file:
+            lines = file.readlines()
+        expect(lines and all(line.fullmatch(each) for each in lines), f"{status} {text} {lines[:5]}")
+
+
 def test_power_cuts():
     """Goal: cut off anywhere, the system comes up again with what was durable; e2fsck agrees on a sample."""
     status, text = gemel("sim", "--workload", "fs-crash", "--seeds", "1..40")
@@ -409,7 +432,7 @@ def compare_builds(preset):
 
 TESTS = [
     test_twice, test_booted, test_processors, test_no_alarm, test_environment, test_diverge, test_replay, test_journal_damage, test_debugger,
-    test_when, test_trace, test_power_cuts, test_lying_disk, test_usage, test_unknown_workload, test_scan,
+    test_when, test_trace, test_block_log, test_power_cuts, test_lying_disk, test_usage, test_unknown_workload, test_scan,
 ]
 LONG = [test_pairs, test_compilers]
 

@@ -178,9 +178,10 @@ std::string close_jail(JailOptions const& options)
         missing += " a trap for RDTSC";
     if (::syscall(SYS_arch_prctl, ARCH_SET_CPUID, 0) != 0)
         missing += std::string { missing.empty() ? "" : "," } + " CPUID faulting";
-    int const writable[] = { STDERR_FILENO, options.writable[0], options.writable[1] };
+    int const writable[]
+        = { STDERR_FILENO, options.writable[0], options.writable[1], options.writable[2] };
     closed = true;
-    if (!install_filter(writable, 3))
+    if (!install_filter(writable, sizeof writable / sizeof *writable))
         missing += std::string { missing.empty() ? "" : "," } + " seccomp";
     return missing.empty() ? "" : missing.substr(1);
 }

@@ -9,7 +9,9 @@
 namespace gemel::hosted {
 
 struct JailOptions {
-    int writable[2] = { -1, -1 }; // descriptors that may still be written, besides standard error
+    static constexpr int writable_max = 3;
+    int writable[writable_max]
+        = { -1, -1, -1 }; // descriptors that may still be written, besides standard error
     // Told what was caught, from a signal handler; the process ends when it returns.
     void (*caught)(char const* what) = nullptr;
 };
