@@ -143,7 +143,8 @@ def to_failure():
     if there:
         failure_event = where()[0]
     else:
-        print("the run ends without a failure")
+        print("nothing fails in this run, which stands at its end now. Back into it: tt goto TIME, tt goto event:N,"
+              " reverse-continue")
     gdb.execute("frame")
 
 

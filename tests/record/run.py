@@ -236,6 +236,8 @@ def test_stops(folder):
     expect(os.path.getsize(f"{folder}/trace") > 1000, "the trace is empty")
     _, text, errors = gemel(folder, "replay", file, "--to", "event:2000", "--gdb", "--ex", "bt", "--ex", "info tasks")
     expect("gemel::" in text and re.search(r"^\* +\d+ ", text, re.M), text[-2000:] + errors[-500:])
+    _, text, errors = gemel(folder, "replay", file, "--gdb", "--ex", "tt")
+    expect("nothing fails in this run" in text and "tt goto TIME" in text, text[-2000:] + errors[-500:])
 
 
 def test_shell(folder):
