@@ -6,6 +6,7 @@ import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import cases_cost  # noqa: E402
 import cases_crash  # noqa: E402
 import cases_fsck  # noqa: E402
 import cases_live  # noqa: E402
@@ -14,7 +15,8 @@ import cases_read  # noqa: E402
 import cases_write  # noqa: E402
 from mounts import Failure, Place  # noqa: E402
 
-CASES = cases_read.CASES + cases_write.CASES + cases_mount.CASES + cases_crash.CASES + cases_live.CASES + cases_fsck.CASES
+CASES = (cases_read.CASES + cases_write.CASES + cases_mount.CASES + cases_crash.CASES + cases_live.CASES
+         + cases_fsck.CASES + cases_cost.CASES)
 
 
 def why_not():

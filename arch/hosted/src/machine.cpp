@@ -311,15 +311,18 @@ void Machine::stop_timer()
     timer_armed_ = false;
 }
 
-void Machine::poll_descriptors(int timeout_ms)
+bool Machine::poll_descriptors(int timeout_ms)
 {
     epoll_event events[events_max];
     auto const count = epoll_wait(poll_descriptor_, events, events_max, timeout_ms);
+    if (count < 0)
+        return false;
     for (int i = 0; i < count; ++i) {
         auto const found = descriptors_.find(events[i].data.fd);
         if (found != descriptors_.end())
             std::function<void()>(found->second)(); // a copy: it may unwatch itself
     }
+    return true;
 }
 
 u32 Machine::wait() noexcept
@@ -346,12 +349,19 @@ void Machine::idle(u64 now)
     sleep(now);
 }
 
+// The timer runs on until it ticks once while nothing runs: whoever sleeps for less would pay for
+// stopping and starting it each time.
 void Machine::sleep(u64 now)
 {
-    stop_timer();
+    if (watchful_ && watchful_())
+        return;
     auto const wait_ns = wake_ns_ - now;
     auto const timeout = wake_ns_ == ~0ull ? -1 : static_cast<int>((wait_ns + 999'999) / 1'000'000);
-    poll_descriptors(timeout);
+    if (poll_descriptors(timeout))
+        return;
+    stop_timer();
+    if (!world_)
+        tick_pending_ = false; // nobody ran whose turn could be over
 }
 
 void Machine::watch(int descriptor, std::function<void()> ready)

@@ -136,6 +136,8 @@ public:
     void on_console(std::function<void(std::string_view)> sink) { console_sink_ = std::move(sink); }
     // Before idling, and at the end: whoever buffers writes out.
     void on_idle(std::function<void()> idle) { idle_ = std::move(idle); }
+    // Asked before the machine sleeps: true if it has found a reason not to (a line was raised).
+    void before_sleep(std::function<bool()> watchful) { watchful_ = std::move(watchful); }
     void flush_console();
 
     // Time is what `nanoseconds` says, and nothing ticks by itself: for tests and the simulator.
@@ -173,7 +175,8 @@ public:
     // Whose turn it is among the virtual processors (src/system.cpp).
     void turn_to(u32 cpu) { cpu_ = cpu; }
     u32 take_called_cpus() { return std::exchange(called_cpus_, 0); }
-    void poll_descriptors(int timeout_ms);
+    // False: a signal came first.
+    bool poll_descriptors(int timeout_ms);
     // For a process that was forked from one in which a machine stands: its memory becomes a copy
     // that is its own (a fork shares it). Allocates nothing, so that it may be called wherever the
     // process stood, but within a call of leaf_*. False: no machine stands, it is
@@ -265,6 +268,7 @@ private:
     std::string console_;
     std::function<void(std::string_view)> console_sink_;
     std::function<void()> idle_;
+    std::function<bool()> watchful_;
     std::unordered_multimap<void*, Mapping> mappings_;
     std::map<int, std::function<void()>> descriptors_;
     std::vector<PortRange> ports_;

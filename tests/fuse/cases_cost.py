@@ -1,0 +1,82 @@
+"""What a mount costs the host, in counts: system calls for each request, wakings while nobody asks."""
+import contextlib
+import os
+import random
+import re
+import shutil
+import subprocess
+import time
+
+from mounts import GEMEL, equal, expect, is_mounted, make_image, until
+
+REQUESTS = 1000
+BLOCK = 4096
+
+
+def image_with_file(place, mib=16):
+    source = place.file("source")
+    os.makedirs(source)
+    with open(os.path.join(source, "big"), "wb") as out:
+        out.write(os.urandom(mib << 20))
+    return make_image(place.file("disk.img"), source)
+
+
+@contextlib.contextmanager
+def counted(place, *words):
+    """A mount in the foreground under strace; afterwards the dictionary holds each system call's count."""
+    counts = {}
+    report = place.file("calls")
+    process = subprocess.Popen(["strace", "-f", "-c", "-U", "calls,name", "-o", report, GEMEL, "mount", "-f", *words,
+                                place.directory], stderr=subprocess.PIPE, text=True)
+    try:
+        until(lambda: is_mounted(place.directory) or process.poll() is not None, "the mount")
+        expect(process.poll() is None, "the mount ended at once")
+        yield counts
+        subprocess.run(["fusermount3", "-u", place.directory], check=True)
+        equal(process.wait(60), 0, "status")
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait(60)
+        process.stderr.close()
+    with open(report) as lines:
+        for count, name in re.findall(r"^ *(\d+) (\w+)$", lines.read(), re.MULTILINE):
+            counts[name] = int(count)
+
+
+def few_calls(place):
+    """Goal: a request is read, carried out and answered; nothing else is asked of the host for it.
+    Method: scattered reads that the host has not cached, counted by strace."""
+    if not shutil.which("strace"):
+        return "strace is missing"
+    image = image_with_file(place)
+    choose = random.Random(3)
+    with counted(place, image) as counts:
+        descriptor = os.open(os.path.join(place.directory, "big"), os.O_RDONLY)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_RANDOM)
+        for block in choose.sample(range((16 << 20) // BLOCK), REQUESTS):
+            os.pread(descriptor, BLOCK, block * BLOCK)
+        os.close(descriptor)
+    expect(REQUESTS <= counts["writev"] < REQUESTS * 1.1, f"answers: {counts}")
+    expect(counts["pread64"] < REQUESTS * 1.2, f"reads of the image: {counts}")
+    expect(counts.get("timer_settime", 0) < REQUESTS / 10, f"the timer is set for each request: {counts}")
+    expect(counts.get("sched_setaffinity", 0) < REQUESTS / 10, f"the thread is moved for each request: {counts}")
+
+
+def switches(process):
+    with open(f"/proc/{process}/status") as status:
+        return sum(int(line.split()[1]) for line in status if "ctxt_switches" in line)
+
+
+def idle(place):
+    """Goal: while nobody asks, a mount sleeps. Method: its context switches in two seconds, right after work."""
+    image = image_with_file(place, 1)
+    with place.foreground(image) as process:
+        for _ in range(200):
+            os.statvfs(place.directory)
+        before = switches(process.pid)
+        time.sleep(2)
+        expect(switches(process.pid) - before < 20, f"{switches(process.pid) - before} switches of an idle mount")
+
+
+CASES = (few_calls, idle)
