@@ -80,6 +80,8 @@ bool GateDevice::mount(std::string const& directory)
     ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) | O_NONBLOCK);
     machine_.watch(descriptor, [this] { receive(); });
     watching_ = true;
+    if (placement_)
+        machine_.before_sleep([this] { return look_before_sleep(); });
     return true;
 }
 
@@ -117,6 +119,19 @@ ssize_t GateDevice::answer_host_raw(int descriptor, iovec* parts, int count, voi
         std::memcpy(place, &flags, sizeof flags);
     }
     return ::writev(descriptor, parts, count);
+}
+
+// True: a request came, and the machine has work.
+bool GateDevice::look_before_sleep()
+{
+    if (!placement_ || full_ || !placement_->waits())
+        return false;
+    do {
+        receive();
+        if (!waiting_.empty())
+            return true;
+    } while (placement_ && placement_->looks_on());
+    return false;
 }
 
 // One request: who waits for its answer seldom sends another meanwhile, and if there is one, the

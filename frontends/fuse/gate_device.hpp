@@ -81,6 +81,7 @@ public:
 private:
     u8* slot(u32 index) const { return memory_ + u64 { index } * hostmount::slot_bytes; }
     void receive();
+    bool look_before_sleep();
     void submit(u32 index);
     u32 message_word(usize offset) const;
     static ssize_t read_host(int descriptor, void* bytes, size_t count, void* device);
