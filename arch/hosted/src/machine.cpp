@@ -68,6 +68,7 @@ Machine* standing = nullptr; // whoever holds the one address
 Machine::Machine(
     u64 memory_bytes, Isolation isolation, std::shared_ptr<hosted::MachineMemory> memory)
     : memory_(std::move(memory))
+    , used_(memory_bytes / page_bytes)
     , memory_bytes_(memory_bytes)
     , isolation_(isolation)
 {

@@ -55,9 +55,13 @@ public:
     {
         return static_cast<u64>(static_cast<u8 const*>(pointer) - arena_);
     }
+    // The host gives zeroes: what nobody used yet is not touched.
     void zero_page(void* page) noexcept
     {
-        __builtin_memset(page, 0, page_bytes);
+        auto used = used_[physical_of(page) / page_bytes];
+        if (used)
+            __builtin_memset(page, 0, page_bytes);
+        used = true;
         if constexpr (watches_races)
             forget_races(page);
     }
@@ -241,6 +245,7 @@ private:
 
     std::shared_ptr<hosted::MachineMemory> memory_;
     u8* arena_ = nullptr; // the memory's begin
+    std::vector<bool> used_; // pages that were given away once
     u32 cpu_ = 0;
     u32 called_cpus_ = 0; // bit n: another processor wants number n in the kernel
     u32 taken_ = interrupt_lines_max;
