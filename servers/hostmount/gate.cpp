@@ -38,7 +38,8 @@ Span answer_span(Slot const& slot)
 
 } // namespace
 
-Result<Own<Gate>> Gate::create(Channel const& channel, Client<protocol::Directory> const& root)
+Result<Own<Gate>> Gate::create(
+    Channel const& channel, Client<protocol::Directory> const& root, usize names_bytes_max)
 {
     std::optional<Client<protocol::Directory>> directory;
     for (auto const& slot : channel.slots()) {
@@ -52,7 +53,8 @@ Result<Own<Gate>> Gate::create(Channel const& channel, Client<protocol::Director
     auto const& slot = channel.slots().front();
     TRY(directory->call(protocol::Directory::Statfs { answer_span(slot) }));
     auto const volume = struct_at<VolumeStatus>(slot.bytes(answer_offset, sizeof(VolumeStatus)));
-    return std::make_unique<Gate>(channel, root, std::move(*directory), volume.read_only != 0);
+    return std::make_unique<Gate>(
+        channel, root, std::move(*directory), volume.read_only != 0, names_bytes_max);
 }
 
 void Gate::serve(u32 slot)
@@ -169,6 +171,13 @@ Result<FileStatus> Gate::status_at(Work const& work, Span path)
     return struct_at<FileStatus>(work.slot.bytes(answer_offset, sizeof(FileStatus)));
 }
 
+Result<void> Gate::check_room()
+{
+    if (!nodes_.lock()->has_room())
+        return Error::no_memory;
+    return {};
+}
+
 Result<void> Gate::introduce(Work const& work, std::string_view name, Span path)
 {
     work.reply.status = TRY(status_at(work, path));
@@ -210,6 +219,7 @@ Result<void> Gate::read_link(Work const& work)
 Result<void> Gate::make(Work const& work)
 {
     NamesLock::Shared const still(names_);
+    TRY(check_room());
     auto const name = TRY(name_of(work));
     auto const path = TRY(path_of_name(work));
     auto const& request = work.request;
@@ -226,6 +236,7 @@ Result<void> Gate::make(Work const& work)
 Result<void> Gate::make_link_text(Work const& work)
 {
     NamesLock::Shared const still(names_);
+    TRY(check_room());
     auto const name = TRY(name_of(work));
     auto const path = TRY(path_of_name(work));
     if (work.request.second_name_bytes > name_bytes_max)
@@ -283,6 +294,7 @@ Result<void> Gate::rename(Work const& work)
 Result<void> Gate::link(Work const& work)
 {
     NamesLock::Shared const still(names_);
+    TRY(check_room());
     auto const name = TRY(name_of(work));
     auto const from = put_path(
         work.slot, second_path_offset, TRY(nodes_.lock()->path(work.request.other_node)));
@@ -322,8 +334,12 @@ Result<void> Gate::list_with_status(Work const& work, Span path, Span room, List
     std::string_view name;
     auto const nodes = nodes_.lock();
     while (entries.next(record, name) && listing.fits(name)) {
-        auto const node = TRY(nodes->learn(work.request.node, name, record.status));
-        listing.add({ .node = node, .cookie = record.entry.cookie, .status = record.status }, name);
+        auto const node = nodes->learn(work.request.node, name, record.status);
+        if (!node && listing.bytes() != 0)
+            break; // of those before it the host is told all the same
+        TRY(node);
+        listing.add(
+            { .node = *node, .cookie = record.entry.cookie, .status = record.status }, name);
     }
     return {};
 }

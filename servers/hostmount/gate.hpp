@@ -27,17 +27,18 @@ public:
     };
 
     // A session with the file system at `root`, whose memory is the channel's slots.
-    // Both outlive the gate.
+    // Both outlive the gate. What the host knows takes at most `names_bytes_max`.
     static Result<Own<Gate>> create(
-        Channel const& channel, Client<protocol::Directory> const& root);
+        Channel const& channel, Client<protocol::Directory> const& root, usize names_bytes_max);
 
     // For create.
     Gate(Channel const& channel, Client<protocol::Directory> const& root,
-        Client<protocol::Directory> directory, bool read_only)
+        Client<protocol::Directory> directory, bool read_only, usize names_bytes_max)
         : channel_(channel)
         , root_(root)
         , directory_(std::move(directory))
         , read_only_(read_only)
+        , nodes_(names_bytes_max)
     {
     }
 
@@ -109,6 +110,8 @@ private:
     // Any file that is open on the node, for a node that has lost its name.
     std::optional<Ref<HeldFile>> held_on(u64 node);
     Result<u64> hold(Handle file, u64 node);
+    // no_memory: what is made now could not be told of.
+    Result<void> check_room();
     // The host is told of the name: fills the reply's node and status.
     Result<void> introduce(Work const& work, std::string_view name, Span path);
 

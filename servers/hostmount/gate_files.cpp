@@ -47,6 +47,7 @@ Result<void> Gate::open(Work const& work)
 Result<void> Gate::create_file(Work const& work)
 {
     NamesLock::Shared const still(names_);
+    TRY(check_room());
     auto const name = TRY(name_of(work));
     auto const path = TRY(path_of_name(work));
     auto const flags

@@ -2,6 +2,8 @@
 #include "servers/hostmount/gate.hpp"
 #include "servers/rt/rt.hpp"
 
+#include <charconv>
+
 namespace gemel::hostmount {
 
 namespace {
@@ -10,6 +12,18 @@ constexpr u64 device_bit = 1;
 constexpr u64 work_bit = 2;
 constexpr unsigned threads = 8;
 constexpr usize stack_bytes = 128 * 1024;
+
+// How many MiB the names may take that the host knows: the first argument. Its quota holds them and
+// 16 MiB more.
+usize names_bytes_max(Env const& env)
+{
+    usize mebibytes = 16;
+    if (env.arguments().size() > 1) {
+        auto const text = env.arguments()[1];
+        std::from_chars(text.data(), text.data() + text.size(), mebibytes);
+    }
+    return mebibytes << 20;
+}
 
 struct Pool {
     Channel const& channel;
@@ -51,7 +65,7 @@ Result<void> server_main(Env& env)
     auto const volume = TRY(env.take<protocol::Directory>("volume"));
     auto const devices = TRY(env.take<protocol::Devices>("devices"));
     auto const channel = TRY(Channel::open(devices, env.port(), device_bit));
-    auto const gate = TRY(Gate::create(channel, volume));
+    auto const gate = TRY(Gate::create(channel, volume, names_bytes_max(env)));
     Pool pool { channel, *gate, env.port(), TRY(env.port().derive(Right::send | Right::derive)) };
     channel.say(gate->read_only() ? DriverState::serving_read_only : DriverState::serving);
     for (unsigned i = 1; i < threads; ++i) {

@@ -4,37 +4,44 @@
 
 namespace gemel::hostmount {
 
-NodeTable::NodeTable()
+NodeTable::NodeTable(usize bytes_max)
+    : bytes_max_(bytes_max)
 {
     nodes_[root] = Node { .lookups = 1, .kind = FileKind::directory };
 }
 
-NodeTable::Names::const_iterator NodeTable::find_name(u64 parent, std::string_view name) const
+NodeTable::Name const* NodeTable::find_name(u64 parent, std::string_view name) const
 {
-    return names_.find(Name { parent, std::string(name) });
+    auto const found = names_.find(NameKey { parent, name });
+    return found == names_.end() ? nullptr : &*found;
 }
 
 u64 NodeTable::find(u64 parent, std::string_view name) const
 {
-    auto const found = find_name(parent, name);
-    return found == names_.end() ? 0 : found->second;
+    auto const* const found = find_name(parent, name);
+    return found ? found->node : 0;
 }
 
-void NodeTable::add_name(u64 node, u64 parent, std::string_view name)
+void NodeTable::add_name(u64 number, u64 parent, std::string_view name)
 {
-    auto const [at, added] = names_.emplace(Name { parent, std::string(name) }, node);
+    auto& node = nodes_.at(number);
+    auto const [at, added] = names_.insert({ parent, std::string(name), number, node.names });
     if (!added)
         return;
-    nodes_.at(node).names.push_back(at);
+    node.names = &*at;
+    bytes_ += name_bytes(name);
     ++nodes_.at(parent).below;
 }
 
-void NodeTable::drop_name(Names::iterator name)
+void NodeTable::drop_name(Name const& name)
 {
-    auto const node = name->second;
-    auto const parent = name->first.parent;
-    std::erase(nodes_.at(node).names, name);
-    names_.erase(name);
+    auto const parent = name.parent;
+    auto const** link = &nodes_.at(name.node).names;
+    while (*link != &name)
+        link = &(*link)->next;
+    *link = name.next;
+    bytes_ -= name_bytes(name.text);
+    names_.erase(names_.find(name));
     --nodes_.at(parent).below;
     drop_if_unused(parent);
 }
@@ -50,15 +57,19 @@ void NodeTable::drop_if_unused(u64 number)
         if (at == nodes_.end() || at->first == root || at->second.lookups != 0
             || at->second.below != 0)
             continue;
-        auto const node = std::move(at->second);
+        auto const node = at->second;
+        last_statuses_.erase(at->first);
         nodes_.erase(at);
+        bytes_ -= node_bytes;
         if (!node.last_name_gone)
             by_inode_.erase(node.inode);
-        for (auto const name : node.names) {
-            auto const parent = name->first.parent;
-            names_.erase(name);
-            --nodes_.at(parent).below;
-            candidates.push_back(parent);
+        for (auto const* name = node.names; name != nullptr;) {
+            auto const* const next = name->next;
+            candidates.push_back(name->parent);
+            --nodes_.at(name->parent).below;
+            bytes_ -= name_bytes(name->text);
+            names_.erase(names_.find(*name));
+            name = next;
         }
     }
 }
@@ -67,6 +78,8 @@ Result<u64> NodeTable::learn(u64 parent, std::string_view name, FileStatus const
 {
     if (!knows(parent))
         return Error::not_found;
+    if (bytes_ + node_bytes + name_bytes(name) > bytes_max_)
+        return Error::no_memory;
     auto const known = by_inode_.find(status.inode);
     auto node = known == by_inode_.end() ? 0 : known->second;
     if (node != 0 && nodes_.at(node).kind != status.kind) { // the number is another file's now
@@ -74,14 +87,14 @@ Result<u64> NodeTable::learn(u64 parent, std::string_view name, FileStatus const
         by_inode_.erase(known);
         node = 0;
     }
-    auto const named = names_.find(Name { parent, std::string(name) });
-    if (named != names_.end() && named->second != node) {
-        auto const before = named->second;
-        drop_name(named);
+    if (auto const* const named = find_name(parent, name); named && named->node != node) {
+        auto const before = named->node;
+        drop_name(*named);
         drop_if_unused(before);
     }
     if (node == 0) {
         node = next_++;
+        bytes_ += node_bytes;
         nodes_[node] = Node { .inode = status.inode, .kind = status.kind };
         by_inode_[status.inode] = node;
     }
@@ -112,15 +125,15 @@ void NodeTable::keep_last_status(u64 parent, std::string_view name, FileStatus s
     if (at == nodes_.end())
         return;
     status.links = 0;
-    at->second.last_status = status;
+    last_statuses_[at->first] = status;
 }
 
 Result<FileStatus> NodeTable::last_status(u64 node) const
 {
-    auto const at = nodes_.find(node);
-    if (at == nodes_.end() || !at->second.last_status)
+    auto const at = last_statuses_.find(node);
+    if (at == last_statuses_.end())
         return Error::not_found;
-    return *at->second.last_status;
+    return at->second;
 }
 
 Result<std::string> NodeTable::path(u64 number) const
@@ -129,9 +142,9 @@ Result<std::string> NodeTable::path(u64 number) const
     usize bytes = 0;
     while (number != root) {
         auto const at = nodes_.find(number);
-        if (at == nodes_.end() || at->second.names.empty())
+        if (at == nodes_.end() || at->second.names == nullptr)
             return Error::not_found;
-        auto const& name = at->second.names.front()->first;
+        auto const& name = *at->second.names;
         parts.push_back(name.text);
         bytes += name.text.size() + 1;
         if (bytes > path_bytes_max + 1)
@@ -161,16 +174,16 @@ Result<std::string> NodeTable::path(u64 parent, std::string_view name) const
 
 void NodeTable::removed(u64 parent, std::string_view name)
 {
-    auto const named = names_.find(Name { parent, std::string(name) });
-    if (named == names_.end())
+    auto const* const named = find_name(parent, name);
+    if (!named)
         return;
-    auto const number = named->second;
+    auto const number = named->node;
     auto& node = nodes_.at(number);
-    drop_name(named);
+    drop_name(*named);
     // With a link left that the host was not told of, the file stays this node.
     bool const last = node.kind == FileKind::directory || node.links <= 1;
     node.links -= last ? 0 : 1;
-    if (last && node.names.empty() && !node.last_name_gone) {
+    if (last && node.names == nullptr && !node.last_name_gone) {
         node.last_name_gone = true;
         by_inode_.erase(node.inode);
     }
@@ -187,7 +200,7 @@ void NodeTable::renamed(
     if (node == 0 || !knows(new_parent))
         return;
     add_name(node, new_parent, new_name);
-    drop_name(names_.find(Name { parent, std::string(name) }));
+    drop_name(*find_name(parent, name));
 }
 
 void NodeTable::exchanged(u64 parent, std::string_view name, u64 other, std::string_view other_name)
@@ -207,9 +220,9 @@ void NodeTable::exchanged(u64 parent, std::string_view name, u64 other, std::str
     keep(first);
     keep(second);
     if (first != 0)
-        drop_name(names_.find(Name { parent, std::string(name) }));
+        drop_name(*find_name(parent, name));
     if (second != 0)
-        drop_name(names_.find(Name { other, std::string(other_name) }));
+        drop_name(*find_name(other, other_name));
     if (first != 0 && knows(other))
         add_name(first, other, other_name);
     if (second != 0 && knows(parent))

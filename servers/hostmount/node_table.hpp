@@ -7,7 +7,7 @@
 #include "servers/protocols/file_status.hpp"
 
 #include <map>
-#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,11 +19,16 @@ public:
     static constexpr u64 root = 1;
     static constexpr usize path_bytes_max = 4095;
 
-    NodeTable();
+    // At most `bytes_max` are taken, by its own count: a MiB for each 3,400 files or so. The host
+    // forgets when its own memory runs short, not when ours does.
+    explicit NodeTable(usize bytes_max);
 
     // The host is told of `name` in `parent`: the file's node, with one lookup more. not_found: the
-    // parent is not known.
+    // parent is not known; no_memory: the table is full.
     Result<u64> learn(u64 parent, std::string_view name, FileStatus const& status);
+    // Whether as many more can be learned as there are requests at once. For who changes something
+    // on the disk before the name is learned.
+    bool has_room() const { return bytes_ + spare_bytes <= bytes_max_; }
     // The host forgets `lookups` of a node. Unknown nodes and too large counts are no error.
     void forget(u64 node, u64 lookups);
 
@@ -49,32 +54,55 @@ public:
     usize count() const { return nodes_.size(); }
 
 private:
+    // In what it takes: what the maps keep beside it, and the heap.
+    static constexpr usize node_bytes = 256;
+    static constexpr usize spare_bytes = 64 << 10;
+    // Short ones lie in the entry.
+    static constexpr usize name_bytes(std::string_view text)
+    {
+        return text.size() < 16 ? 0 : text.size() + 32;
+    }
+
+    struct NameKey {
+        u64 parent = 0;
+        std::string_view text;
+    };
     struct Name {
         u64 parent = 0;
         std::string text;
-        auto operator<=>(Name const&) const = default;
+        mutable u64 node = 0;
+        mutable Name const* next = nullptr; // of the same node
+
+        operator NameKey() const { return { parent, text }; }
     };
-    using Names = std::map<Name, u64, std::less<>>;
+    struct Before {
+        using is_transparent = void;
+        bool operator()(NameKey one, NameKey other) const
+        {
+            return one.parent != other.parent ? one.parent < other.parent : one.text < other.text;
+        }
+    };
     struct Node {
         u64 inode = 0;
         u64 lookups = 0;
+        Name const* names = nullptr; // the last one told first
         u32 links = 1; // as far as the host was told
-        u64 below = 0; // names in the table that stand in it
+        u32 below = 0; // names in the table that stand in it
         FileKind kind = FileKind::regular;
         bool last_name_gone = false; // its inode's number may be another file's by now
-        std::vector<Names::iterator> names;
-        std::optional<FileStatus> last_status {};
     };
-    using Nodes = std::map<u64, Node>;
 
-    Names::const_iterator find_name(u64 parent, std::string_view name) const;
+    Name const* find_name(u64 parent, std::string_view name) const;
     void add_name(u64 node, u64 parent, std::string_view name);
-    void drop_name(Names::iterator name);
+    void drop_name(Name const& name);
     void drop_if_unused(u64 node);
 
-    Nodes nodes_;
-    Names names_;
+    usize bytes_max_;
+    usize bytes_ = 0;
+    std::map<u64, Node> nodes_;
+    std::set<Name, Before> names_;
     std::map<u64, u64> by_inode_;
+    std::map<u64, FileStatus> last_statuses_; // of nodes
     u64 next_ = root + 1;
 };
 

@@ -6,6 +6,7 @@ namespace gemel::hostmount {
 namespace {
 
 constexpr u64 root = NodeTable::root;
+constexpr usize bytes_max = 1 << 20;
 
 FileStatus file(u64 inode, u32 links = 1)
 {
@@ -21,7 +22,7 @@ FileStatus directory(u64 inode)
 // Goal: a node's path is its names joined, and follows a rename of any directory above it.
 TEST(NodeTable, PathsFollowRenames)
 {
-    NodeTable table;
+    NodeTable table(bytes_max);
     auto const a = *table.learn(root, "a", directory(10));
     auto const b = *table.learn(a, "b", directory(11));
     auto const c = *table.learn(b, "c", file(12));
@@ -38,7 +39,7 @@ TEST(NodeTable, PathsFollowRenames)
 // Goal: what the host forgets is gone, but not while something below it needs it.
 TEST(NodeTable, ForgetsFromTheLeavesUp)
 {
-    NodeTable table;
+    NodeTable table(bytes_max);
     auto const a = *table.learn(root, "a", directory(10));
     EXPECT_EQ(*table.learn(root, "a", directory(10)), a);
     auto const b = *table.learn(a, "b", file(11));
@@ -55,7 +56,7 @@ TEST(NodeTable, ForgetsFromTheLeavesUp)
 // Goal: two links to one file are one node, and either name leads to it.
 TEST(NodeTable, LinksAreOneNode)
 {
-    NodeTable table;
+    NodeTable table(bytes_max);
     auto const first = *table.learn(root, "first", file(12, 2));
     EXPECT_EQ(*table.learn(root, "second", file(12, 2)), first);
     table.removed(root, "first");
@@ -70,7 +71,7 @@ TEST(NodeTable, LinksAreOneNode)
 // Goal: a link that the host learns of after the name it knew was removed is the same file.
 TEST(NodeTable, AnUnseenLinkStaysTheSameNode)
 {
-    NodeTable table;
+    NodeTable table(bytes_max);
     auto const node = *table.learn(root, "seen", file(12, 2));
     table.removed(root, "seen");
     EXPECT_EQ(*table.learn(root, "unseen", file(12)), node);
@@ -80,7 +81,7 @@ TEST(NodeTable, AnUnseenLinkStaysTheSameNode)
 // Goal: a rename over a file takes its name; two links to one file both stay.
 TEST(NodeTable, RenamesReplace)
 {
-    NodeTable table;
+    NodeTable table(bytes_max);
     auto const one = *table.learn(root, "one", file(12));
     auto const two = *table.learn(root, "two", file(13));
     table.renamed(root, "one", root, "two");
@@ -95,7 +96,7 @@ TEST(NodeTable, RenamesReplace)
 
 TEST(NodeTable, Exchanges)
 {
-    NodeTable table;
+    NodeTable table(bytes_max);
     auto const a = *table.learn(root, "a", directory(10));
     auto const inner = *table.learn(a, "inner", file(12));
     auto const f = *table.learn(root, "f", file(13));
@@ -109,7 +110,7 @@ TEST(NodeTable, Exchanges)
 // Goal: a path beyond the protocol's bound is refused, not cut.
 TEST(NodeTable, LongPathsAreRefused)
 {
-    NodeTable table;
+    NodeTable table(bytes_max);
     auto at = root;
     std::string const name(255, 'n');
     for (u64 level = 0; level < 15; ++level)
@@ -120,6 +121,48 @@ TEST(NodeTable, LongPathsAreRefused)
     auto const deepest = *table.learn(at, name, directory(200));
     EXPECT_TRUE(table.path(deepest));
     EXPECT_EQ(table.path(deepest, "a").error(), Error::name_too_long);
+}
+
+// Goal: a full table refuses new names, forgets as ever, and has room again then.
+TEST(NodeTable, IsBounded)
+{
+    NodeTable table(bytes_max);
+    std::vector<u64> nodes;
+    auto learned = table.learn(root, "f0", file(10));
+    while (learned) {
+        nodes.push_back(*learned);
+        auto const number = std::to_string(nodes.size());
+        learned = table.learn(root, "a name that is not short " + number, file(10 + nodes.size()));
+    }
+    EXPECT_EQ(learned.error(), Error::no_memory);
+    EXPECT_FALSE(table.has_room());
+    EXPECT_GT(nodes.size(), 3000u);
+    EXPECT_LT(nodes.size(), 4096u);
+    for (auto const node : nodes)
+        table.forget(node, 1);
+    EXPECT_EQ(table.count(), 1u);
+    EXPECT_TRUE(table.has_room());
+    for (u64 again = 0; again < nodes.size(); ++again)
+        EXPECT_TRUE(table.learn(root, "f" + std::to_string(again), file(10 + again)));
+}
+
+// Goal: a file of many names loses and gains them in any order.
+TEST(NodeTable, ManyNamesOfOneNode)
+{
+    NodeTable table(bytes_max);
+    auto const node = *table.learn(root, "0", file(12, 9));
+    for (char name = '1'; name < '9'; ++name)
+        EXPECT_EQ(*table.learn(root, std::string(1, name), file(12, 9)), node);
+    for (char const* name : { "4", "0", "8", "1", "7", "2" })
+        table.removed(root, name);
+    EXPECT_EQ(table.find(root, "3"), node);
+    table.renamed(root, "3", root, "9");
+    table.removed(root, "5");
+    table.removed(root, "6");
+    EXPECT_EQ(*table.path(node), "9");
+    table.forget(node, 9);
+    EXPECT_EQ(table.count(), 1u);
+    EXPECT_EQ(table.find(root, "9"), 0u);
 }
 
 } // namespace gemel::hostmount
