@@ -124,7 +124,6 @@ private:
 
 hosted::Options MountedSystem::machine_options()
 {
-    bundle_ = boot_bundle();
     hosted::Options machine;
     machine.device_memory_bytes = fuse::GateDevice::memory_bytes;
     machine.memory_bytes = system_memory_bytes + machine.device_memory_bytes;
@@ -141,6 +140,9 @@ hosted::Options MountedSystem::machine_options()
 int MountedSystem::run()
 {
     directory_ = real_directory(options_.directory);
+    bundle_ = boot_bundle();
+    if (bundle_.empty()) // without it nobody would ever say that the mount is up
+        return fail(build_tree() + "/bundle.cpio is missing. ./gemel builds it.");
     hosted::System system { machine_options() };
     system_ = &system;
     system.machine().on_console([this](std::string_view text) {

@@ -1,5 +1,6 @@
 """Coming and going: refusals, signals, locks, the background, an ordinary user."""
 import os
+import shutil
 import signal
 import stat
 import struct
@@ -41,6 +42,19 @@ def refusals(place):
     refused(("umount", directory), 2, "nothing of Gemel's is mounted")
     expect(not is_mounted(directory), "a refused mount stayed")
     equal(gemel("mount").returncode, 1, "status without arguments")
+
+
+def without_bundle(place):
+    """Goal: a program that was taken out of its build tree says what it misses. Method: a copy of it."""
+    image = simple_image(place)
+    program = place.file("a/b/gemel")
+    os.makedirs(os.path.dirname(program))
+    shutil.copy(GEMEL, program)
+    for words in ([], ["-f"]):
+        done = subprocess.run([program, "mount", *words, image, place.directory], capture_output=True, text=True, timeout=60)
+        equal(done.returncode, 2, "status")
+        expect("bundle.cpio is missing" in done.stderr, f"the reason: {done.stderr!r}")
+    expect(not is_mounted(place.directory), "a refused mount stayed")
 
 
 def locks(place):
@@ -212,4 +226,5 @@ def partitions(place):
     check_image(place.file("second"))
 
 
-CASES = (image_commands, partitions, refusals, locks, background, signals, umount_by_the_host, busy, killed, ordinary_user)
+CASES = (image_commands, partitions, refusals, without_bundle, locks, background, signals, umount_by_the_host, busy, killed,
+         ordinary_user)
