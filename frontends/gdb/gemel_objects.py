@@ -122,10 +122,12 @@ class Books:
 
 def waiting(port):
     """Who waits at a port, by thread number."""
-    numbers, thread = [], port["first"]
-    while int(thread) and len(numbers) < 1024:
+    numbers, head = [], port["queue"]
+    kind, link = gdb.lookup_type("gemel::Thread").pointer(), head["next"]
+    while int(link) != int(head.address) and len(numbers) < 1024:  # a circle through the head
+        thread = link.cast(kind).dereference()
         numbers.append(f"{int(thread['id'])} ({last_name(thread['state'])})")
-        thread = thread["next"]
+        link = thread["next"]
     return ", ".join(numbers) or "-"
 
 
