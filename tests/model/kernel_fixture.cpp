@@ -49,7 +49,8 @@ void KernelFixture::enter()
     auto const number = status();
     auto const* caller = &current();
     kernel.on_system_call();
-    if (checked && &current() == caller && status() >> 32 == 0xFFFF'FFFF && !may_change(number)) {
+    if (checked && kernel.cpu().current == caller && status() >> 32 == 0xFFFF'FFFF
+        && !may_change(number)) {
         auto const changed = difference(before, facts());
         if (!changed.empty())
             changed_by_failure_ = changed + " was changed by a call that failed, number "
