@@ -14,20 +14,21 @@ from mutants import MUTANTS
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROGRAM = f"{TOP}/build/hosted/tests/mutants/mutant_test"
-QUICK = (("refusals", "Lives.*:Refusals.*:Operations.*", 0), ("storm", "Storm.*", 40_000), ("model", "Model.*", 40_000))
-LONG = (("model", "Model.*", 400_000), ("messages", "Message.*", 0),
-        ("explore", "Explore.MessagesAndCalls:Explore.LimitsAndWatches:Explore.CapabilitiesInMessages", 0))
-SECONDS_MAX = 120  # a mutant may make a test wait for ever
+# Stage, tests, steps, and after how many seconds a mutant has made them wait for ever.
+QUICK = (("refusals", "Lives.*:Refusals.*:Operations.*", 0, 40), ("storm", "Storm.*", 40_000, 120),
+         ("model", "Model.*", 40_000, 120))
+LONG = (("model", "Model.*", 400_000, 120), ("messages", "Message.*", 0, 120),
+        ("explore", "Explore.MessagesAndCalls:Explore.LimitsAndWatches:Explore.CapabilitiesInMessages", 0, 120))
 
 
 def run(number, stages):
     """What the tests said of a mutant: "alive", or which killed it; and their text."""
-    for name, tests, steps in stages:
+    for name, tests, steps, seconds in stages:
         environment = dict(os.environ, GEMEL_MUTANT=str(number), GEMEL_MODEL_STEPS=str(steps),
                            GEMEL_STORM_STEPS=str(steps))
         command = [PROGRAM, f"--gtest_filter={tests}", "--gtest_brief=1", "--gtest_fail_fast"]
         try:
-            ended = subprocess.run(command, env=environment, timeout=SECONDS_MAX, capture_output=True, text=True,
+            ended = subprocess.run(command, env=environment, timeout=seconds, capture_output=True, text=True,
                                    errors="replace", check=False)
         except subprocess.TimeoutExpired:
             return f"{name}: never ended", ""
