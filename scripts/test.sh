@@ -283,7 +283,7 @@ part_campaign() { # more seeds of what is random
         done
         counted "longer traces on $face" python3 tests/native/run.py traces --face "$face" --variables steps=400
     done
-    check "every order of steps, one deeper" env GEMEL_EXPLORE_MORE=1 GEMEL_EXPLORE_EVERYTHING=6 \
+    check "every order of steps, deeper" env GEMEL_EXPLORE_MORE=1 GEMEL_EXPLORE_EVERYTHING=7 \
         build/hosted/tests/explore_test
     check "the kernel and its model, ten million steps" \
         env GEMEL_MODEL_STEPS=10000000 GEMEL_MODEL_SEED=$RANDOM build/hosted/tests/model_test

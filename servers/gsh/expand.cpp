@@ -1,5 +1,6 @@
 #include "servers/gsh/expand.hpp"
 
+#include "servers/fskit/name_pattern.hpp"
 #include "servers/gsh/arithmetic.hpp"
 
 #include <optional>
@@ -82,13 +83,13 @@ Expanded<std::vector<std::string>> Expander::patterns(Word const& word)
             for (usize i = 1; i < variables_.arguments.size(); ++i) {
                 if (i > 1)
                     builder.end_field();
-                builder.add(escape_pattern(variables_.arguments[i]));
+                builder.add(fskit::escape_pattern(variables_.arguments[i]));
             }
             continue;
         }
         auto const value = TRY(value_of(word, part));
         if (quoted)
-            builder.add(escape_pattern(value));
+            builder.add(fskit::escape_pattern(value));
         else if (part.kind == WordPart::Kind::text)
             builder.add(value);
         else
@@ -100,7 +101,7 @@ Expanded<std::vector<std::string>> Expander::patterns(Word const& word)
 Expanded<void> Expander::add_fields(Word const& word, std::vector<std::string>& result)
 {
     for (auto const& pattern : TRY(patterns(word))) {
-        if (has_wildcard(pattern)) {
+        if (fskit::has_wildcard(pattern)) {
             auto names = glob(world_, directory_, pattern);
             if (!names)
                 return ExpandError { word.where, "too many file names fit" };
@@ -109,7 +110,7 @@ Expanded<void> Expander::add_fields(Word const& word, std::vector<std::string>& 
                 continue;
             }
         }
-        result.push_back(unescape_pattern(pattern));
+        result.push_back(fskit::unescape_pattern(pattern));
     }
     return {};
 }

@@ -1,18 +1,12 @@
-// File name patterns: * any text, ? one character, [a-z] [!x] one of a set. In a pattern a
-// backslash takes the meaning from the character after it; that is how quoted text arrives here.
+// The names of files that fit a pattern, as a shell sees them.
 #pragma once
 
 #include "servers/gsh/world.hpp"
 
 namespace gemel::gsh {
 
-// `text` with a backslash before every character that a pattern gives a meaning.
-std::string escape_pattern(std::string_view text);
-// The opposite.
-std::string unescape_pattern(std::string_view pattern);
-// Whether it has *, ? or [ that count.
-bool has_wildcard(std::string_view pattern);
-// Whether the whole of `name` fits. A name that starts with a dot needs a dot in the pattern.
+// Whether the whole of `name` fits (servers/fskit/name_pattern.hpp). A name that starts with a dot
+// needs a dot in the pattern.
 bool matches(std::string_view pattern, std::string_view name);
 
 inline constexpr usize glob_names_max = 10'000;

@@ -1,4 +1,4 @@
-// Tools that read files as bytes or lines: cat, cp, head, hexdump, tail, wc.
+// Tools that read files as bytes or lines: cat, head, hexdump, tail, tee, wc.
 #include "servers/tools/commands.hpp"
 #include "servers/tools/format.hpp"
 
@@ -189,20 +189,6 @@ Result<void> dump(fskit::OpenFile& file, DumpRange range, Output& out)
     return {};
 }
 
-Result<void> copy_file(Context& context, std::string const& from, std::string const& to)
-{
-    auto source = TRY(context.open(from, static_cast<OpenFlags>(OpenFlag::read)));
-    if (TRY(source.status()).kind == FileKind::directory)
-        return Error::is_directory;
-    auto target = TRY(context.open(to, OpenFlag::write | OpenFlag::create | OpenFlag::truncate));
-    for (;;) {
-        auto const piece = TRY(source.read_piece());
-        if (piece.empty())
-            return {};
-        TRY(target.write_piece(piece));
-    }
-}
-
 } // namespace
 
 int run_cat(Context& context)
@@ -214,27 +200,39 @@ int run_cat(Context& context)
         [&](fskit::OpenFile& file, std::string const&) { return copy(file, context.out()); });
 }
 
-int run_cp(Context& context)
+int run_tee(Context& context)
 {
-    auto const options = context.options("");
+    auto const options = context.options("a");
     if (!options)
         return status_usage;
-    auto paths = options->operands;
-    if (paths.size() < 2)
-        return context.usage("needs what to copy and where to");
-    auto const to = paths.back();
-    paths.pop_back();
-    auto const target = context.files().status(context.absolute(to));
-    auto const into = target && target->kind == FileKind::directory;
-    if (!into && paths.size() > 1)
-        return context.fail(to, Error::not_directory);
+    auto const how = options->has('a') ? OpenFlag::append : OpenFlag::truncate;
     auto status = status_ok;
-    for (auto const& from : paths) {
-        auto const name = into ? to + "/" + from.substr(from.rfind('/') + 1) : to;
-        if (auto const done = copy_file(context, from, name); !done)
-            status = context.fail(from, done.error());
+    auto copies = std::vector<fskit::OpenFile> {};
+    for (auto const& path : options->operands) {
+        auto file = context.open(path, OpenFlag::write | OpenFlag::create | how);
+        if (file)
+            copies.push_back(std::move(*file));
+        else
+            status = context.fail(path, file.error());
     }
-    return status;
+    auto input = context.open_input("-");
+    if (!input)
+        return context.fail("standard input", input.error());
+    for (;;) {
+        auto const piece = input->read_piece();
+        if (!piece)
+            return context.fail("standard input", piece.error());
+        if (piece->empty())
+            return status;
+        auto const text = std::string(text_of(*piece));
+        for (auto& copy : copies)
+            if (auto const written = copy.write(text); !written)
+                return context.fail("a copy", written.error());
+        context.out().write(text);
+        context.out().flush();
+        if (context.out().error())
+            return status_failed;
+    }
 }
 
 int run_wc(Context& context)

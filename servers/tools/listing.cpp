@@ -1,14 +1,13 @@
 // ls and stat.
 #include "servers/tools/commands.hpp"
 #include "servers/tools/format.hpp"
+#include "servers/tools/paths.hpp"
 
 #include <algorithm>
 #include <deque>
 
 namespace gemel::tools {
 namespace {
-
-constexpr u32 depth_max = 64; // of ls -R
 
 // What is shown of a file; without -l only the kind is known.
 struct Entry {
@@ -72,11 +71,6 @@ struct Listing {
     int status = status_ok;
     bool first = true;
 };
-
-std::string join(std::string const& directory, std::string_view name)
-{
-    return concatenate(directory, directory.ends_with('/') ? "" : "/", name);
-}
 
 std::optional<u64> terminal_columns(Context& context)
 {
@@ -203,7 +197,7 @@ void list_directory(
     show(listing, path, *entries);
     if (!listing.options.has('R'))
         return;
-    if (depth >= depth_max) {
+    if (depth >= tree_depth_max) {
         listing.status = context.fail(shown, Error::too_big);
         return;
     }

@@ -1,37 +1,10 @@
-// Tools that make, remove and rename names: basename, dirname, mkdir, mv, readlink, rm, rmdir,
+// Tools that make, remove and rename names: basename, dirname, ln, mkdir, mv, readlink, rmdir,
 // touch.
 #include "servers/tools/commands.hpp"
+#include "servers/tools/paths.hpp"
 
 namespace gemel::tools {
 namespace {
-
-constexpr u32 depth_max = 64; // of rm -r
-
-std::string without_slashes(std::string path)
-{
-    while (path.size() > 1 && path.ends_with('/'))
-        path.pop_back();
-    return path;
-}
-
-std::string last_name(std::string const& path)
-{
-    auto const whole = without_slashes(path);
-    return whole == "/" ? whole : whole.substr(whole.rfind('/') + 1);
-}
-
-// Runs `work` on the absolute path of each operand; at least one is needed.
-template <typename Work>
-int for_each_path(Context& context, std::vector<std::string> const& paths, Work const& work)
-{
-    if (paths.empty())
-        return context.usage("needs a path");
-    auto status = status_ok;
-    for (auto const& path : paths)
-        if (Result<void> const done = work(context.absolute(path)); !done)
-            status = context.fail(path, done.error());
-    return status;
-}
 
 Result<void> make_parents(Context& context, std::string const& path)
 {
@@ -47,18 +20,6 @@ Result<void> make_parents(Context& context, std::string const& path)
         if (slash == std::string::npos)
             return {};
     }
-}
-
-Result<void> remove_tree(Context& context, std::string const& path, u32 depth)
-{
-    if (depth > depth_max)
-        return Error::too_big;
-    auto const status = TRY(context.files().status(path, LastLink::keep));
-    if (status.kind != FileKind::directory)
-        return context.files().remove(path);
-    for (auto const& entry : TRY(context.files().list(path)))
-        TRY(remove_tree(context, path + "/" + entry.name, depth + 1));
-    return context.files().remove(path, RemoveKind::directory);
 }
 
 } // namespace
@@ -109,20 +70,32 @@ int run_rmdir(Context& context)
     });
 }
 
-int run_rm(Context& context)
+int run_ln(Context& context)
 {
-    auto const options = context.options("rf");
+    auto const options = context.options("fs");
     if (!options)
         return status_usage;
-    if (options->operands.empty() && options->has('f'))
-        return status_ok;
-    return for_each_path(context, options->operands, [&](std::string const& path) -> Result<void> {
-        auto const removed
-            = options->has('r') ? remove_tree(context, path, 0) : context.files().remove(path);
-        if (!removed && removed.error() == Error::not_found && options->has('f'))
-            return {};
-        return removed;
-    });
+    auto paths = options->operands;
+    if (paths.empty())
+        return context.usage("needs what a name leads to");
+    if (paths.size() == 1)
+        paths.emplace_back(".");
+    auto const destination = Destination::of(context, paths);
+    if (!destination)
+        return status_failed;
+    auto status = status_ok;
+    for (auto const& from : paths) {
+        auto const to = destination->for_source(from);
+        auto const path = context.absolute(to);
+        if (options->has('f'))
+            static_cast<void>(
+                context.files().remove(path)); // what is there then, the next step says
+        auto const made = options->has('s') ? context.files().make_symlink(path, from)
+                                            : context.files().link(context.absolute(from), path);
+        if (!made)
+            status = context.fail(to, made.error());
+    }
+    return status;
 }
 
 int run_mv(Context& context)
@@ -133,16 +106,16 @@ int run_mv(Context& context)
     auto paths = options->operands;
     if (paths.size() < 2)
         return context.usage("needs what to rename and what to");
-    auto const to = paths.back();
-    paths.pop_back();
-    auto const target = context.files().status(context.absolute(to));
-    auto const into = target && target->kind == FileKind::directory;
-    if (!into && paths.size() > 1)
-        return context.fail(to, Error::not_directory);
-    return for_each_path(context, paths, [&](std::string const& from) {
-        auto const name = into ? to + "/" + last_name(from) : to;
-        return context.files().rename(from, context.absolute(name));
-    });
+    auto const destination = Destination::of(context, paths);
+    if (!destination)
+        return status_failed;
+    auto status = status_ok;
+    for (auto const& from : paths) {
+        auto const to = context.absolute(destination->for_source(from));
+        if (auto const done = context.files().rename(context.absolute(from), to); !done)
+            status = context.fail(from, done.error());
+    }
+    return status;
 }
 
 int run_touch(Context& context)
@@ -151,8 +124,11 @@ int run_touch(Context& context)
     if (!options)
         return status_usage;
     return for_each_path(context, options->operands, [&](std::string const& path) -> Result<void> {
-        static_cast<void>(TRY(context.files().open(path, OpenFlag::write | OpenFlag::create)));
-        return {};
+        if (!context.files().status(path))
+            static_cast<void>(TRY(context.files().open(path, OpenFlag::write | OpenFlag::create)));
+        return context.files().set_attributes(path,
+            { .changes = static_cast<u32>(AttributeChange::accessed_now)
+                    | static_cast<u32>(AttributeChange::modified_now) });
     });
 }
 

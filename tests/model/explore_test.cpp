@@ -190,7 +190,7 @@ TEST(Explore, Everything)
     std::vector<Act> all;
     for (u8 act = 0; act < acts_count; ++act)
         all.push_back(static_cast<Act>(act));
-    explore(narrow, std::move(all), one_shared_port, number_from("GEMEL_EXPLORE_EVERYTHING", 4));
+    explore(narrow, std::move(all), one_shared_port, number_from("GEMEL_EXPLORE_EVERYTHING", 5));
 }
 
 } // namespace gemel

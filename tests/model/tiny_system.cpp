@@ -113,7 +113,7 @@ std::vector<u32> TinySystem::rows_of(u16 task)
 {
     std::vector<u32> found;
     auto const rows = kernel.kernel.rows();
-    for (u32 i = first_row_; i < rows.size() && found.size() < capabilities_max; ++i)
+    for (u32 i = first_row_; i < rows_stop_ && found.size() < capabilities_max; ++i)
         if (rows[i].owner == task)
             found.push_back(i);
     return found;
