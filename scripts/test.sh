@@ -7,9 +7,9 @@ export GEMEL_ROOT=$root
 . "$root/scripts/common.sh"
 cd "$root" || exit 2
 
-parts=(packages layout docs models hosted mutants tidy system-hosted sim record explore fuse posix terminal gdb asan system-asan
+parts=(packages layout docs models hosted coverage mutants tidy system-hosted sim record explore fuse posix terminal gdb asan system-asan
     x86_64 native-x86_64 system-x86_64 iso arm64 native-arm64 system-arm64 size headers)
-long_parts=(tsan processors campaign explore-slurm sim-asan sim-long preempt preempt-long false-alarms coverage planted bare)
+long_parts=(tsan processors campaign explore-slurm sim-asan sim-long preempt preempt-long false-alarms planted bare)
 
 usage() {
     cat <<TEXT

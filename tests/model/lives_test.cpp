@@ -513,7 +513,9 @@ TEST(Lives, AMessageThatWaitsIsNotWrittenOver)
     auto const theirs = scene.derived(port, Right::call | Right::receive, task);
     auto const gift = scene.derived(scene.allocate_port(), rights_all, task);
     auto const other_gift = scene.derived(scene.allocate_port(), rights_all, task);
+    auto const third_gift = scene.derived(scene.allocate_port(), rights_all, task);
     auto const kept = scene.derived(port, rights_of(Right::call), task); // without DERIVE
+    constexpr u64 no_row = u64 { 1 } << 32 | 0x7FFF'FFFF; // behind the end of the table
     auto const thread = scene.new_thread(task);
     auto const self = scene.derived(thread, Right::read | Right::write, task);
     auto const broker
@@ -522,7 +524,7 @@ TEST(Lives, AMessageThatWaitsIsNotWrittenOver)
     scene.run(scene.new_thread(task));
     scene.yield();
     auto const caller = scene.current().id;
-    scene.trap({ theirs, tag_of(1, 2), 0, 0, 0, 0, other_gift, gift },
+    scene.trap({ theirs, tag_of(1, 3), 0, 0, 0, third_gift, other_gift, gift },
         number_of(Call::port_receive, flag_call));
     while (scene.current().task->index == 1)
         scene.yield();
@@ -530,10 +532,12 @@ TEST(Lives, AMessageThatWaitsIsNotWrittenOver)
     ASSERT_EQ(scene.kernel.thread(caller)->state, ThreadState::calling);
     ASSERT_EQ(scene.broker_of(broker, Operation::thread_set, { self, 7, secret }), status_ok);
     ASSERT_EQ(scene.broker_of(broker, Operation::thread_set, { self, 6, kept }), status_ok);
+    ASSERT_EQ(scene.broker_of(broker, Operation::thread_set, { self, 5, no_row }), status_ok);
     ASSERT_EQ(scene.call(Call::port_receive, {}, theirs), status_ok);
     EXPECT_EQ(scene.kernel.rows()[secret & 0xFFFF'FFFF].owner, 1) << "it was taken from its owner";
     EXPECT_EQ(scene.word(7), 0u);
     EXPECT_EQ(scene.word(6), 0u) << "it could not have been sent";
+    EXPECT_EQ(scene.word(5), 0u) << "there is no such row";
     EXPECT_EQ(scene.audit(), "");
 }
 
