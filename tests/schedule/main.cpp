@@ -85,11 +85,19 @@ Result<Handle> scheduled(Handle const& thread)
     return thread.derive(Right::write | Right::derive);
 }
 
+constexpr u64 budget_ns = 2 * tick;
+constexpr u64 period_ns = 10 * tick;
+
+struct BudgetSeen {
+    Reservation::Status::Reply periods;
+    u64 limited_rounds;
+    u64 other_rounds;
+    bool held() const { return periods.most_ns <= budget_ns + tick; }
+};
+
 // The limited one would keep the other from running: it is more urgent.
-Result<void> budget(Check& check)
+Result<BudgetSeen> limited_beside_other(Check& check)
 {
-    constexpr u64 budget_ns = 2 * tick;
-    constexpr u64 period_ns = 10 * tick;
     constexpr u64 periods = 10;
     Spinner limited;
     Spinner other;
@@ -101,22 +109,34 @@ Result<void> budget(Check& check)
     Client<Reservation> const reservation(std::move(made.reservation));
     TRY(check.scheduler.call(Scheduler::Sleep { periods * period_ns + tick }));
     auto const seen = TRY(reservation.call(Reservation::Status {}));
-    auto const theirs = other.rounds.load();
-    auto const own = limited.rounds.load();
+    auto const result = BudgetSeen { seen, limited.rounds.load(), other.rounds.load() };
     limited.ends = true;
     other.ends = true;
-    check.say(concatenate("budget: ", seen.periods, " periods, ", seen.used_ns / ms, " ms used, ",
-        seen.most_ns / ms, " ms at most, stopped ", seen.stops, " times"));
-    check.expect(seen.periods != 0 && seen.most_ns <= budget_ns + tick,
-        "no period has more than its budget and a tick");
-    check.expect(theirs != 0, "who is less urgent runs meanwhile");
-    if (check.clock == Clock::exact) {
-        check.expect(seen.used_ns + tick >= seen.periods * budget_ns, "none has less");
-        check.expect(theirs > 2 * own, "who is less urgent has the rest");
-    }
     auto const ended = [](Spinner& one) { return one.rounds.load() >> 63 != 0; };
     while (!ended(limited) || !ended(other)) // they use this function's memory
         sleep_until(Deadline::after_ms(1));
+    return result;
+}
+
+// A host that stops the scheduler's processor and not the limited one's breaks any budget, now and
+// then; what does not hold its budgets breaks it every time.
+Result<void> budget(Check& check)
+{
+    auto const tries = check.clock == Clock::exact ? 1 : 5;
+    auto seen = TRY(limited_beside_other(check));
+    for (auto i = 1; i < tries && !seen.held(); ++i)
+        seen = TRY(limited_beside_other(check));
+    auto const& periods = seen.periods;
+    check.say(concatenate("budget: ", periods.periods, " periods, ", periods.used_ns / ms,
+        " ms used, ", periods.most_ns / ms, " ms at most, stopped ", periods.stops, " times"));
+    check.expect(
+        periods.periods != 0 && seen.held(), "no period has more than its budget and a tick");
+    check.expect(seen.other_rounds != 0, "who is less urgent runs meanwhile");
+    if (check.clock == Clock::exact) {
+        check.expect(periods.used_ns + tick >= periods.periods * budget_ns, "none has less");
+        check.expect(
+            seen.other_rounds > 2 * seen.limited_rounds, "who is less urgent has the rest");
+    }
     return {};
 }
 
