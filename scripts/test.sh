@@ -130,7 +130,11 @@ part_asan() {
     counted "unit tests under ASan and UBSan" run_ctest build/hosted-asan
 }
 
-part_sim() { built hosted && counted "the simulator" python3 tests/sim/run.py; }
+part_sim() {
+    built hosted || return
+    counted "the simulator" python3 tests/sim/run.py
+    counted "walks" python3 tests/walk/run.py
+}
 part_record() { built hosted && counted "recorded sessions" python3 tests/record/run.py; }
 part_explore() { built hosted && counted "campaigns" python3 tests/explore/run.py; }
 part_explore-slurm() {

@@ -281,6 +281,8 @@ std::string Campaign::ways_of(SimSpec const& spec) const
     std::string words = spec.preempts ? " --preempt" : "";
     if (spec.cpus != 1)
         words += " --cpus " + std::to_string(spec.cpus);
+    if (spec.traces_messages)
+        words += " --messages";
     if (!options_.until.empty())
         words += " --until " + options_.until;
     return words;
@@ -390,6 +392,7 @@ std::optional<SimSpec> spec_of(SimOptions const& options)
     spec.fault_kinds = *faults;
     spec.preempts = options.preempt;
     spec.cpus = options.cpus;
+    spec.traces_messages = options.messages;
     spec.seed = options.seed.value_or(1);
     return spec;
 }

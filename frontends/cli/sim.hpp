@@ -21,6 +21,7 @@ struct SimOptions {
     std::string trace_text;
     std::string trace; // for the Perfetto UI
     std::string block_log;
+    bool messages = false;
     std::string journal_folder = ".";
     unsigned jobs = 1;
     bool twice = false;

@@ -118,6 +118,8 @@ void SimCommands::add_sim(CLI::App& app)
     sim_->add_option("--events", options_.events, "every event into this file (one seed)");
     sim_->add_option("--trace-text", options_.trace_text, "every event as text (one seed)");
     sim_->add_option("--trace", options_.trace, "a trace for ui.perfetto.dev (one seed)");
+    sim_->add_flag("--messages", options_.messages,
+        "servers print what they answer: another run, since that takes its time");
     sim_->add_option("--block-log", options_.block_log,
         "what is asked of the disk, a line each, into this file (one seed, not with --twice)");
     sim_->add_option("--heap-fill", options_.heap_fill, "what fresh memory holds: 1..255")
@@ -129,7 +131,7 @@ void SimCommands::add_sim(CLI::App& app)
 // The program calls itself for a run in a fresh process: no words for users.
 void run_simulation_words(int count, char** words)
 {
-    constexpr int words_count = 14;
+    constexpr int words_count = 15;
     if (count != words_count || std::string_view { words[1] } != "sim-run")
         return;
     if (auto const host = SimHost::open())

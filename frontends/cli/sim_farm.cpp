@@ -224,10 +224,11 @@ namespace {
 // Whatever asks for more than the run itself has a process that did nothing else.
 bool may_share(SimSpec const& spec, SimWay const& way)
 {
-    return !arch::watches_races && !spec.recording && way.process == Process::forked
-        && way.disk == DiskAfter::gone && way.events.empty() && way.block_log.empty()
-        && way.stop_event == 0 && way.stop_ns == 0 && !way.each_event && way.transcript < 0
-        && way.perturbation.heap_fill == 0 && way.perturbation.stack_bytes == 0;
+    return !arch::watches_races && !spec.recording && !spec.traces_messages
+        && way.process == Process::forked && way.disk == DiskAfter::gone && way.events.empty()
+        && way.block_log.empty() && way.stop_event == 0 && way.stop_ns == 0 && !way.each_event
+        && way.transcript < 0 && way.perturbation.heap_fill == 0
+        && way.perturbation.stack_bytes == 0;
 }
 
 } // namespace

@@ -237,7 +237,7 @@ std::vector<std::string> words_of(SimSpec const& spec, SimWay const& way, int de
         std::to_string(spec.fault_kinds), std::to_string(spec.until_ns),
         std::to_string(way.perturbation.heap_fill), std::to_string(way.perturbation.stack_bytes),
         way.jail == Jail::closed ? "1" : "0", way.events, spec.preempts ? "1" : "0",
-        std::to_string(spec.cpus) };
+        std::to_string(spec.cpus), spec.traces_messages ? "1" : "0" };
 }
 
 [[noreturn]] void execute(std::vector<std::string> const& words)
@@ -294,6 +294,7 @@ sim::Setup SimHost::setup_of(SimSpec const& spec) const
     setup.fault_kinds = spec.fault_kinds;
     setup.preempts = spec.preempts;
     setup.cpus = spec.cpus;
+    setup.traces_messages = spec.traces_messages;
     setup.until_ns = spec.until_ns;
     setup.decisions = spec.decisions;
     setup.branch = spec.branch;
@@ -403,6 +404,7 @@ void SimHost::run_words(std::vector<std::string> const& words) const
     way.events = words[11];
     spec.preempts = number(12) != 0;
     spec.cpus = static_cast<u32>(number(13));
+    spec.traces_messages = number(14) != 0;
     run_lower(setup_of(spec), way);
 }
 

@@ -20,6 +20,7 @@ struct SimSpec {
     u32 fault_kinds = 0;
     bool preempts = false; // inside code, too
     u32 cpus = 1;
+    bool traces_messages = false; // another run: each line that is printed is a kernel entry
     u64 until_ns = 10'000'000'000;
     std::optional<std::vector<sim::Decision>> decisions;
     sim::Plan::Branch branch; // of a forked run

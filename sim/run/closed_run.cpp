@@ -73,6 +73,8 @@ struct Boot {
         options.init_entry = setup.init_entry;
         // A script's shell ends at half a line, which is what a killed console may leave.
         options.command_line = kills(setup) ? "" : "GEMEL_INTERACTIVE=0 ";
+        if (setup.traces_messages)
+            options.command_line += "GEMEL_TRACE=1 ";
         return options;
     }
 

@@ -59,6 +59,7 @@ struct Setup : Plan {
     std::span<u8> disk; // empty: none. Changed by the run
     u64 memory_bytes = 64u << 20;
     u32 cpus = 1; // virtual processors, at most cpus_max
+    bool traces_messages = false; // servers print what they answer (servers/rt/trace.hpp)
     Trace::Keep keep = Trace::Keep::hash;
     bool hashes_memory = true; // whether L2 is wanted
     // Called once when the run comes to this event or time (replay's --to); 0: never.
