@@ -32,9 +32,9 @@ Result<void> set_attributes(Volume const& volume, u32 inode, FileAttributes cons
     if (attributes.has(AttributeChange::modified))
         changes.modified = timestamp_of(attributes.modified_ns);
     if (attributes.has(AttributeChange::accessed_now))
-        changes.accessed = timestamp_of(writer->now());
+        changes.accessed = writer->change_time();
     if (attributes.has(AttributeChange::modified_now))
-        changes.modified = timestamp_of(writer->now());
+        changes.modified = writer->change_time();
     return writer->set_attributes(inode, changes);
 }
 

@@ -14,6 +14,8 @@ namespace gemel::ext4 {
 struct Timestamp {
     i64 seconds;
     u32 nanoseconds;
+
+    bool operator==(Timestamp const&) const = default;
 };
 
 struct DeviceNumber {
@@ -59,6 +61,8 @@ struct Inode {
     bool is_directory() const { return type() == FileType::directory; }
     // Of a character or block device; zeros else.
     DeviceNumber device() const;
+
+    bool operator==(Inode const&) const = default;
 };
 
 // Whether an inode without a name may be meant: one that is still open.

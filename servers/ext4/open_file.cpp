@@ -121,12 +121,13 @@ Result<File::Close::Reply> OpenFile::on(File::Close const&)
     return File::Close::Reply {};
 }
 
-Result<File::Sync::Reply> OpenFile::on(File::Sync const&)
+Result<File::Sync::Reply> OpenFile::on(File::Sync const& request)
 {
     TRY(check_open());
     auto const volume = served_.volume.lock();
     if (volume->writer())
-        TRY(volume->writer()->sync());
+        TRY(volume->writer()->sync(
+            request.kind == SyncKind::data ? Durable::contents : Durable::all));
     return File::Sync::Reply {};
 }
 
@@ -134,8 +135,8 @@ Result<File::Stat::Reply> OpenFile::on(File::Stat const& request)
 {
     TRY(check_open());
     auto const answer = TRY(region_.at(request.answer));
-    auto const inode = TRY(served_.volume.lock()->inode(opening_->inode, InodeUse::any));
-    auto const status = status_of(inode);
+    auto const volume = served_.volume.lock();
+    auto const status = status_of(*volume, TRY(volume->inode(opening_->inode, InodeUse::any)));
     if (answer.size() < sizeof status)
         return Error::invalid;
     std::memcpy(answer.data(), &status, sizeof status);

@@ -38,7 +38,7 @@ EntryWriter::Added add(
     auto const inode = volume.inode(entry.inode);
     // One that is damaged is listed all the same.
     auto const status = inode
-        ? status_of(*inode)
+        ? status_of(volume, *inode)
         : FileStatus { .inode = entry.inode, .kind = kind_of_entry(volume, entry) };
     return entries.add(entry.name, status, cookie);
 }
@@ -97,10 +97,11 @@ Result<Directory::Extend::Reply> RootDirectory::on(Directory::Extend request)
 Result<Directory::Stat::Reply> RootDirectory::on(Directory::Stat const& request)
 {
     auto const path = TRY(path_at(request.path));
-    auto const place = TRY(resolve(*served_.volume.lock(), path, request.last));
+    auto const volume = served_.volume.lock();
+    auto const place = TRY(resolve(*volume, path, request.last));
     if (auto const* const met = std::get_if<LinkMet>(&place))
         return link_reply<Directory::Stat::Reply>(*met, request.answer);
-    TRY(put(TRY(region_.at(request.answer)), status_of(std::get<Inode>(place))));
+    TRY(put(TRY(region_.at(request.answer)), status_of(*volume, std::get<Inode>(place))));
     return Directory::Stat::Reply {};
 }
 

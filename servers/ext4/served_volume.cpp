@@ -47,8 +47,10 @@ FileKind kind_of(FileType type)
     return FileKind::regular;
 }
 
-FileStatus status_of(Inode const& inode)
+FileStatus status_of(Volume const& volume, Inode const& inode)
 {
+    if (auto* const writer = volume.writer())
+        writer->note_seen(inode);
     return {
         .inode = inode.number,
         .size = inode.size_bytes,

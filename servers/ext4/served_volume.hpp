@@ -29,7 +29,7 @@ struct ServedVolume {
 // FileType::unknown becomes a regular file.
 FileKind kind_of(FileType type);
 // Times beyond what nanoseconds in 64 bits can say (year 2262) become the last one.
-FileStatus status_of(Inode const& inode);
+FileStatus status_of(Volume const& volume, Inode const& inode);
 VolumeStatus status_of(Volume const& volume);
 
 } // namespace gemel::ext4

@@ -22,6 +22,7 @@ void Transaction::begin()
 {
     ASSERT(!operating_ && undo_.empty());
     operating_ = true;
+    only_times_ = false;
     ++operation_;
 }
 
@@ -29,6 +30,7 @@ void Transaction::keep()
 {
     ASSERT(operating_);
     operating_ = false;
+    beyond_times_ |= !undo_.empty() && !only_times_;
     undo_.clear();
 }
 
@@ -107,6 +109,7 @@ void Transaction::committed_running()
     }
     revoked_.clear();
     freed_blocks_ = false;
+    beyond_times_ = false;
 }
 
 } // namespace gemel::ext4

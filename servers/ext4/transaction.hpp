@@ -31,6 +31,12 @@ public:
     void keep();
     void roll_back();
     bool in_operation() const { return operating_; }
+    // Whether the operation has changed a block so far.
+    bool operation_changes() const { return !undo_.empty(); }
+    // What the operation changes is the times of an inode.
+    void note_only_times() { only_times_ = true; }
+    // Whether the running transaction has more than times of inodes.
+    bool beyond_times() const { return beyond_times_; }
 
     // The operation's own copy of a block whose content is `now`.
     Slot& change(u64 block, BlockRef const& now, u64 verified_as);
@@ -71,6 +77,8 @@ private:
     std::vector<Undo> undo_;
     u64 operation_ = 0;
     bool operating_ = false;
+    bool only_times_ = false; // the operation
+    bool beyond_times_ = false;
     bool freed_blocks_ = false;
 };
 

@@ -49,14 +49,25 @@ Result<Inode> VolumeWriter::mapped_file(u32 number)
     return inode;
 }
 
+// A write into blocks that the file has changes its times alone, and within a tick nothing.
+Result<void> VolumeWriter::touch_written(Inode& inode, Inode const& before)
+{
+    if (disk_.transaction().operation_changes() || inode != before)
+        return touch(inode);
+    disk_.transaction().note_only_times();
+    auto const time = change_time();
+    return inode.modified == time && inode.changed == time ? Result<void> {} : touch(inode);
+}
+
 Result<usize> VolumeWriter::write(u32 number, u64 offset, Bytes source)
 {
     usize done = 0;
     while (done < source.size()) {
         auto const piece = operate([&]() -> Result<usize> {
             auto inode = TRY(changeable_file(number));
+            auto const before = inode;
             auto const bytes = TRY(write_piece(disk_, inode, offset + done, source.subspan(done)));
-            TRY(touch(inode));
+            TRY(touch_written(inode, before));
             return bytes;
         });
         if (!piece)
@@ -199,7 +210,7 @@ Result<void> VolumeWriter::set_attributes(u32 number, AttributeChanges const& ch
         inode.group = changes.group.value_or(inode.group);
         inode.accessed = changes.accessed.value_or(inode.accessed);
         inode.modified = changes.modified.value_or(inode.modified);
-        inode.changed = timestamp_of(now());
+        inode.changed = change_time();
         return write_inode(disk_, inode);
     });
 }
@@ -210,7 +221,7 @@ Result<void> VolumeWriter::set_extended(
     return operate([&]() -> Result<void> {
         auto inode = TRY(read_inode(disk_, number, InodeUse::any));
         TRY(ext4::set_extended(disk_, inode, name, value, mode));
-        inode.changed = timestamp_of(now());
+        inode.changed = change_time();
         return write_inode(disk_, inode);
     });
 }
@@ -220,7 +231,7 @@ Result<void> VolumeWriter::remove_extended(u32 number, std::string_view name)
     return operate([&]() -> Result<void> {
         auto inode = TRY(read_inode(disk_, number, InodeUse::any));
         TRY(ext4::remove_extended(disk_, inode, name));
-        inode.changed = timestamp_of(now());
+        inode.changed = change_time();
         return write_inode(disk_, inode);
     });
 }

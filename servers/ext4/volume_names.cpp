@@ -62,7 +62,7 @@ Result<void> VolumeWriter::check_new_name(NameOf place, Inode const& directory)
 
 Result<void> VolumeWriter::touch(Inode& inode)
 {
-    inode.modified = inode.changed = timestamp_of(now());
+    inode.modified = inode.changed = change_time();
     return write_inode(disk_, inode);
 }
 
@@ -104,8 +104,8 @@ Result<void> VolumeWriter::fill_symlink(Inode& inode, std::string_view text)
 
 Result<Inode> VolumeWriter::make(Inode const& parent, NewFile const& file)
 {
-    auto inode = TRY(allocate_inode(
-        disk_, parent.number, { file.mode, file.user, file.group, now(), next_generation() }));
+    auto inode = TRY(allocate_inode(disk_, parent.number,
+        { file.mode, file.user, file.group, change_clock_.time_ns(now()), next_generation() }));
     inode.links = 1;
     switch (inode.type()) {
     case FileType::unknown:
@@ -153,7 +153,7 @@ Result<u32> VolumeWriter::create(NameOf place, NewFile const& file)
 
 Result<void> VolumeWriter::drop_link(Inode& inode)
 {
-    inode.changed = timestamp_of(now());
+    inode.changed = change_time();
     inode.links = inode.is_directory() ? 0 : inode.links - 1;
     return inode.links == 0 ? orphans_.add(inode) : write_inode(disk_, inode);
 }
@@ -225,7 +225,7 @@ Result<void> VolumeWriter::link(u32 number, NameOf place)
         if (inode.links >= links_max)
             return Error::too_many_links;
         ++inode.links;
-        inode.changed = timestamp_of(now());
+        inode.changed = change_time();
         TRY(write_inode(disk_, inode));
         TRY(add_entry(disk_, parent, place.name, target_of(inode)));
         return touch(parent);
@@ -319,7 +319,7 @@ Result<void> VolumeWriter::exchange(Renaming& plan)
     TRY(replace_entry(disk_, plan.destination(), plan.to.name, target_of(moved)));
     TRY(move_parent(moved, plan.source, plan.destination()));
     TRY(move_parent(other, plan.destination(), plan.source));
-    moved.changed = other.changed = timestamp_of(now());
+    moved.changed = other.changed = change_time();
     TRY(write_inode(disk_, moved));
     TRY(write_inode(disk_, other));
     TRY(touch(plan.source));
@@ -341,7 +341,7 @@ Result<u32> VolumeWriter::carry_out(Renaming& plan)
     }
     TRY(remove_entry(disk_, plan.source, plan.from.name));
     TRY(move_parent(moved, plan.source, to));
-    moved.changed = timestamp_of(now());
+    moved.changed = change_time();
     TRY(write_inode(disk_, moved));
     TRY(touch(plan.source));
     if (plan.target)

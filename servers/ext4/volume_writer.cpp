@@ -203,13 +203,19 @@ Result<void> VolumeWriter::commit_in_place()
     return {};
 }
 
-Result<void> VolumeWriter::sync()
+Result<void> VolumeWriter::sync(Durable what)
 {
     if (failed_)
         return Error::io;
     if (stopped_)
         return {};
-    return commit();
+    auto const& transaction = disk_.transaction();
+    if (!transaction.empty() && (what == Durable::all || transaction.beyond_times()))
+        return commit();
+    auto const flushed = device_.flush(); // contents are there already
+    if (!flushed)
+        fail_for("the device");
+    return flushed;
 }
 
 std::optional<i64> VolumeWriter::due_ns() const

@@ -7,6 +7,7 @@
 // Error::corrupt or Error::io, all later changes Error::read_only.
 #pragma once
 
+#include "servers/ext4/change_clock.hpp"
 #include "servers/ext4/directory.hpp"
 #include "servers/ext4/extended.hpp"
 #include "servers/ext4/inode_table.hpp"
@@ -46,6 +47,8 @@ struct NameOf {
 
 enum class Removal : u8 { file, directory };
 enum class RenameWay : u8 { replace, no_replace, exchange };
+// What a sync makes durable: all, or all but times of files that were written.
+enum class Durable : u8 { all, contents };
 enum class Allocation : u8 { grow, keep_size, punch, zero, zero_keep_size };
 
 // Only what has a value changes.
@@ -88,7 +91,7 @@ public:
     Result<void> closed(u32 inode);
 
     // What was done before is durable.
-    Result<void> sync();
+    Result<void> sync(Durable what = Durable::all);
     // The same, and all of it is in its own place on the device.
     Result<void> settle();
     // When something is due by itself: a commit, a sign of life for other hosts.
@@ -99,6 +102,10 @@ public:
     Result<void> unmount();
     bool failed() const { return failed_ || stopped_; }
     i64 now() const { return options_.now_ns(); }
+    // What a change is marked with that is made now.
+    Timestamp change_time() { return timestamp_of(change_clock_.time_ns(now())); }
+    // To be told of each inode whose times are given out.
+    void note_seen(Inode const& inode) { change_clock_.note_seen(inode); }
     // Borrows it: released when the volume is unmounted.
     void guard_with(MountGuard& guard) { guard_ = &guard; }
 
@@ -139,6 +146,7 @@ private:
     Result<Inode> make(Inode const& parent, NewFile const& file);
     Result<void> fill_symlink(Inode& inode, std::string_view text);
     Result<void> touch(Inode& inode);
+    Result<void> touch_written(Inode& inode, Inode const& before);
     Result<void> count_up(Inode& directory);
     static void count_down(Inode& directory);
     // One name less; an inode without names goes to the orphans.
@@ -180,6 +188,7 @@ private:
     std::optional<JournalWriter> journal_; // none: blocks go straight to their places
     WriteOptions options_;
     MountGuard* guard_ = nullptr; // of volumes with mmp
+    ChangeClock change_clock_;
     std::map<u32, u32> open_counts_;
     std::optional<i64> commit_due_ns_;
     u32 generation_ = 0;
