@@ -185,38 +185,4 @@ TEST_F(SyncTest, ATimeThatWasSeenIsNotGivenAgain)
     unmount();
 }
 
-// Goal: a scan of a file larger than every cache pushes no metadata out: names that were looked up
-// before are found again without the device.
-TEST_F(SyncTest, AScanLeavesMetadata)
-{
-    constexpr u32 files = 40;
-    for (u32 each = 0; each < files; ++each) {
-        auto const name = "n" + std::to_string(each);
-        ASSERT_TRUE(writer().create({ root_inode, name }, { .mode = 0100644 }));
-    }
-    ASSERT_TRUE(writer().write(file_, 0, std::vector<u8>(12 << 20, 's')));
-    unmount();
-    FileBlockReader reader(image_);
-    MountReport report;
-    auto volume = Volume::mount(reader, errors_, report);
-    ASSERT_TRUE(volume);
-    auto const look = [&] {
-        auto const root = volume->inode(root_inode).value();
-        for (u32 each = 0; each < files; ++each) {
-            auto const found = volume->lookup(root, "n" + std::to_string(each));
-            ASSERT_TRUE(found);
-            ASSERT_TRUE(volume->inode(found->inode));
-        }
-    };
-    look();
-    auto const file = volume->inode(file_).value();
-    std::vector<u8> bytes(64 << 10);
-    for (u64 offset = 0; offset < file.size_bytes; offset += bytes.size())
-        ASSERT_TRUE(volume->read(file, offset, bytes));
-    auto const before = reader.reads;
-    EXPECT_GT(before, 12u << 20 >> 16);
-    look();
-    EXPECT_EQ(reader.reads, before);
-}
-
 } // namespace gemel::ext4::test
