@@ -12,6 +12,7 @@
 
 #include <cstdio>
 #include <cstring>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace gemel::devices {
@@ -111,6 +112,48 @@ TEST_F(BlockTest, ReadsTheImage)
             EXPECT_TRUE(holds(session.region, offset, lba, count)) << lba;
         }
     }),
+        0);
+}
+
+// Goal: what is discarded goes from the image, what is beside it stays; the host gets its room
+// back.
+TEST_F(BlockTest, DiscardsWhatNobodyNeeds)
+{
+    struct stat before { };
+    ASSERT_EQ(fstat(fileno(file_), &before), 0);
+    EXPECT_EQ(with_disk([](Client<Block> const& root) {
+        auto const refused = [&](u64 lba, u64 count) {
+            return root.call(Block::Discard { lba, count }).error();
+        };
+        EXPECT_EQ(refused(0, 0), Error::invalid);
+        EXPECT_EQ(refused(image_bytes / 512, 1), Error::invalid);
+        EXPECT_EQ(refused(1, ~0ull), Error::invalid);
+        auto const reply = root.call(Block::Discard { 2048, 4096 });
+        ASSERT_TRUE(reply);
+        EXPECT_EQ(reply->count, 4096u);
+        auto const session = attach(root, 4096);
+        EXPECT_TRUE(session.block.call(Block::Read { 2047, 1, 0 }));
+        EXPECT_TRUE(holds(session.region, 0, 2047, 1));
+        EXPECT_TRUE(session.block.call(Block::Read { 2048 + 4096, 1, 0 }));
+        EXPECT_TRUE(holds(session.region, 0, 2048 + 4096, 1));
+        EXPECT_TRUE(session.block.call(Block::Read { 2048, 1, 0 }));
+        EXPECT_FALSE(holds(session.region, 0, 2048, 1));
+    }),
+        0);
+    struct stat after { };
+    ASSERT_EQ(fstat(fileno(file_), &after), 0);
+    EXPECT_EQ(after.st_size, before.st_size);
+    EXPECT_EQ(after.st_blocks, before.st_blocks - 4096);
+}
+
+// Goal: of a device that cannot be written nothing is discarded.
+TEST_F(BlockTest, DiscardsNothingReadOnly)
+{
+    EXPECT_EQ(with_disk(
+                  [](Client<Block> const& root) {
+                      EXPECT_EQ(root.call(Block::Discard { 0, 8 }).error(), Error::read_only);
+                  },
+                  sim::ImageAccess::read_only),
         0);
 }
 

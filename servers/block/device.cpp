@@ -11,21 +11,31 @@ constexpr u64 feature_segments_max = 1 << 2;
 constexpr u64 feature_read_only = 1 << 5;
 constexpr u64 feature_block_bytes = 1 << 6;
 constexpr u64 feature_flush = 1 << 9;
+constexpr u64 feature_discard = 1 << 13;
 constexpr u64 features_wanted = feature_version_1 | feature_segments_max | feature_read_only
-    | feature_block_bytes | feature_flush;
+    | feature_block_bytes | feature_flush | feature_discard;
 
 // Configuration (5.2.4).
 constexpr u32 configuration_capacity = 0;
 constexpr u32 configuration_segments_max = 12;
 constexpr u32 configuration_block_bytes = 20;
+constexpr u32 configuration_discard_sectors_max = 36;
 
 constexpr usize headers_offset = Queue::memory_bytes; // the third page
 constexpr usize slot_bytes = 32; // header of 16, status at 16
+constexpr usize discards_offset = headers_offset + page_bytes; // the fourth page
+constexpr usize discard_slot_bytes = 16;
 
 struct RequestHeader {
     u32 type;
     u32 reserved;
     u64 sector;
+};
+
+struct DiscardSegment {
+    u64 sector;
+    u32 sectors;
+    u32 flags;
 };
 
 enum class Outcome : u8 { ok = 0, io = 1, unsupported = 2, unanswered = 0xFF };
@@ -56,7 +66,7 @@ constexpr u8 operator|(u8 a, DeviceStatus b)
 } // namespace
 
 BlockDevice::BlockDevice(
-    Key, Own<Transport> transport, SharedRegion memory, std::array<u64, 3> pages)
+    Key, Own<Transport> transport, SharedRegion memory, std::array<u64, 4> pages)
     : transport_(std::move(transport))
     , memory_(std::move(memory))
     , pages_(pages)
@@ -72,8 +82,8 @@ BlockDevice::~BlockDevice()
 Result<Own<BlockDevice>> BlockDevice::open(
     Own<Transport> transport, PhysBroker const& phys, u16 vector)
 {
-    auto memory = TRY(SharedRegion::create(headers_offset + page_bytes));
-    std::array<u64, 3> pages;
+    auto memory = TRY(SharedRegion::create(discards_offset + page_bytes));
+    std::array<u64, 4> pages;
     for (u32 i = 0; i < pages.size(); ++i)
         pages[i] = TRY(phys.region_address(memory.handle(), i));
     auto device
@@ -124,16 +134,25 @@ void BlockDevice::read_configuration(u64 features)
         block_bytes_ = transport.configuration(configuration_block_bytes, 4);
     read_only_ = features & feature_read_only;
     has_flush_ = features & feature_flush;
+    if (features & feature_discard)
+        discard_sectors_max_ = transport.configuration(configuration_discard_sectors_max, 4);
 }
 
-void BlockDevice::submit(Kind kind, u64 sector, std::vector<QueueSegment> data, Done done)
+// One segment of data that says which sectors (5.2.6): `start` puts it beside the header.
+void BlockDevice::discard(u64 sector, u32 sectors, Done done)
 {
-    ASSERT(data.size() <= segments_max_);
+    ASSERT(sectors > 0 && sectors <= discard_sectors_max_);
+    submit(
+        Request { Kind::discard, sector, std::vector<QueueSegment>(1), std::move(done), sectors });
+}
+
+void BlockDevice::submit(Request request)
+{
+    ASSERT(request.data.size() <= segments_max_);
     if (broken_)
-        return done(Error::io);
-    if (kind == Kind::flush && !has_flush_)
-        return done({}); // nothing is cached (5.2.6.2)
-    Request request { kind, sector, std::move(data), std::move(done) };
+        return request.done(Error::io);
+    if (request.kind == Kind::flush && !has_flush_)
+        return request.done({}); // nothing is cached (5.2.6.2)
     if (!waiting_.empty() || queue_->free_descriptors() < request.data.size() + 2) {
         if (waiting_.size() >= waiting_max)
             return request.done(Error::too_big);
@@ -160,7 +179,15 @@ void BlockDevice::start(Request& request)
     segments[count++] = {};
     auto const slot = queue_->next_head() * slot_bytes;
     auto* const bytes = memory_.span().data() + headers_offset + slot;
-    RequestHeader const header { static_cast<u32>(request.kind), 0, request.sector };
+    bool const discards = request.kind == Kind::discard;
+    if (discards) {
+        auto const place = queue_->next_head() * discard_slot_bytes;
+        DiscardSegment const segment { request.sector, request.discarded, 0 };
+        std::memcpy(memory_.span().data() + discards_offset + place, &segment, sizeof(segment));
+        segments[1] = { pages_[3] + place, sizeof(segment), QueueSegment::Direction::device_reads };
+    }
+    // The sector of a discard is in its data.
+    RequestHeader const header { static_cast<u32>(request.kind), 0, discards ? 0 : request.sector };
     std::memcpy(bytes, &header, sizeof(header));
     bytes[sizeof(header)] = static_cast<std::byte>(Outcome::unanswered);
     segments[0] = { pages_[2] + slot, sizeof(header), QueueSegment::Direction::device_reads };

@@ -116,6 +116,27 @@ void BlockSession::on(Block::Flush const&, Deferred<Block, Block::Flush> deferre
     service_.device().submit(BlockDevice::Kind::flush, 0, {}, answer(std::move(deferred), pages_));
 }
 
+void BlockSession::on(Block::Discard const& request, Deferred<Block, Block::Discard> deferred)
+{
+    auto& device = service_.device();
+    auto const kept = make_ref<Deferred<Block, Block::Discard>>(std::move(deferred));
+    auto const refuse = [&](Error error) { (void)kept->reply(error); };
+    if (request.count == 0 || request.lba > device.sectors()
+        || request.count > device.sectors() - request.lba)
+        return refuse(Error::invalid);
+    if (device.read_only())
+        return refuse(Error::read_only);
+    if (device.discard_sectors_max() == 0)
+        return refuse(Error::unsupported);
+    auto const count = static_cast<u32>(std::min<u64>(request.count, device.discard_sectors_max()));
+    device.discard(request.lba, count, [kept, count](Result<void> result) {
+        if (result)
+            (void)kept->reply(Block::Discard::Reply { count });
+        else
+            (void)kept->reply(result.error());
+    });
+}
+
 Result<Block::Attach::Reply> BlockSession::on(Block::Attach request)
 {
     return Block::Attach::Reply { TRY(service_.attach(std::move(request.region))) };

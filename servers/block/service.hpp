@@ -48,6 +48,7 @@ public:
     void on(Block::Read const& request, Deferred<Block, Block::Read> deferred);
     void on(Block::Write const& request, Deferred<Block, Block::Write> deferred);
     void on(Block::Flush const&, Deferred<Block, Block::Flush> deferred);
+    void on(Block::Discard const& request, Deferred<Block, Block::Discard> deferred);
     Result<Block::Attach::Reply> on(Block::Attach request);
     Result<Block::Info::Reply> on(Block::Info const&) { return service_.info(); }
 

@@ -36,6 +36,18 @@ struct Block {
         struct Reply { };
     };
 
+    // Nobody needs what `count` sectors from `lba` hold: until they are written again they read as
+    // anything, also after a power cut that comes before a Flush. No region is needed. Reply
+    // `count`: how many were given up, from `lba` on; at least one. A device that cannot ->
+    // unsupported.
+    struct Discard {
+        u64 lba = 0;
+        u64 count = 0;
+        struct Reply {
+            u64 count = 0;
+        };
+    };
+
     // A capability to the same device whose requests use `region` (read; and write, for Read). The
     // region must not be destroyed before the capability is closed.
     struct Attach {
@@ -59,6 +71,7 @@ struct Block {
         = MessageList<Message<1, "read", Read, Fields<"lba", "count", "offset">, Fields<>>,
             Message<2, "write", Write, Fields<"lba", "count", "offset">, Fields<>>,
             Message<3, "flush", Flush, Fields<>, Fields<>>,
+            Message<4, "discard", Discard, Fields<"lba", "count">, Fields<"count">>,
             Message<16, "attach", Attach, Fields<"region">, Fields<"block">>,
             Message<17, "info", Info, Fields<>,
                 Fields<"sectors", "block_bytes", "sectors_max", "access">>>;

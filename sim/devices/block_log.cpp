@@ -25,12 +25,13 @@ void BlockLog::begin(char const* what)
     sink_(text);
 }
 
-void BlockLog::begin(char const* what, u64 offset, u32 bytes)
+void BlockLog::begin(char const* what, u64 offset, u64 bytes)
 {
     begin(what);
     char text[64];
-    std::snprintf(text, sizeof text, "sector %llu + %u  ",
-        static_cast<unsigned long long>(offset / sector_bytes), bytes / sector_bytes);
+    std::snprintf(text, sizeof text, "sector %llu + %llu  ",
+        static_cast<unsigned long long>(offset / sector_bytes),
+        static_cast<unsigned long long>(bytes / sector_bytes));
     sink_(text);
 }
 
@@ -56,6 +57,12 @@ FileOutcome BlockLog::flush()
 {
     begin("flush");
     return ended(medium_.flush());
+}
+
+FileOutcome BlockLog::discard(u64 offset, u64 bytes)
+{
+    begin("discard", offset, bytes);
+    return ended(medium_.discard(offset, bytes));
 }
 
 void BlockLog::power_failed()

@@ -26,6 +26,7 @@ public:
     hosted::FileOutcome read(u64 offset, u8* to, u32 bytes) override;
     hosted::FileOutcome write(u64 offset, u8 const* from, u32 bytes) override;
     hosted::FileOutcome flush() override;
+    hosted::FileOutcome discard(u64 offset, u64 bytes) override;
     u64 delay_ns() override { return medium_.delay_ns(); }
     void later(u64 delay_ns, std::function<void()> done) override
     {
@@ -37,7 +38,7 @@ public:
 
 private:
     void begin(char const* what);
-    void begin(char const* what, u64 offset, u32 bytes);
+    void begin(char const* what, u64 offset, u64 bytes);
     hosted::FileOutcome ended(hosted::FileOutcome outcome);
 
     Medium& medium_;

@@ -17,6 +17,8 @@ public:
     virtual hosted::FileOutcome write(u64 offset, u8 const* from, u32 bytes) = 0;
     // What was written is safe when this returns.
     virtual hosted::FileOutcome flush() = 0;
+    // Nobody needs the bytes: until they are written again they may be anything.
+    virtual hosted::FileOutcome discard(u64 offset, u64 bytes) = 0;
 
     // How long the next request takes; 0: it is done at once.
     virtual u64 delay_ns() { return 0; }
@@ -42,6 +44,10 @@ public:
         return hosted::write_at(image_, from, bytes, first_ + offset);
     }
     hosted::FileOutcome flush() override { return hosted::flush_file(image_); }
+    hosted::FileOutcome discard(u64 offset, u64 bytes) override
+    {
+        return hosted::punch_at(image_, bytes, first_ + offset);
+    }
 
 private:
     int image_;

@@ -52,12 +52,15 @@ constexpr u32 feature_segments_max = 1 << 2;
 constexpr u32 feature_read_only = 1 << 5;
 constexpr u32 feature_block_bytes = 1 << 6;
 constexpr u32 feature_flush = 1 << 9;
+constexpr u32 feature_discard = 1 << 13;
 constexpr u32 feature_version_1 = 1 << 0; // of the second word
 
 constexpr u32 sector_bytes = 512;
+constexpr u32 discard_sectors_max = 1 << 21; // 1 GiB
+constexpr u32 discard_segments_max = 1;
 constexpr u32 transfer_segments_max = 126; // the queue's entries without header and status
 
-enum Request : u32 { request_in = 0, request_out = 1, request_flush = 4 };
+enum Request : u32 { request_in = 0, request_out = 1, request_flush = 4, request_discard = 11 };
 enum Outcome : u8 { outcome_ok = 0, outcome_error = 1, outcome_unsupported = 2 };
 
 constexpr u16 descriptor_next = 1;
@@ -75,6 +78,12 @@ struct RequestHeader {
     u32 type;
     u32 reserved;
     u64 sector;
+};
+
+struct DiscardSegment {
+    u64 sector;
+    u32 sectors;
+    u32 flags;
 };
 
 void set_low(u64& word, u32 value)
@@ -117,7 +126,7 @@ u32 VirtioBlock::features(u32 word) const
     if (word != 0)
         return 0;
     return feature_segments_max | feature_block_bytes | feature_flush
-        | (access_ == ImageAccess::read_only ? feature_read_only : 0);
+        | (access_ == ImageAccess::read_only ? feature_read_only : feature_discard);
 }
 
 u32 VirtioBlock::configuration(u32 offset, u32 bytes) const
@@ -128,6 +137,12 @@ u32 VirtioBlock::configuration(u32 offset, u32 bytes) const
     std::memcpy(space, &sectors_, sizeof sectors_);
     std::memcpy(space + 12, &segments, sizeof segments);
     std::memcpy(space + 20, &block_bytes, sizeof block_bytes);
+    if (access_ != ImageAccess::read_only) {
+        u32 const alignment = 1;
+        std::memcpy(space + 36, &discard_sectors_max, sizeof discard_sectors_max);
+        std::memcpy(space + 40, &discard_segments_max, sizeof discard_segments_max);
+        std::memcpy(space + 44, &alignment, sizeof alignment);
+    }
     u32 value = 0;
     if (offset <= sizeof space - bytes)
         std::memcpy(&value, space + offset, bytes);
@@ -332,6 +347,8 @@ u8 VirtioBlock::transfer(u32 type, u64 sector, Chain const& chain, u32& written)
 {
     if (type == request_flush)
         return medium_.flush() == FileOutcome::done ? outcome_ok : outcome_error;
+    if (type == request_discard)
+        return discard(chain);
     if (type != request_in && type != request_out)
         return outcome_unsupported;
     if (type == request_out && access_ == ImageAccess::read_only)
@@ -351,6 +368,25 @@ u8 VirtioBlock::transfer(u32 type, u64 sector, Chain const& chain, u32& written)
         sector += sectors;
     }
     return outcome_ok;
+}
+
+// One segment of 16 bytes; a flag is for another request (5.2.6.2).
+u8 VirtioBlock::discard(Chain const& chain)
+{
+    DiscardSegment segment;
+    if (access_ == ImageAccess::read_only)
+        return outcome_error;
+    if (chain.count != 3 || chain.at[1].device_writes || chain.at[1].count != sizeof segment)
+        return outcome_error;
+    std::memcpy(&segment, chain.at[1].bytes, sizeof segment);
+    if (segment.flags != 0)
+        return outcome_unsupported;
+    if (segment.sectors == 0 || segment.sectors > discard_sectors_max || segment.sector > sectors_
+        || segment.sectors > sectors_ - segment.sector)
+        return outcome_error;
+    auto const done
+        = medium_.discard(segment.sector * sector_bytes, u64 { segment.sectors } * sector_bytes);
+    return done == FileOutcome::done ? outcome_ok : outcome_error;
 }
 
 void VirtioBlock::give_back(u16 head, u32 written)

@@ -56,6 +56,7 @@ private:
     bool gather(u16 head, Chain& chain);
     u32 serve(Chain const& chain);
     u8 transfer(u32 type, u64 sector, Chain const& chain, u32& written);
+    u8 discard(Chain const& chain);
     u8* memory(u64 physical, u64 bytes); // null: not the machine's
     void give_back(u16 head, u32 written);
 

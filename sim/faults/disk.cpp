@@ -1,5 +1,6 @@
 #include "sim/faults/disk.hpp"
 
+#include <array>
 #include <cstring>
 
 namespace gemel::sim {
@@ -11,6 +12,7 @@ namespace {
 constexpr u64 request_ns = 20'000; // a fast disk's
 constexpr u32 slow_us_max = 50'000;
 constexpr u64 domain_subset = 4096;
+constexpr u64 domain_discard = u64 { 1 } << 32;
 
 } // namespace
 
@@ -39,15 +41,41 @@ FileOutcome SimDisk::write(u64 offset, u8 const* from, u32 bytes)
 {
     if (fails() || offset > image_.size() || bytes > image_.size() - offset)
         return FileOutcome::failed;
-    for (u32 done = 0; done < bytes; done += sector_bytes) {
-        auto* at = image_.data() + offset + done;
-        Undo undo;
-        undo.sector = (offset + done) / sector_bytes;
-        undo.ordinal = sector_writes_++;
-        std::memcpy(undo.before, at, sector_bytes);
-        std::memcpy(undo.after, from + done, sector_bytes);
-        undo_.push_back(undo);
-        std::memcpy(at, from + done, sector_bytes);
+    for (u32 done = 0; done < bytes; done += sector_bytes)
+        put((offset + done) / sector_bytes, from + done);
+    maybe_cut();
+    return FileOutcome::done;
+}
+
+void SimDisk::put(u64 sector, u8 const* bytes)
+{
+    auto* at = image_.data() + sector * sector_bytes;
+    Undo undo;
+    undo.sector = sector;
+    undo.ordinal = sector_writes_++;
+    std::memcpy(undo.before, at, sector_bytes);
+    std::memcpy(undo.after, bytes, sector_bytes);
+    undo_.push_back(undo);
+    std::memcpy(at, bytes, sector_bytes);
+}
+
+// What becomes of a sector depends on its place and on which discard it is. One that already holds
+// what it would is not written: trimming an empty disk costs nothing.
+FileOutcome SimDisk::discard(u64 offset, u64 bytes)
+{
+    if (fails() || offset > image_.size() || bytes > image_.size() - offset)
+        return FileOutcome::failed;
+    constexpr u8 rubbish = 0xD5;
+    auto const number = discards_++;
+    auto const first = offset / sector_bytes;
+    for (auto sector = first; sector < first + bytes / sector_bytes; ++sector) {
+        auto const fate = mix(oracle_.seed(), domain_discard + number, device_, sector) % 8;
+        if (fate < 4)
+            continue; // stays
+        std::array<u8, sector_bytes> after;
+        after.fill(fate == 4 ? rubbish : 0);
+        if (std::memcmp(after.data(), image_.data() + sector * sector_bytes, sector_bytes) != 0)
+            put(sector, after.data());
     }
     maybe_cut();
     return FileOutcome::done;

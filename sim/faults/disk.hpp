@@ -1,6 +1,7 @@
 // A disk that lies within limits. Its claims, which tests hold it to:
 //   a flushed sector is never lost;
 //   an unflushed sector may survive a power cut or not, each 512 bytes on its own: torn, reordered;
+//   a discarded sector holds what it held, zeros or rubbish, each on its own, until it is written;
 //   a read gives what was last written, whatever is safe;
 //   a request may fail with an I/O error, and then nothing of it has happened;
 //   a request may take its time, and requests complete in any order;
@@ -30,6 +31,7 @@ public:
     hosted::FileOutcome read(u64 offset, u8* to, u32 bytes) override;
     hosted::FileOutcome write(u64 offset, u8 const* from, u32 bytes) override;
     hosted::FileOutcome flush() override;
+    hosted::FileOutcome discard(u64 offset, u64 bytes) override;
     u64 delay_ns() override;
     void later(u64 delay_ns, std::function<void()> done) override;
 
@@ -60,6 +62,7 @@ private:
     bool fails();
     void roll_back();
     void keep(Undo const& write);
+    void put(u64 sector, u8 const* bytes);
     void maybe_cut();
 
     std::span<u8> image_;
@@ -70,6 +73,7 @@ private:
     u32 sector_writes_ = 0;
     u32 writes_ = 0;
     u32 flushes_ = 0;
+    u32 discards_ = 0;
     u32 epochs_ = 0;
     Power power_ = Power::stays;
     std::function<void()> cut_;

@@ -51,6 +51,26 @@ TEST(SimDisk, AFlushedSectorIsNeverLost)
     }
 }
 
+// Goal: a discarded sector may hold what it held, zeros or rubbish; others stay; and a flushed
+// discard is not taken back.
+TEST(SimDisk, ADiscardedSectorMayHoldAnything)
+{
+    std::set<char> seen;
+    for (u64 seed = 0; seed < 100; ++seed) {
+        Bench bench { seed };
+        ASSERT_EQ(bench.disk.discard(4 * sector, 8 * sector), hosted::FileOutcome::done);
+        auto const now = bench.sectors_of();
+        EXPECT_EQ(now.substr(0, 4), "oooo");
+        EXPECT_EQ(now.substr(12), "oooo");
+        seen.insert(now.begin() + 4, now.begin() + 12);
+        ASSERT_EQ(bench.disk.flush(), hosted::FileOutcome::done);
+        bench.disk.lose_power();
+        EXPECT_EQ(bench.sectors_of(), now);
+        EXPECT_EQ(bench.disk.discard(15 * sector, 2 * sector), hosted::FileOutcome::failed);
+    }
+    EXPECT_EQ(seen, (std::set<char> { 'o', '\0', '\xD5' }));
+}
+
 // Goal: every subset of the unflushed sectors is a state that some seed gives.
 TEST(SimDisk, AnySubsetOfUnflushedSectorsSurvives)
 {

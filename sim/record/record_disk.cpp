@@ -88,6 +88,14 @@ FileOutcome RecordingDisk::flush()
     return noted(medium_.flush());
 }
 
+// What is read there next is news again.
+FileOutcome RecordingDisk::discard(u64 offset, u64 bytes)
+{
+    auto const outcome = medium_.discard(offset, bytes);
+    known_.remove(offset / sector_bytes, bytes / sector_bytes);
+    return noted(outcome);
+}
+
 // --- playing back ---
 
 u8* PlayedDisk::place_of(u64 sector)
@@ -169,6 +177,13 @@ FileOutcome PlayedDisk::write(u64 offset, u8 const* from, u32 bytes)
 
 FileOutcome PlayedDisk::flush()
 {
+    return fails() ? FileOutcome::failed : FileOutcome::done;
+}
+
+FileOutcome PlayedDisk::discard(u64 offset, u64 bytes)
+{
+    if (!live_)
+        known_.remove(offset / sector_bytes, bytes / sector_bytes);
     return fails() ? FileOutcome::failed : FileOutcome::done;
 }
 

@@ -39,6 +39,7 @@ public:
     hosted::FileOutcome read(u64 offset, u8* to, u32 bytes) override;
     hosted::FileOutcome write(u64 offset, u8 const* from, u32 bytes) override;
     hosted::FileOutcome flush() override;
+    hosted::FileOutcome discard(u64 offset, u64 bytes) override;
 
 private:
     hosted::FileOutcome noted(hosted::FileOutcome outcome);
@@ -61,6 +62,7 @@ public:
     hosted::FileOutcome read(u64 offset, u8* to, u32 bytes) override;
     hosted::FileOutcome write(u64 offset, u8 const* from, u32 bytes) override;
     hosted::FileOutcome flush() override;
+    hosted::FileOutcome discard(u64 offset, u64 bytes) override;
 
     // The recording is left behind: what it would still have told of the disk is taken now, and
     // `unknown` asked for the rest. Nothing is written anywhere but here.

@@ -1,6 +1,7 @@
 #include <gemel/hosted/image_file.hpp>
 
 #include <cerrno>
+#include <fcntl.h>
 #include <unistd.h>
 
 namespace gemel::hosted {
@@ -38,6 +39,18 @@ FileOutcome write_at(int descriptor, u8 const* from, u32 bytes, u64 offset)
 FileOutcome flush_file(int descriptor)
 {
     return ::fdatasync(descriptor) == 0 ? FileOutcome::done : FileOutcome::failed;
+}
+
+FileOutcome punch_at(int descriptor, u64 bytes, u64 offset)
+{
+    for (;;) {
+        if (::fallocate(descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                static_cast<off_t>(offset), static_cast<off_t>(bytes))
+            == 0)
+            return FileOutcome::done;
+        if (errno != EINTR)
+            return errno == EOPNOTSUPP ? FileOutcome::done : FileOutcome::failed;
+    }
 }
 
 } // namespace gemel::hosted

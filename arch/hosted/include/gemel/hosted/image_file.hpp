@@ -12,5 +12,8 @@ FileOutcome read_at(int descriptor, u8* to, u32 bytes, u64 offset);
 FileOutcome write_at(int descriptor, u8 const* from, u32 bytes, u64 offset);
 // What was written is on the medium, as far as the host says.
 FileOutcome flush_file(int descriptor);
+// Gives the bytes back to the host: they read as zeros, and the file keeps its size. Where the
+// host's file system has no holes, they stay what they are.
+FileOutcome punch_at(int descriptor, u64 bytes, u64 offset);
 
 } // namespace gemel::hosted
