@@ -123,6 +123,28 @@ Result<BlockRun> allocate_blocks(Disk& disk, u64 goal, u64 count_max)
     return Error::no_space;
 }
 
+Result<void> each_free_run(
+    Disk& disk, BlockRun range, u64 count_min, std::function<Result<void>(BlockRun)> const& visit)
+{
+    auto const& super = disk.super();
+    auto const end = range.start + range.count;
+    for (auto at = std::max<u64>(range.start, super.first_data_block); at < end;) {
+        auto const group = static_cast<u32>((at - super.first_data_block) / super.blocks_per_group);
+        auto const start = super.first_block_of_group(group);
+        auto const bitmap = TRY(load_bitmap(disk, group, BitmapKind::blocks));
+        FreeMap const map { bitmap, bitmap,
+            static_cast<u32>(std::min<u64>(blocks_in_group(super, group), end - start)) };
+        for (auto bit = map.find(static_cast<u32>(at - start)); bit < map.blocks;) {
+            auto const count = map.length(bit, map.blocks);
+            if (count >= count_min)
+                TRY(visit({ start + bit, count }));
+            bit = map.find(bit + count);
+        }
+        at = start + super.blocks_per_group;
+    }
+    return {};
+}
+
 Result<void> free_blocks(Disk& disk, BlockRun run)
 {
     auto const& super = disk.super();

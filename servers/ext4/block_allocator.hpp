@@ -3,6 +3,8 @@
 
 #include "servers/ext4/group_table.hpp"
 
+#include <functional>
+
 namespace gemel::ext4 {
 
 struct BlockRun {
@@ -14,6 +16,12 @@ struct BlockRun {
 // that the last commit still uses are not given out. Error::no_space when only reserved blocks are
 // left.
 Result<BlockRun> allocate_blocks(Disk& disk, u64 goal, u64 count_max);
+
+// Calls visit(run) for each run of at least `count_min` blocks that are free now, the last commit
+// may still use them, in `range`, which lies inside the volume. A run does not cross from one group
+// into the next.
+Result<void> each_free_run(
+    Disk& disk, BlockRun range, u64 count_min, std::function<Result<void>(BlockRun)> const& visit);
 
 // Error::corrupt when one of them is free already.
 Result<void> free_blocks(Disk& disk, BlockRun run);

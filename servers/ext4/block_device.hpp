@@ -19,6 +19,10 @@ public:
         return read(byte_offset, target);
     }
 
+    // Nobody needs these bytes, whole sectors inside the device: until they are written again they
+    // read as anything. Error::unsupported when the device has no such request.
+    virtual Result<void> discard(u64, u64) { return Error::unsupported; }
+
     // Every write that returned before it is durable once this returns.
     virtual Result<void> flush() = 0;
 };

@@ -104,6 +104,28 @@ Result<void> DeviceCache::flush()
     return note_loss(device_.call(Block::Flush {}));
 }
 
+Result<void> DeviceCache::discard(u64 byte_offset, u64 bytes)
+{
+    if (byte_offset % sector_bytes != 0 || bytes % sector_bytes != 0 || byte_offset > size_bytes()
+        || bytes > size_bytes() - byte_offset)
+        return Error::invalid;
+    for (usize index = 0; index < chunks_.size(); ++index) {
+        auto const start = chunks_[index].number * chunk_bytes();
+        if (chunks_[index].last_use != 0 && start < byte_offset + bytes
+            && byte_offset < start + chunk_bytes())
+            drop(index);
+    }
+    for (u64 done = 0; done < bytes;) {
+        auto const reply = device_.call(Block::Discard {
+            .lba = (byte_offset + done) / sector_bytes, .count = (bytes - done) / sector_bytes });
+        TRY(note_loss(reply));
+        if (reply->count == 0 || reply->count > (bytes - done) / sector_bytes)
+            return Error::io;
+        done += reply->count * sector_bytes;
+    }
+    return {};
+}
+
 template <typename T>
 Result<void> DeviceCache::note_loss(Result<T> const& done)
 {

@@ -40,6 +40,7 @@ public:
     Result<void> write(u64 byte_offset, std::span<u8 const> source) override;
     Result<void> read_fresh(u64 byte_offset, std::span<u8> target) override;
     Result<void> flush() override;
+    Result<void> discard(u64 byte_offset, u64 bytes) override;
     bool writable() const { return access_ == protocol::BlockAccess::read_write; }
     u64 size_bytes() const override { return sectors_ * protocol::sector_bytes; }
     // The driver is gone; only what is cached can be read.

@@ -171,6 +171,15 @@ Result<Directory::Fsck::Reply> RootDirectory::on(Directory::Fsck const& request)
         static_cast<u32>(lines.size()) };
 }
 
+Result<Directory::Trim::Reply> RootDirectory::on(Directory::Trim const& request)
+{
+    auto const volume = served_.volume.lock();
+    if (!volume->writer())
+        return Error::read_only;
+    return Directory::Trim::Reply { TRY(
+        volume->writer()->trim({ request.offset, request.bytes, request.bytes_min })) };
+}
+
 Result<Directory::ShowMounts::Reply> RootDirectory::on(Directory::ShowMounts)
 {
     return Error::unsupported;

@@ -38,6 +38,7 @@ public:
     Result<Directory::Readlink::Reply> on(Directory::Readlink const& request);
     Result<Directory::Statfs::Reply> on(Directory::Statfs const& request);
     Result<Directory::Fsck::Reply> on(Directory::Fsck const& request);
+    Result<Directory::Trim::Reply> on(Directory::Trim const& request);
     Result<Directory::Mkdir::Reply> on(Directory::Mkdir const& request);
     Result<Directory::Unlink::Reply> on(Directory::Unlink const& request);
     Result<Directory::Rename::Reply> on(Directory::Rename const& request);

@@ -1,6 +1,7 @@
 // The life of a volume that is written: mount, commit, failure, unmount (see volume_writer.hpp).
 #include "servers/ext4/volume_writer.hpp"
 
+#include "servers/ext4/block_allocator.hpp"
 #include "servers/ext4/group_table.hpp"
 #include "servers/ext4/volume_super.hpp"
 
@@ -249,6 +250,33 @@ Result<void> VolumeWriter::settle()
         return {};
     TRY(sync());
     return journal_ ? journal_->checkpoint() : Result<void> {};
+}
+
+// Partial blocks at the range's ends stay. Nothing changes meanwhile.
+Result<u64> VolumeWriter::trim(TrimRange range)
+{
+    heed_damage();
+    if (failed_ || stopped_)
+        return Error::read_only;
+    TRY(settle());
+    u64 const block_bytes = disk_.super().block_bytes;
+    auto const end_byte = range.offset + std::min(range.bytes, ~u64 { 0 } - range.offset);
+    auto const first = range.offset / block_bytes + (range.offset % block_bytes != 0);
+    auto const end = std::min(end_byte / block_bytes, disk_.super().blocks);
+    u64 bytes = 0;
+    if (first >= end)
+        return bytes;
+    auto const done = each_free_run(disk_, { first, end - first },
+        std::max<u64>(1, range.bytes_min / block_bytes + (range.bytes_min % block_bytes != 0)),
+        [&](BlockRun run) -> Result<void> {
+            TRY(device_.discard(run.start * block_bytes, run.count * block_bytes));
+            bytes += run.count * block_bytes;
+            return {};
+        });
+    heed_damage();
+    if (!done)
+        return done.error();
+    return bytes;
 }
 
 // What the last commit has is safe; the error state goes where the next mount looks: into the

@@ -94,6 +94,16 @@ public:
     Result<void> sync(Durable what = Durable::all);
     // The same, and all of it is in its own place on the device.
     Result<void> settle();
+    // Tells the device which blocks between two places hold nothing: those of free runs of at least
+    // `bytes_min`. Everything that was done is in its place and durable first, so that no power cut
+    // brings back a file whose blocks were given up. Answers the bytes. Error::unsupported: the
+    // device cannot be told.
+    struct TrimRange {
+        u64 offset = 0;
+        u64 bytes = ~0ull;
+        u64 bytes_min = 0;
+    };
+    Result<u64> trim(TrimRange range);
     // When something is due by itself: a commit, a sign of life for other hosts.
     std::optional<i64> due_ns() const;
     // Does what is due.

@@ -279,6 +279,18 @@ struct Directory {
         };
     };
 
+    // Tells the device which blocks hold nothing: free runs of at least `bytes_min` that lie in
+    // `bytes` from `offset` of the volume. Everything is durable first. Answers the bytes. A device
+    // that cannot be told, a tree without one: unsupported.
+    struct Trim {
+        u64 offset = 0;
+        u64 bytes = ~0ull;
+        u64 bytes_min = 0;
+        struct Reply {
+            u64 bytes = 0;
+        };
+    };
+
     // A page, read-only, in which the vfs keeps its list of mounts (servers/fskit/mounts_page.hpp).
     // Only procfs wants it; others answer unsupported.
     struct ShowMounts {
@@ -328,6 +340,7 @@ struct Directory {
         Message<34, "remove_extended", RemoveExtended,
             Fields<"path", "last", "attribute", "answer">, Fields<"link_bytes", "link_component">>,
         Message<35, "unmount", Unmount, Fields<>, Fields<>>,
+        Message<36, "trim", Trim, Fields<"offset", "bytes", "bytes_min">, Fields<"bytes">>,
         Message<40, "extend", Extend, Fields<"region">, Fields<"offset">>>;
 };
 

@@ -24,7 +24,8 @@ requires(sizeof...(Others) > 0) struct Refused<First, Others...> : Refused<Other
 // What only files of a file system have.
 using RefusedFileRequests = Refused<File::SetAttributes, File::Allocate, File::Seek>;
 
-using RefusedByMemoryTrees = Refused<Directory::GetExtended, Directory::SetExtended,
-    Directory::ListExtended, Directory::RemoveExtended, Directory::Unmount, Directory::Fsck>;
+using RefusedByMemoryTrees
+    = Refused<Directory::GetExtended, Directory::SetExtended, Directory::ListExtended,
+        Directory::RemoveExtended, Directory::Unmount, Directory::Fsck, Directory::Trim>;
 
 } // namespace gemel

@@ -43,6 +43,12 @@ Result<void> RecordingDevice::flush()
     return {};
 }
 
+Result<void> RecordingDevice::discard(u64 byte_offset, u64 bytes)
+{
+    constexpr u8 rubbish = 0xD5;
+    return write(byte_offset, std::vector<u8>(bytes, rubbish));
+}
+
 void RecordingDevice::promise(u32 step)
 {
     promises_.push_back({ epochs_.size() - 1, step });

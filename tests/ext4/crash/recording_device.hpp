@@ -26,6 +26,8 @@ public:
     Result<void> read(u64 byte_offset, std::span<u8> target) override;
     Result<void> write(u64 byte_offset, std::span<u8 const> source) override;
     Result<void> flush() override;
+    // A write of rubbish: a power cut before the next flush may leave what was there.
+    Result<void> discard(u64 byte_offset, u64 bytes) override;
     u64 size_bytes() const override { return image_.size(); }
 
     // From here on, whatever happens, step `step` and all before it must survive.

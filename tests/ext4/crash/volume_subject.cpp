@@ -357,6 +357,14 @@ void VolumeSubject::sync()
     device_.promise(static_cast<u32>(steps()));
 }
 
+void VolumeSubject::trim()
+{
+    auto const bytes = volume_->writer()->trim({});
+    if (!bytes || *bytes == 0)
+        throw std::runtime_error("trimming failed");
+    device_.promise(static_cast<u32>(steps()));
+}
+
 void VolumeSubject::unmount()
 {
     if (!volume_->writer()->unmount())

@@ -47,6 +47,8 @@ public:
     bool perform(Operation operation);
     // Makes all of it durable, and promises so.
     void sync();
+    // Gives up all that is free, which makes everything durable as well.
+    void trim();
     void unmount();
     std::optional<std::string> verify(BlockReader& recovered, u32 promised) override;
     usize steps() const { return trees_.size() - 1; }

@@ -123,6 +123,32 @@ TEST_F(VolumeCrash, RandomSequences)
     EXPECT_GT(all_.distinct, 800u);
 }
 
+// Goal: blocks that are given up were nobody's, also of a file that a power cut brings back.
+// Method: files go and come, and all that is free turns to rubbish in between, synced or not.
+TEST_F(VolumeCrash, Trimmed)
+{
+    std::mt19937_64 random(test_seed());
+    options_.states.samples = 8;
+    constexpr Operation often[] { Operation::create, Operation::append, Operation::append,
+        Operation::unlink, Operation::cut, Operation::punch, Operation::rename_over };
+    for (u64 round = 0; round < (is_long() ? 20u : 4u); ++round) {
+        auto const seed = random();
+        campaign("trimmed", seed, [&](VolumeSubject& subject) {
+            for (int step = 0; step < (is_long() ? 60 : 16); ++step) {
+                subject.perform(often[random() % std::size(often)]);
+                auto const then = random() % 8;
+                if (then == 0)
+                    subject.sync();
+                if (then > 5)
+                    subject.trim();
+            }
+            subject.trim();
+            subject.unmount();
+        });
+    }
+    EXPECT_GT(all_.distinct, 100u);
+}
+
 // Goal: nor does anything where deleted files wait in an orphan file.
 // Method: files that are open when they lose their names, among other operations.
 TEST_F(VolumeCrash, OrphanFile)
