@@ -56,7 +56,7 @@ Words command_for(Machine const& machine, BootOptions const& options, std::strin
     Words words { std::string { machine.emulator } };
     words.insert(words.end(), machine.arguments.begin(), machine.arguments.end());
     words.insert(words.end(), { "-accel", std::string { accelerator(options.run.cpus) } });
-    auto const drive = "if=none,id=disk,format=raw,file=" + image
+    auto const drive = "if=none,id=disk,format=raw,discard=unmap,file=" + image
         + (options.run.access == Access::read_only ? ",readonly=on" : "");
     auto const memory = std::to_string(options.run.memory_mib);
     auto const cpus = std::to_string(options.run.cpus);

@@ -440,6 +440,11 @@ Result<Files::Checked> Files::check_volume(std::string_view path)
     return Checked { reply.problems, std::string(answer_text(reply.bytes)) };
 }
 
+Result<u64> Files::trim_volume(std::string_view path)
+{
+    return TRY(vfs_.call(Vfs::Trim { .path = TRY(put(path)) })).bytes;
+}
+
 Result<Files::RealPath> Files::resolve(std::string_view path)
 {
     auto const reply

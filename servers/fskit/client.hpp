@@ -155,6 +155,8 @@ public:
         std::string lines;
     };
     Result<Checked> check_volume(std::string_view path);
+    // Tells the device what is free; the bytes.
+    Result<u64> trim_volume(std::string_view path);
     // Without symlinks, "." and "..": what `cd` needs.
     struct RealPath {
         std::string path;

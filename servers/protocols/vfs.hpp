@@ -203,6 +203,14 @@ struct Vfs {
         };
     };
 
+    // Tells the device of the file system that holds `path` what is free: see Directory::Trim.
+    struct Trim {
+        Span path;
+        struct Reply {
+            u64 bytes = 0;
+        };
+    };
+
     // The real path of what is at `path`: no symlink, "." or ".." in it. What `cd` needs.
     struct Resolve {
         Span path;
@@ -270,7 +278,8 @@ struct Vfs {
                 Fields<"bytes">>,
             Message<34, "remove_extended", RemoveExtended, Fields<"path", "last", "attribute">,
                 Fields<>>,
-            Message<35, "fsck", Fsck, Fields<"path", "answer">, Fields<"problems", "bytes">>>;
+            Message<35, "fsck", Fsck, Fields<"path", "answer">, Fields<"problems", "bytes">>,
+            Message<36, "trim", Trim, Fields<"path">, Fields<"bytes">>>;
 };
 
 } // namespace gemel

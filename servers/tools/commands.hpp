@@ -21,6 +21,7 @@ int run_false(Context& context);
 int run_find(Context& context);
 int run_free(Context& context);
 int run_fsck(Context& context);
+int run_fstrim(Context& context);
 int run_grep(Context& context);
 int run_head(Context& context);
 int run_hexdump(Context& context);

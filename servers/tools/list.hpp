@@ -12,7 +12,7 @@ struct Command {
     std::string_view summary; // usage, then what it does
 };
 
-inline constexpr std::array<Command, 45> commands { {
+inline constexpr std::array<Command, 46> commands { {
     Command { "basename", "basename PATH [SUFFIX]: the last name of a path" },
     Command { "caps",
         "caps [-a | TASK]: the capabilities of the caller, of a task, or all and the kernel's "
@@ -32,6 +32,7 @@ inline constexpr std::array<Command, 45> commands { {
         "find [PATH...] [-name PATTERN] [-type f|d|l|b|c|p|s] [-maxdepth N]: names in trees" },
     Command { "free", "free [-h]: the machine's memory and capability rows" },
     Command { "fsck", "fsck PATH: checks the file system that holds it; status 1 on problems" },
+    Command { "fstrim", "fstrim PATH: tells the disk below it which blocks are free" },
     Command { "grep", "grep [-civnq] TEXT [FILE...]: the lines that contain a text" },
     Command { "head", "head [-n LINES | -c BYTES] [FILE...]: the beginning" },
     Command { "hexdump", "hexdump [-C] [-n BYTES] [-s OFFSET] [FILE...]: bytes in hexadecimal" },

@@ -10,10 +10,10 @@ using Run = int (*)(Context&);
 // In the order of list.hpp.
 constexpr std::array<Run, commands.size()> functions { run_basename, run_caps, run_cat, run_chmod,
     run_clear, run_cp, run_date, run_df, run_dirname, run_du, run_echo, run_env, run_false,
-    run_find, run_free, run_fsck, run_grep, run_head, run_hexdump, run_ln, run_log, run_ls,
-    run_mkdir, run_mount, run_mv, run_ports, run_ps, run_readlink, run_rm, run_rmdir, run_sched,
-    run_seq, run_service, run_sleep, run_sort, run_stat, run_sync, run_tail, run_tee, run_touch,
-    run_true, run_truncate, run_uptime, run_wc, run_yes };
+    run_find, run_free, run_fsck, run_fstrim, run_grep, run_head, run_hexdump, run_ln, run_log,
+    run_ls, run_mkdir, run_mount, run_mv, run_ports, run_ps, run_readlink, run_rm, run_rmdir,
+    run_sched, run_seq, run_service, run_sleep, run_sort, run_stat, run_sync, run_tail, run_tee,
+    run_touch, run_true, run_truncate, run_uptime, run_wc, run_yes };
 
 int show_help(Context& context)
 {

@@ -1,4 +1,4 @@
-// Tools that ask a service: date, df, fsck, log, mount, service, sleep.
+// Tools that ask a service: date, df, fsck, fstrim, log, mount, service, sleep.
 #include "servers/protocols/init.hpp"
 #include "servers/protocols/log.hpp"
 #include "servers/protocols/scheduler.hpp"
@@ -247,6 +247,21 @@ int run_fsck(Context& context)
             : concatenate(path, ": ", std::to_string(checked->problems),
                 " problems; unmounted, `gemel fsck -y` repairs"));
     return checked->problems == 0 ? status_ok : status_failed;
+}
+
+int run_fstrim(Context& context)
+{
+    auto const options = context.options("");
+    if (!options)
+        return status_usage;
+    if (options->operands.size() != 1)
+        return context.usage("one path, in the file system that is meant");
+    auto const& path = options->operands[0];
+    auto const bytes = context.files().trim_volume(context.absolute(path));
+    if (!bytes)
+        return context.fail(path, bytes.error());
+    context.out().line(concatenate(path, ": ", std::to_string(*bytes), " bytes are free"));
+    return status_ok;
 }
 
 int run_log(Context& context)

@@ -441,6 +441,14 @@ Result<Mount::Checked> Mount::fsck()
     return Checked { reply.problems, slot.answered_text(reply.bytes) };
 }
 
+Result<u64> Mount::trim()
+{
+    if (read_only)
+        return Error::read_only;
+    auto slot = TRY(this->slot());
+    return TRY(slot.call(Directory::Trim {})).bytes;
+}
+
 Result<VolumeStatus> Mount::statfs()
 {
     auto slot = TRY(this->slot());

@@ -108,6 +108,7 @@ public:
         std::string lines;
     };
     Result<Checked> fsck();
+    Result<u64> trim(); // all of it; the bytes that are free
 
 private:
     struct Connection {

@@ -426,6 +426,11 @@ Result<Vfs::Fsck::Reply> Session::on(Vfs::Fsck const& request)
     return Vfs::Fsck::Reply { done.problems, static_cast<u32>(lines.size()) };
 }
 
+Result<Vfs::Trim::Reply> Session::on(Vfs::Trim const& request)
+{
+    return Vfs::Trim::Reply { TRY(TRY(volume_at(request.path))->trim()) };
+}
+
 Result<Vfs::Resolve::Reply> Session::on(Vfs::Resolve const& request)
 {
     auto walk = TRY(walk_at(request.path, LastLink::follow));

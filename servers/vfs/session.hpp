@@ -41,6 +41,7 @@ public:
     Result<Vfs::Symlink::Reply> on(Vfs::Symlink const& request);
     Result<Vfs::Statfs::Reply> on(Vfs::Statfs const& request);
     Result<Vfs::Fsck::Reply> on(Vfs::Fsck const& request);
+    Result<Vfs::Trim::Reply> on(Vfs::Trim const& request);
     Result<Vfs::Resolve::Reply> on(Vfs::Resolve const& request);
     Result<Vfs::Mounts::Reply> on(Vfs::Mounts const& request);
     Result<Vfs::Mount::Reply> on(Vfs::Mount request);

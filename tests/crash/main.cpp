@@ -69,6 +69,10 @@ Result<void> perform(fskit::Files& files, Step const& step)
         return files.sync(step.path, SyncScope::file);
     case Op::sync_all:
         return files.sync(step.path);
+    case Op::trim: {
+        auto const bytes = files.trim_volume(step.path);
+        return bytes ? Result<void> {} : Result<void>(bytes.error());
+    }
     }
     return Error::invalid;
 }

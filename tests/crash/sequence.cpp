@@ -23,7 +23,7 @@ char const* name_of(Op op)
 {
     constexpr char const* words[ops] = { "mkdir", "create", "write", "overwrite", "append", "cut",
         "extend", "rename", "rename over", "rename directory", "link", "symlink", "unlink", "rmdir",
-        "fsync", "fdatasync", "fsync directory", "sync" };
+        "fsync", "fdatasync", "fsync directory", "sync", "fstrim" };
     return words[static_cast<usize>(op)];
 }
 
@@ -200,6 +200,7 @@ bool Sequence::try_names(Op op)
     case Op::sync_data:
     case Op::sync_directory:
     case Op::sync_all:
+    case Op::trim:
         return false; // of contents, not of names
     }
     add(std::move(step), std::move(tree));
@@ -234,6 +235,8 @@ void Sequence::add_sync()
         if (!file.empty())
             add({ .op = Op::sync_data, .path = file }, trees_.back());
         return;
+    case 5:
+        return add({ .op = Op::trim, .path = path }, trees_.back());
     }
 }
 

@@ -30,8 +30,9 @@ enum class Op : u8 {
     sync_data,
     sync_directory,
     sync_all,
+    trim, // all that is free
 };
-inline constexpr u64 ops = 18;
+inline constexpr u64 ops = 19;
 
 char const* name_of(Op op);
 constexpr bool makes_durable(Op op)

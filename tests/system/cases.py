@@ -39,6 +39,7 @@ class Concrete:
     shown: str = ""  # the same for people
     status: int = 0
     disk: list = field(default_factory=list)  # (kind, path, value)
+    shrinks: int = 0  # bytes that the image file must take less of the host afterwards
     image: dict = field(default_factory=dict)  # path: what debugfs must find there afterwards
 
 
@@ -66,7 +67,7 @@ def parse_line(path, number, line, cases):
         case.status = int(rest)
     elif word == "alone":
         case.alone = True
-    elif word == "image":
+    elif word in ("image", "shrinks"):
         case.directives.append((word, rest, number))
     elif word == "boot":
         case.alone, case.options = True, rest.split()
@@ -122,6 +123,8 @@ class Instance:
                 self.disk(rest, number)
             elif word == "$":
                 self.out.script += rest + "\n"
+            elif word == "shrinks":
+                self.out.shrinks = int(rest)
             elif word == "image":
                 path, line = rest.split(" ", 1)
                 self.out.image[path] = line + "\n"

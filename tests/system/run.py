@@ -99,8 +99,13 @@ def indent(text, mark="|"):
     return "".join(f"    {mark} {line}\n" for line in text.splitlines()) or "    (nothing)\n"
 
 
-def judge_image(image, concretes):
-    """What e2fsck and debugfs find wrong with a disk that was written."""
+def room_of(image):
+    """The bytes that a file takes of the host's disk."""
+    return os.stat(image).st_blocks * 512
+
+
+def judge_image(image, concretes, room_before):
+    """What e2fsck and debugfs find wrong with a disk that was written, and whether it gave room back."""
     environment = dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin:/sbin")
 
     def ask(*words):
@@ -109,6 +114,8 @@ def judge_image(image, concretes):
     check = ask("e2fsck", "-fn")
     wrong = "" if check.returncode == 0 else f"e2fsck -fn:\n{indent(check.stdout.decode('latin-1'))}"
     for concrete in concretes:
+        if concrete.shrinks and room_of(image) > room_before - concrete.shrinks:
+            wrong += f"the image takes {room_of(image)} bytes of the host, before {room_before}: not {concrete.shrinks} less\n"
         for path, line in concrete.image.items():
             found = ask("debugfs", "-R", f"cat {path}").stdout.decode("latin-1")
             if found != line:
@@ -150,9 +157,10 @@ class Runner:
         marker = "@" + secrets.token_hex(6)
         with tempfile.TemporaryDirectory(prefix="gemel-system-") as folder:
             image = make_image(folder, concretes, marker)
+            room = room_of(image)
             command = command_for(self.face, self.preset, image, "gsh /t/all", list(options), self.cpus, self.more)
             text, reason = boot(command, self.quiet_s, self.whole_s)
-            spoiled = judge_image(image, concretes) if "--rw" in options else ""
+            spoiled = judge_image(image, concretes, room) if "--rw" in options else ""
         self.boots += 1
         if self.keep:
             with open(f"{self.keep}/{self.face}-{self.boots}.log", "w", encoding="utf-8") as log:
