@@ -47,6 +47,7 @@ public:
         return Block::Write::Reply {};
     }
     Result<Block::Flush::Reply> on(Block::Flush const&) { return Block::Flush::Reply {}; }
+    Result<Block::Discard::Reply> on(Block::Discard const&) { return Error::unsupported; }
     Result<Block::Attach::Reply> on(Block::Attach request)
     {
         auto region = TRY(SharedRegion::map(std::move(request.region)));
