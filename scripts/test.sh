@@ -110,6 +110,7 @@ part_hosted() {
 
 part_system-hosted() {
     built hosted || return
+    counted "guards of stacks, hosted" python3 tests/native/guards.py hosted
     counted "system tests, hosted" python3 tests/system/run.py --face hosted
     counted "system tests, hosted, on two processors" python3 tests/system/run.py --face hosted --cpus 2
     counted "shares of the processor, hosted, in virtual time" python3 tests/schedule/run.py --face hosted
@@ -205,6 +206,7 @@ random_calls() {
 
 part_x86_64() {
     check "build of x86_64" in_shell build x86_64
+    counted "guards of stacks on x86_64" python3 tests/native/guards.py x86_64
     counted "the kernel on x86_64" python3 tests/native/run.py kernel --face x86_64
     counted "address spaces on x86_64" python3 tests/native/run.py spaces --face x86_64
     counted "instructions of the kernel's paths on x86_64" \
@@ -222,6 +224,7 @@ part_system-x86_64() {
 part_arm64() {
     check "build of arm64" in_shell build arm64
     local cpu gic
+    counted "guards of stacks on arm64" python3 tests/native/guards.py arm64
     counted "the kernel on arm64" python3 tests/native/run.py kernel --face arm64
     counted "address spaces on arm64" python3 tests/native/run.py spaces --face arm64
     for cpu in cortex-a53 cortex-a72 max; do

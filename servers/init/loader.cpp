@@ -147,6 +147,8 @@ Result<Task> Loader::load(Launch launch, Handle fault_port)
     startup.address_begin = place.free + 2 * region_bytes_max;
     startup.address_end
         = task.end() - paged_bytes - chance / moved_regions % moved_regions * region_bytes_max;
+    startup.stack_guard = chance / (moved_regions * moved_regions)
+        << 8; // what the places left of it
     TaskBroker::ThreadStart const start { .entry = place.entry,
         .stack_top = startup.stack_base + startup.stack_bytes,
         .argument = startup_address,

@@ -1,5 +1,6 @@
 #include "servers/init/process_table.hpp"
 
+#include "servers/rt/start.hpp"
 #include "servers/rt/text.hpp"
 
 namespace gemel::init {
@@ -164,6 +165,9 @@ bool ProcessTable::on_message(KernelMessage const& message)
         report_fault(found->second, tag, words);
     ProcessEnd how { fault ? EndReason::faulted : EndReason::exited, fault_status, std::nullopt };
     if (exit) {
+        if (words[0] == exit_smashed)
+            system::debug_print(concatenate("gemel: ", found->second.name, " (task ",
+                found->second.task.id(), "): stack smashing detected\n"));
         how.status = static_cast<u8>(words[0]);
         if (words[1] != 0)
             how.error = static_cast<Error>(words[1]);

@@ -60,14 +60,13 @@ char __libc_single_threaded = 0;
     gemel::assertion_failed(expression, file, static_cast<int>(line));
 }
 
-// Debian's static libraries guard their stacks. A NUL, a newline and a 0xFF in it end what copies
-// text. (x86_64 keeps its guard in the thread block.)
-extern unsigned long const __stack_chk_guard;
-unsigned long const __stack_chk_guard = 0x6C65'6D65'67FF'0A00;
+// Where arm64 keeps the guard of stacks; x86_64 does in the thread's block.
+gemel::u64 __stack_chk_guard;
 
+// A function found another guard than it had put on its stack.
 [[noreturn]] void __stack_chk_fail()
 {
-    gemel::assertion_failed("the stack's guard is whole", "a library", 0);
+    gemel::stack_smashed_in_task();
 }
 
 // A program's memory goes with its task: nothing runs after its end.

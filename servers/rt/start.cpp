@@ -1,5 +1,7 @@
 #include "servers/rt/start.hpp"
 
+#include <span>
+
 namespace gemel {
 namespace {
 
@@ -44,10 +46,24 @@ void trace_from_start(Env const& env, TaskState& task)
     }
 }
 
+// The low byte is NUL, which ends what copies text up to the guard. Who was told no bits is init,
+// who may ask for them.
+u64 guard_of(Startup const& startup)
+{
+    auto bits = startup.stack_guard;
+    for (auto const& given : std::span(startup.capabilities).first(startup.capability_count)) {
+        if (bits == 0 && std::string_view(given.name) == "broker-machine")
+            bits = system::broker(given.handle, Operation::entropy, {})
+                       .value_or(system::Words {})[0];
+    }
+    return bits & ~u64 { 0xFF };
+}
+
 } // namespace
 
-void start_program(Startup const& startup, ServerMain main, std::string_view name, ThreadArea area,
-    void (*construct)())
+// Sets the guard of the stack, so it has none itself; it does not return.
+__attribute__((no_stack_protector)) void start_program(Startup const& startup, ServerMain main,
+    std::string_view name, ThreadArea area, void (*construct)())
 {
     TaskState task { startup, area };
     ThreadBlock block { .task = &task };
@@ -60,6 +76,10 @@ void start_program(Startup const& startup, ServerMain main, std::string_view nam
         arch::set_thread_pointer(control);
     }
     control->block = &block;
+    if constexpr (arch::task_has_stack_guard) {
+        task.stack_guard = guard_of(startup);
+        arch::set_stack_guard(task.stack_guard);
+    }
     run_program(task, main, name, construct);
 }
 
@@ -78,6 +98,11 @@ void assertion_failed_in_task(char const* expression, char const* file, int line
     system::debug_print({ at, static_cast<usize>(digits + sizeof(digits) - at) });
     system::debug_print("\n");
     system::exit(exit_assertion);
+}
+
+void stack_smashed_in_task()
+{
+    system::exit(exit_smashed);
 }
 
 void* heap_allocate(usize bytes, usize align)

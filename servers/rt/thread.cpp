@@ -77,13 +77,16 @@ struct ThreadStart {
         sleep_until(Deadline::none());
 }
 
-void thread_main(ThreadStart* start)
+// Begins without a guard and sets it: it cannot check one itself.
+__attribute__((no_stack_protector)) void thread_main(ThreadStart* start)
 {
     auto* const control
         = static_cast<ThreadControl*>(start->block.task->thread_area.prepare(start->area));
     control->self = control;
     control->block = &start->block;
     arch::set_thread_pointer(control);
+    if constexpr (arch::task_has_stack_guard)
+        arch::set_stack_guard(start->block.task->stack_guard);
     start->entry(start->argument);
     wait_for_the_end();
 }

@@ -18,7 +18,8 @@ struct ThreadBlock {
 };
 
 // What the thread pointer points at. On every machine these two words are free for the program
-// beside its thread-local storage (x86_64 wants its own address in the first).
+// beside its thread-local storage (x86_64 wants its own address in the first, and keeps the stack's
+// guard behind them: arch::set_stack_guard).
 struct ThreadControl {
     void* self = nullptr;
     ThreadBlock* block = nullptr;
@@ -76,6 +77,7 @@ struct TaskState {
     }
     Startup const& startup;
     ThreadArea thread_area;
+    u64 stack_guard = 0; // what arch::set_stack_guard is given in each thread
     KernelRegions regions;
     Heap heap;
     // How often an allocation waits a tick for memory before it fails. For who must go on when

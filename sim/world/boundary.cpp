@@ -5,6 +5,7 @@ namespace gemel::sim {
 namespace {
 
 constexpr u64 exit_assertion = 134; // servers/rt/start.hpp
+constexpr u64 exit_smashed = 0x100 + exit_assertion;
 
 // Messages by value; what a broker is told holds addresses and is left out.
 u64 message_of(Kernel& kernel, Thread& thread, u64 number)
@@ -52,7 +53,7 @@ bool ends_by_assertion(Thread& thread)
     auto const* words = thread.frame.words();
     auto const number = thread.frame.status();
     return static_cast<Call>(number & 0xFF) == Call::port_receive && (number >> 8 & 1) != 0
-        && words[0] == own_fault_port && words[2] == exit_assertion;
+        && words[0] == own_fault_port && (words[2] == exit_assertion || words[2] == exit_smashed);
 }
 
 } // namespace gemel::sim

@@ -38,6 +38,16 @@ void overflow_the_stack()
     (void)recurse(1);
 }
 
+// Writes on behind a local array, over the guard and the return address, and returns.
+// AddressSanitizer would say so first.
+[[gnu::noinline, gnu::no_sanitize_address]] void smash_the_stack()
+{
+    char room[32];
+    char volatile* volatile at = room;
+    for (usize i = 0; i < 3 * sizeof room; ++i)
+        at[i] = 'x';
+}
+
 void trap()
 {
     __builtin_trap();
@@ -54,7 +64,8 @@ struct Misdeed {
     void (*run)();
 };
 constexpr Misdeed ends[] = { { "read", read_low }, { "write", write_low }, { "jump", jump_low },
-    { "stack", overflow_the_stack }, { "trap", trap }, { "loop", loop } };
+    { "stack", overflow_the_stack }, { "smash", smash_the_stack }, { "trap", trap },
+    { "loop", loop } };
 
 struct Attempt {
     std::string_view name;

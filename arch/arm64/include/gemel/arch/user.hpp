@@ -3,6 +3,13 @@
 
 #include "core/base/types.hpp"
 
+extern "C" {
+
+// What functions put on their stack and check, by the ABI's name: one for all threads of a task.
+extern gemel::u64 __stack_chk_guard;
+
+} // extern "C"
+
 namespace gemel::arch {
 
 // The ten registers of a system call (core/abi/call.hpp); `number` is the status on return.
@@ -43,6 +50,13 @@ inline void* thread_pointer()
 inline void set_thread_pointer(void* value)
 {
     asm volatile("msr tpidr_el0, %0" : : "r"(value));
+}
+
+inline constexpr bool task_has_stack_guard = true;
+
+inline void set_stack_guard(u64 guard)
+{
+    __stack_chk_guard = guard;
 }
 
 } // namespace gemel::arch

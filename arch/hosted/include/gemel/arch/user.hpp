@@ -35,4 +35,8 @@ inline void set_thread_pointer(void* value)
     hosted::current_thread_pointer = value;
 }
 
+// The guard of stacks is the host process's own, which its C library has made at random.
+inline constexpr bool task_has_stack_guard = false;
+inline void set_stack_guard(u64) { }
+
 } // namespace gemel::arch

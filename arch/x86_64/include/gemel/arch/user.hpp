@@ -67,4 +67,14 @@ inline void* thread_pointer()
     return block;
 }
 
+inline constexpr bool task_has_stack_guard = true;
+
+// What functions put below their return address and check: the ABI reads it at 0x28 of the thread's
+// block, which has room for it (thread_local_alignment). The calling thread's; after
+// set_thread_pointer.
+inline void set_stack_guard(u64 guard)
+{
+    asm volatile("mov %0, %%fs:0x28" ::"r"(guard) : "memory");
+}
+
 } // namespace gemel::arch
