@@ -315,7 +315,7 @@ def test_trace():
 def test_block_log():
     """Goal: the log has every request of the disk, in order of time, of a simulated and of a live one, and says where the
     power failed; it makes no other run."""
-    line = re.compile(r"\+\d+\.\d{9}s  (read |write|flush)  (sector \d+ \+ \d+  )?(done|failed|the power fails)\n")
+    line = re.compile(r"\+\d+\.\d{9}s  (read |write|flush|discard)  (sector \d+ \+ \d+  )?(done|failed|the power fails)\n")
     with tempfile.TemporaryDirectory(prefix="gemel-sim-") as folder:
         words = ["--workload", "fs-crash", "--seed", "2"]
         expect(l1_of(*words, "--block-log", f"{folder}/log") == l1_of(*words), "the log shows in L1")
@@ -325,7 +325,7 @@ def test_block_log():
         times = [each.split("s")[0] for each in lines]
         expect([float(each) for each in times] == sorted(map(float, times)), "time goes back")
         kinds = [line.fullmatch(each)[1].strip() for each in lines]
-        expect({"read", "write", "flush"} == set(kinds), set(kinds))
+        expect({"read", "write", "flush", "discard"} == set(kinds), set(kinds))
         status, text = gemel("sim", "--workload", "fs-crash", "--seeds", "2..2")
         cuts = int(re.search(r"(\d+) power cuts", text)[1])
         expect(cuts == sum("the power fails" in each for each in lines) > 0, f"{cuts} cuts\n{text}")
