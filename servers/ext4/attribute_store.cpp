@@ -2,6 +2,7 @@
 
 #include "servers/ext4/block_allocator.hpp"
 #include "servers/ext4/checksum.hpp"
+#include "servers/ext4/value_inode.hpp"
 
 #include <algorithm>
 #include <array>
@@ -55,21 +56,6 @@ Result<void> check_block(Disk& disk, Inode const& inode, Bytes bytes)
 }
 
 Purpose const attributes_purpose { Purpose::Kind::attributes };
-
-// Over the name, then over the value in words of four bytes.
-u32 entry_hash(std::string_view name, Bytes value)
-{
-    u32 hash = 0;
-    for (auto const each : name)
-        hash = hash << 5 ^ hash >> 27 ^ static_cast<u8>(each);
-    for (usize offset = 0; offset < value.size(); offset += 4) {
-        std::array<u8, 4> word {};
-        auto const part = value.subspan(offset, std::min<usize>(4, value.size() - offset));
-        std::copy(part.begin(), part.end(), word.begin());
-        hash = hash << 16 ^ hash >> 16 ^ load32(word, 0);
-    }
-    return hash;
-}
 
 usize entry_bytes(Attribute const& attribute)
 {
@@ -147,7 +133,7 @@ void lay_out(
             store32(entry, 8, each.value_bytes);
             store32(entry, 12, each.hash);
         } else if (hashed == Hashed::yes) {
-            store32(entry, 12, entry_hash(each.name.rest, each.value));
+            store32(entry, 12, hash_of_entry(each.name.rest, each.value));
         }
         if (!each.value.empty()) {
             end -= align_up<usize>(each.value.size(), 4);
@@ -234,11 +220,15 @@ Attribute const* AttributeStore::find(AttributeName const& name) const
 bool AttributeStore::remove(AttributeName const& name)
 {
     if (auto const found = find_in(in_inode_, name); found != in_inode_.end()) {
+        if (found->value_inode != 0)
+            left_by_inode_.push_back(std::move(*found));
         in_inode_.erase(found);
         inode_changed_ = true;
         return true;
     }
     if (auto const found = find_in(in_block_, name); found != in_block_.end()) {
+        if (found->value_inode != 0)
+            left_by_block_.push_back(std::move(*found));
         in_block_.erase(found);
         block_changed_ = true;
         return true;
@@ -294,24 +284,65 @@ Result<void> AttributeStore::save(Inode& inode)
         store32(bytes, start, in_inode_.empty() ? 0 : attributes_magic);
         lay_out(bytes.subspan(start + inode_head_bytes), 0, in_inode_, Hashed::no);
     }
+    for (auto const& each : left_by_inode_)
+        TRY(drop_reference(*disk_, inode, each));
+    left_by_inode_.clear();
     if (block_changed_)
         TRY(save_block(inode));
     return {};
 }
 
-// A block that is shared is left to the others.
+Result<Progress> AttributeStore::let_go_of_values(Inode& inode)
+{
+    constexpr usize values_in_a_step = 2;
+    bool const shared = inode.attribute_block != 0 && TRY(is_shared(inode));
+    for (auto const* const place : { &in_inode_, shared ? nullptr : &in_block_ }) {
+        while (place && left_by_inode_.size() + left_by_block_.size() < values_in_a_step) {
+            auto const found = std::find_if(place->begin(), place->end(),
+                [](Attribute const& each) { return each.value_inode != 0; });
+            if (found == place->end())
+                break;
+            remove(AttributeName(found->name));
+        }
+    }
+    bool const all = left_by_inode_.size() + left_by_block_.size() < values_in_a_step;
+    TRY(save(inode));
+    return all ? Progress::done : Progress::more;
+}
+
+Result<bool> AttributeStore::is_shared(Inode const& inode)
+{
+    auto const bytes = TRY(disk_->metadata(inode.attribute_block, attributes_purpose,
+        [&](Bytes read) { return check_block(*disk_, inode, read); }));
+    return load32(*bytes, count_offset) > 1;
+}
+
+// The others keep the block, and its references; what is taken along has new ones.
+Result<void> AttributeStore::leave_shared_block(Inode& inode)
+{
+    for (auto const& each : left_by_block_)
+        TRY(leave_value(*disk_, inode, each));
+    left_by_block_.clear();
+    for (auto const& each : in_block_) {
+        if (each.value_inode != 0 && !each.made)
+            TRY(add_reference(*disk_, inode, each));
+    }
+    return release_attribute_block(*disk_, inode);
+}
+
 Result<void> AttributeStore::save_block(Inode& inode)
 {
     auto const& super = disk_->super();
-    auto old_block = inode.attribute_block;
-    if (old_block != 0) {
-        auto const old = TRY(disk_->metadata(old_block, attributes_purpose,
-            [&](Bytes read) { return check_block(*disk_, inode, read); }));
-        if (in_block_.empty() || load32(*old, count_offset) > 1) {
+    if (inode.attribute_block != 0) {
+        if (TRY(is_shared(inode)))
+            TRY(leave_shared_block(inode));
+        else if (in_block_.empty())
             TRY(release_attribute_block(*disk_, inode));
-            old_block = 0;
-        }
     }
+    for (auto const& each : left_by_block_)
+        TRY(drop_reference(*disk_, inode, each));
+    left_by_block_.clear();
+    auto const old_block = inode.attribute_block;
     if (in_block_.empty())
         return {};
     if (old_block == 0) {

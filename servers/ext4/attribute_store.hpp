@@ -2,6 +2,7 @@
 // may share (ext4 documentation, "Extended Attributes").
 #pragma once
 
+#include "servers/ext4/file_edit.hpp"
 #include "servers/ext4/inode.hpp"
 
 #include <optional>
@@ -36,6 +37,7 @@ struct Attribute {
     u32 value_inode = 0; // where the value is instead, with ea_inode
     u32 value_bytes = 0; // of it there
     u32 hash = 0; // of it there
+    bool made = false; // in this operation: its one reference is this entry's
 };
 
 class AttributeStore {
@@ -62,6 +64,10 @@ public:
     // it; who calls writes the inode.
     Result<void> save(Inode& inode);
 
+    // Before the inode is freed: saves it without some of the entries whose values are inodes.
+    // What a shared block names stays with the block.
+    Result<Progress> let_go_of_values(Inode& inode);
+
 private:
     AttributeStore(Disk& disk, usize room)
         : disk_(&disk)
@@ -69,11 +75,15 @@ private:
     {
     }
     Result<void> save_block(Inode& inode);
+    Result<bool> is_shared(Inode const& inode);
+    Result<void> leave_shared_block(Inode& inode);
 
     Disk* disk_;
     usize inode_room_; // bytes for entries and values
     std::vector<Attribute> in_inode_;
     std::vector<Attribute> in_block_;
+    std::vector<Attribute> left_by_inode_; // with values to let go of
+    std::vector<Attribute> left_by_block_;
     bool inode_changed_ = false;
     bool block_changed_ = false;
 };

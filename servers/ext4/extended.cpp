@@ -1,7 +1,7 @@
 #include "servers/ext4/extended.hpp"
 
 #include "servers/ext4/access_list.hpp"
-#include "servers/ext4/contents.hpp"
+#include "servers/ext4/value_inode.hpp"
 
 #include <array>
 
@@ -10,8 +10,6 @@ namespace gemel::ext4 {
 namespace {
 
 constexpr u16 permission_bits = 0777;
-constexpr u32 flag_value_inode = 0x20'0000;
-constexpr u32 value_bytes_max = 64 * 1024;
 
 struct Prefix {
     std::string_view text;
@@ -48,22 +46,13 @@ Result<void> check_kind(Inode const& inode, NameSpace space)
     return {};
 }
 
-// A large value is the contents of an inode of its own.
-Result<std::vector<u8>> value_of(Disk& disk, Attribute const& attribute)
+// In the inode, in its block, or else in an inode of its own.
+Result<void> put_value(Disk& disk, AttributeStore& store, Inode& inode, Attribute const& attribute)
 {
-    if (attribute.value_inode == 0)
-        return attribute.value;
-    auto const inode = TRY(read_inode(disk, attribute.value_inode, InodeUse::any));
-    if ((inode.flags & flag_value_inode) == 0 || inode.size_bytes != attribute.value_bytes
-        || attribute.value_bytes > value_bytes_max) {
-        return disk.corrupt("inode ", attribute.value_inode, ": it should hold a value of ",
-            attribute.value_bytes, " bytes");
-    }
-    std::vector<u8> value(attribute.value_bytes);
-    auto const got = TRY(read_contents(disk, inode, 0, value));
-    if (got != value.size())
-        return disk.corrupt("inode ", attribute.value_inode, ": a value that is cut off");
-    return value;
+    auto const put = store.set(attribute);
+    if (put || put.error() != Error::no_space || !disk.super().has(Incompatible::ea_inode))
+        return put;
+    return store.set(TRY(move_value_out(disk, inode, attribute)));
 }
 
 Result<AccessList> stored_list(Disk& disk, Inode const& inode, Bytes bytes)
@@ -80,7 +69,8 @@ void take_permissions(Inode& inode, AccessList const& list)
 }
 
 // An access list that says no more than the permission bits is not kept.
-Result<void> put_list(AttributeStore& store, Inode& inode, NameSpace space, AccessList const& list)
+Result<void> put_list(
+    Disk& disk, AttributeStore& store, Inode& inode, NameSpace space, AccessList const& list)
 {
     if (space == NameSpace::access_acl) {
         take_permissions(inode, list);
@@ -89,7 +79,7 @@ Result<void> put_list(AttributeStore& store, Inode& inode, NameSpace space, Acce
             return {};
         }
     }
-    return store.set({ name_of_list(space), list.for_disk() });
+    return put_value(disk, store, inode, { name_of_list(space), list.for_disk() });
 }
 
 } // namespace
@@ -116,7 +106,7 @@ Result<std::vector<u8>> get_extended(Disk& disk, Inode const& inode, std::string
     auto const* const found = store.find(wanted);
     if (!found)
         return Error::no_attribute;
-    auto value = TRY(value_of(disk, *found));
+    auto value = TRY(value_of(disk, inode, *found));
     if (is_list(wanted.space))
         return TRY(stored_list(disk, inode, value)).for_program();
     return value;
@@ -151,9 +141,9 @@ Result<void> set_extended(
     if (!found && mode == AttributeMode::replace)
         return Error::no_attribute;
     if (is_list(wanted.space))
-        TRY(put_list(store, inode, wanted.space, TRY(AccessList::from_program(value))));
+        TRY(put_list(disk, store, inode, wanted.space, TRY(AccessList::from_program(value))));
     else
-        TRY(store.set({ std::move(wanted), { value.begin(), value.end() } }));
+        TRY(put_value(disk, store, inode, { std::move(wanted), { value.begin(), value.end() } }));
     return store.save(inode);
 }
 
@@ -166,6 +156,13 @@ Result<void> remove_extended(Disk& disk, Inode& inode, std::string_view name)
     return store.save(inode);
 }
 
+Result<Progress> let_go_of_values(Disk& disk, Inode& inode)
+{
+    if (!disk.super().has(Incompatible::ea_inode))
+        return Progress::done;
+    return TRY(AttributeStore::load(disk, inode)).let_go_of_values(inode);
+}
+
 Result<void> inherit_access_list(Disk& disk, Inode const& directory, Inode& inode)
 {
     if (inode.type() == FileType::symbolic_link)
@@ -174,12 +171,12 @@ Result<void> inherit_access_list(Disk& disk, Inode const& directory, Inode& inod
     auto const* const given = parent.find(name_of_list(NameSpace::default_acl));
     if (!given)
         return {};
-    auto list = TRY(stored_list(disk, directory, TRY(value_of(disk, *given))));
+    auto list = TRY(stored_list(disk, directory, TRY(value_of(disk, directory, *given))));
     auto store = TRY(AttributeStore::load(disk, inode));
     if (inode.is_directory())
-        TRY(put_list(store, inode, NameSpace::default_acl, list));
+        TRY(put_list(disk, store, inode, NameSpace::default_acl, list));
     list.restrict_to(inode.mode);
-    TRY(put_list(store, inode, NameSpace::access_acl, list));
+    TRY(put_list(disk, store, inode, NameSpace::access_acl, list));
     return store.save(inode);
 }
 
@@ -191,9 +188,9 @@ Result<void> follow_permissions(Disk& disk, Inode& inode)
     auto const* const found = store.find(name_of_list(NameSpace::access_acl));
     if (!found)
         return {};
-    auto list = TRY(stored_list(disk, inode, TRY(value_of(disk, *found))));
+    auto list = TRY(stored_list(disk, inode, TRY(value_of(disk, inode, *found))));
     list.set_permissions(inode.mode);
-    TRY(put_list(store, inode, NameSpace::access_acl, list));
+    TRY(put_list(disk, store, inode, NameSpace::access_acl, list));
     return store.save(inode);
 }
 

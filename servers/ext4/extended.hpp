@@ -16,12 +16,16 @@ Result<std::string> list_extended(Disk& disk, Inode const& inode);
 
 enum class AttributeMode : u8 { set, create, replace };
 
-// Inside an operation; the inode changes with it, who calls writes it. Error::exists and
-// Error::no_attribute as the mode says; Error::no_rights for what the kind of file cannot have;
-// Error::too_big over 64 KiB, Error::no_space when neither inode nor block has the room.
+// Inside an operation; the inode, whose time of change is now, changes with it, who calls writes
+// it. Error::exists and Error::no_attribute as the mode says; Error::no_rights for what the kind of
+// file cannot have; Error::too_big over 64 KiB, Error::no_space when neither inode nor block has
+// the room, nor, with ea_inode, the volume.
 Result<void> set_extended(
     Disk& disk, Inode& inode, std::string_view name, Bytes value, AttributeMode mode);
 Result<void> remove_extended(Disk& disk, Inode& inode, std::string_view name);
+
+// Inside an operation, before an inode is freed: lets go of some of its values that are inodes.
+Result<Progress> let_go_of_values(Disk& disk, Inode& inode);
 
 // A new file gets what its directory has as default, and its permissions are restricted by it.
 Result<void> inherit_access_list(Disk& disk, Inode const& directory, Inode& inode);

@@ -150,7 +150,7 @@ Result<Inode> parse_inode(Disk& disk, Place place, Bytes bytes, InodeUse use)
 {
     auto const& super = disk.super();
     // An inode that was never used has no valid checksum: say the more helpful thing first.
-    if (load16(bytes, 0x1A) == 0 && use == InodeUse::named)
+    if (load16(bytes, 0x1A) == 0 && use != InodeUse::any)
         return disk.corrupt(
             "inode ", place.number, ": in block ", place.block, " it is not in use");
     auto const raw = TRY(frame(disk, place, bytes));
@@ -162,6 +162,11 @@ Result<Inode> parse_inode(Disk& disk, Place place, Bytes bytes, InodeUse use)
     parse_attributes(super, raw, inode);
     parse_times(raw, inode);
     TRY(check_inode(disk, place, inode));
+    if (inode.has(InodeFlag::value) != (use == InodeUse::value) && use != InodeUse::any) {
+        return disk.corrupt("inode ", place.number, ": in block ", place.block,
+            use == InodeUse::value ? " it should hold the value of an attribute"
+                                   : " it holds the value of an attribute and has a name");
+    }
     if (inode.has(InodeFlag::inline_data))
         inode.inline_rest = TRY(find_inline_rest(disk, inode, bytes.subspan(raw.used_bytes)));
     return inode;

@@ -30,6 +30,7 @@ enum class InodeFlag : u32 {
     indexed = 0x1000, // a directory with a hash tree
     huge_file = 0x4'0000,
     extents = 0x8'0000,
+    value = 0x20'0000, // it holds the value of an extended attribute
     inline_data = 0x1000'0000,
 };
 
@@ -65,8 +66,9 @@ struct Inode {
     bool operator==(Inode const&) const = default;
 };
 
-// Whether an inode without a name may be meant: one that is still open.
-enum class InodeUse : u8 { named, any };
+// What is meant: an inode with a name, also one without that is still open, or the value of an
+// extended attribute.
+enum class InodeUse : u8 { named, any, value };
 
 struct InodePlace {
     u64 block;
@@ -80,7 +82,7 @@ void seal_inode(Superblock const& super, u32 number, std::span<u8> bytes);
 u32 inode_checksum_seed(Superblock const& super, u32 number, u32 generation);
 
 // Reads inode `number`, checksum verified. Error::corrupt for a number outside the volume, for an
-// inode that is not in use, and for damage; the device's errors pass through.
+// inode that is not in use or has another use, and for damage; the device's errors pass through.
 Result<Inode> read_inode(Disk& disk, u32 number, InodeUse use = InodeUse::named);
 
 } // namespace gemel::ext4

@@ -199,6 +199,7 @@ Result<void> VolumeWriter::set_attributes(u32 number, AttributeChanges const& ch
     return operate([&]() -> Result<void> {
         constexpr u16 permission_bits = 07777;
         auto inode = TRY(read_inode(disk_, number, InodeUse::any));
+        inode.changed = change_time();
         if (changes.user || changes.group)
             drop_set_bits(inode);
         if (changes.permissions) {
@@ -210,7 +211,6 @@ Result<void> VolumeWriter::set_attributes(u32 number, AttributeChanges const& ch
         inode.group = changes.group.value_or(inode.group);
         inode.accessed = changes.accessed.value_or(inode.accessed);
         inode.modified = changes.modified.value_or(inode.modified);
-        inode.changed = change_time();
         return write_inode(disk_, inode);
     });
 }
@@ -220,8 +220,8 @@ Result<void> VolumeWriter::set_extended(
 {
     return operate([&]() -> Result<void> {
         auto inode = TRY(read_inode(disk_, number, InodeUse::any));
-        TRY(ext4::set_extended(disk_, inode, name, value, mode));
         inode.changed = change_time();
+        TRY(ext4::set_extended(disk_, inode, name, value, mode));
         return write_inode(disk_, inode);
     });
 }
@@ -230,8 +230,8 @@ Result<void> VolumeWriter::remove_extended(u32 number, std::string_view name)
 {
     return operate([&]() -> Result<void> {
         auto inode = TRY(read_inode(disk_, number, InodeUse::any));
-        TRY(ext4::remove_extended(disk_, inode, name));
         inode.changed = change_time();
+        TRY(ext4::remove_extended(disk_, inode, name));
         return write_inode(disk_, inode);
     });
 }

@@ -203,6 +203,10 @@ Result<void> VolumeWriter::evict(u32 number)
                 TRY(write_inode(disk_, inode));
                 return Progress::more;
             }
+            if (TRY(let_go_of_values(disk_, inode)) == Progress::more) {
+                TRY(write_inode(disk_, inode));
+                return Progress::more;
+            }
             TRY(release_attribute_block(disk_, inode));
             TRY(orphans_.remove(inode));
             inode.size_bytes = 0;

@@ -17,7 +17,6 @@ constexpr u16 state_errors = 0x2;
 constexpr u32 block_bytes_max = 32'768; // larger ones have entries of another shape
 
 // What a writer must know and this one does not; the reader may.
-constexpr u32 unwritable_incompatible = static_cast<u32>(Incompatible::ea_inode);
 constexpr u32 writable_read_only_compatible = static_cast<u32>(ReadOnlyCompatible::sparse_super)
     | static_cast<u32>(ReadOnlyCompatible::large_file)
     | static_cast<u32>(ReadOnlyCompatible::huge_file)
@@ -38,8 +37,6 @@ Result<void> check_writable(Superblock const& super, u16 state, MountReport& rep
         return refuse(
             report, "it was not unmounted cleanly and has no journal; run gemel fsck -y or e2fsck");
     }
-    if (auto const bits = super.incompatible & unwritable_incompatible; bits != 0)
-        return refuse(report, feature_names(FeatureWord::incompatible, bits));
     auto const others = super.read_only_compatible & ~writable_read_only_compatible
         & ~static_cast<u32>(ReadOnlyCompatible::orphan_present);
     if (others != 0)

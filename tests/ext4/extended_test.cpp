@@ -1,5 +1,7 @@
 // Extended attributes and access control lists, beside a naive model; e2fsck and debugfs judge.
 #include "servers/ext4/access_list.hpp"
+#include "servers/ext4/check/check.hpp"
+#include "tests/ext4/log_writer.hpp"
 #include "tests/ext4/written_volume.hpp"
 
 #include <gtest/gtest.h>
@@ -36,6 +38,16 @@ protected:
     u32 make(WrittenVolume& written, std::string const& name, u16 mode = 0100644)
     {
         return written.writer().create({ root_inode, name }, { .mode = mode }).value();
+    }
+    bool has_value_inodes() const
+    {
+        return std::string_view(GetParam()).find("ea_inode") != std::string_view::npos;
+    }
+    usize some_bytes()
+    {
+        if (has_value_inodes() && random_() % 4 == 0)
+            return random_() % 4 == 0 ? 65'536 : 6'000;
+        return random_() % 3 == 0 ? 700 : 40;
     }
     std::vector<u8> random_value(usize bytes_max)
     {
@@ -92,7 +104,7 @@ TEST_P(ExtendedTest, RandomChangesAgreeWithAModel)
                 EXPECT_EQ(done.has_value(), model.erase(name) == 1);
                 continue;
             }
-            auto const value = random_value(random_() % 3 == 0 ? 700 : 40);
+            auto const value = random_value(some_bytes());
             auto const done
                 = written.writer().set_extended(number, name, value, AttributeMode::set);
             if (done)
@@ -131,7 +143,9 @@ TEST_P(ExtendedTest, Errors)
     EXPECT_EQ(set(file, "user.a", 5, AttributeMode::create), std::nullopt);
     EXPECT_EQ(set(file, "user.a", 5, AttributeMode::create), Error::exists);
     EXPECT_EQ(set(file, "user.a", 0, AttributeMode::replace), std::nullopt);
-    EXPECT_EQ(set(file, "user.b", 40'000), Error::no_space);
+    EXPECT_EQ(set(file, "user.b", 40'000),
+        has_value_inodes() ? std::nullopt : std::optional(Error::no_space));
+    EXPECT_EQ(written.writer().remove_extended(file, "user.b").has_value(), has_value_inodes());
     EXPECT_EQ(set(file, "user.b", 70'000), Error::too_big);
     EXPECT_EQ(set(file, "user.", 1), Error::invalid);
     EXPECT_EQ(set(file, "other.a", 1), Error::unsupported);
@@ -212,7 +226,9 @@ TEST_P(ExtendedTest, AgreesWithDebugfs)
 
 INSTANTIATE_TEST_SUITE_P(Shapes, ExtendedTest,
     testing::Values("-b 1024", "-b 4096", "-b 1024 -I 128",
-        "-b 1024 -I 128 -O ^metadata_csum,^64bit", "-b 2048 -I 512 -O ^metadata_csum"),
+        "-b 1024 -I 128 -O ^metadata_csum,^64bit", "-b 2048 -I 512 -O ^metadata_csum",
+        "-b 1024 -O ea_inode", "-b 4096 -O ea_inode,inline_data",
+        "-b 1024 -I 128 -O ea_inode,^metadata_csum,^64bit,^extent"),
     [](auto const& each) { return "Shape" + std::to_string(each.index); });
 
 // Goal: a block that two inodes share is not changed under the other. Method: make them share one.
@@ -253,27 +269,148 @@ TEST(ExtendedBlock, SharedBlockIsLeftToTheOther)
     expect_clean(image);
 }
 
-// Goal: a value too large for a block, in an inode of its own, is read.
-TEST(ExtendedBlock, ValueInAnInode)
+// Values in inodes of their own.
+class ValueInodes : public testing::Test {
+protected:
+    void SetUp() override { make_empty_image(image_, "-b 1024 -O ea_inode", "16M"); }
+
+    static std::vector<u8> some_value(usize bytes)
+    {
+        std::vector<u8> value(bytes);
+        for (usize each = 0; each < bytes; ++each)
+            value[each] = static_cast<u8>(each * 7 + each / 256);
+        return value;
+    }
+    u64 free_inodes() { return WrittenVolume(image_).volume().statistics().free_inodes; }
+
+    TemporaryFolder folder_;
+    fs::path image_ = folder_.path() / "image";
+};
+
+// Goal: with the file its values go, however many there are. Method: more than one operation lets
+// go of, then the counts of before.
+TEST_F(ValueInodes, GoWithTheFile)
 {
-    TemporaryFolder folder;
-    auto const image = folder.path() / "image";
-    make_empty_image(image, "-b 1024 -O ea_inode", "16M");
-    std::vector<u8> value(1024); // what debugfs takes from a file at once; a block cannot hold it
-    for (usize each = 0; each < value.size(); ++each)
-        value[each] = static_cast<u8>(each * 7 + each / 256);
-    write_host_file(folder.path() / "value", value);
-    write_host_file(folder.path() / "empty", {});
-    run("debugfs -w -R 'write " + (folder.path() / "empty").string() + " file' " + quoted(image));
-    run("debugfs -w -R 'ea_set -f " + (folder.path() / "value").string() + " file user.large' "
-        + quoted(image));
-    Mounted mounted(image);
-    ASSERT_TRUE(mounted.volume);
-    auto const found = mounted.volume->lookup(*mounted.volume->inode(root_inode), "file").value();
-    auto const read
-        = mounted.volume->get_extended(*mounted.volume->inode(found.inode), "user.large");
-    ASSERT_TRUE(read);
-    EXPECT_TRUE(*read == value);
+    auto const before = free_inodes();
+    {
+        WrittenVolume written(image_);
+        auto& writer = written.writer();
+        auto const file = writer.create({ root_inode, "file" }, { .mode = 0100644 }).value();
+        for (int each = 0; each < 20; ++each) {
+            ASSERT_TRUE(writer.set_extended(file, "user." + std::to_string(each),
+                some_value(3'000 + static_cast<usize>(each)), AttributeMode::set));
+        }
+        ASSERT_TRUE(writer.unmount());
+    }
+    expect_clean(image_);
+    EXPECT_EQ(free_inodes(), before - 21);
+    {
+        WrittenVolume written(image_);
+        ASSERT_TRUE(written.writer().remove({ root_inode, "file" }, Removal::file));
+        ASSERT_TRUE(written.writer().unmount());
+        EXPECT_TRUE(written.errors().sentences.empty());
+    }
+    expect_clean(image_);
+    EXPECT_EQ(free_inodes(), before);
+}
+
+// Goal: two files whose attributes are in one block have one value between them, until one of them
+// changes; then each entry is counted. Method: make them share, as Linux does.
+TEST_F(ValueInodes, AreCountedWhenABlockIsShared)
+{
+    make_empty_image(image_, "-b 1024 -O ea_inode,^metadata_csum", "16M");
+    auto const value = some_value(5'000);
+    u64 block = 0;
+    {
+        WrittenVolume written(image_);
+        auto& writer = written.writer();
+        auto const one = writer.create({ root_inode, "one" }, { .mode = 0100644 }).value();
+        ASSERT_TRUE(writer.create({ root_inode, "two" }, { .mode = 0100644 }));
+        // The inode's own room is taken, so that the entry goes into the block.
+        ASSERT_TRUE(writer.set_extended(one, "user.fill", some_value(60), AttributeMode::set));
+        ASSERT_TRUE(writer.set_extended(one, "user.large", value, AttributeMode::set));
+        block = written.volume().inode(one)->attribute_block;
+        ASSERT_NE(block, 0u);
+        ASSERT_TRUE(writer.unmount());
+    }
+    run("debugfs -w -R 'set_inode_field /two file_acl " + std::to_string(block) + "' "
+        + quoted(image_));
+    run("debugfs -w -R 'set_inode_field /two blocks 12' " + quoted(image_));
+    std::vector<u8> const two_users { 2 };
+    overwrite(image_, block * 1024 + 4, two_users);
+    expect_clean(image_);
+    {
+        WrittenVolume written(image_);
+        auto const two = written.number("two");
+        ASSERT_TRUE(
+            written.writer().set_extended(two, "user.b", some_value(300), AttributeMode::set));
+        ASSERT_TRUE(written.writer().unmount());
+    }
+    expect_clean(image_);
+    {
+        WrittenVolume written(image_);
+        auto& writer = written.writer();
+        ASSERT_TRUE(writer.remove({ root_inode, "one" }, Removal::file));
+        auto const two = written.volume().inode(written.number("two")).value();
+        EXPECT_EQ(*written.volume().get_extended(two, "user.large"), value);
+        ASSERT_TRUE(writer.remove_extended(two.number, "user.large"));
+        ASSERT_TRUE(writer.unmount());
+    }
+    expect_clean(image_);
+}
+
+// Goal: debugfs reads what was written; what it wrote is read, and replaced.
+TEST_F(ValueInodes, AgreeWithDebugfs)
+{
+    auto const value = some_value(1024); // what debugfs takes from a file at once
+    write_host_file(folder_.path() / "value", value);
+    write_host_file(folder_.path() / "empty", {});
+    run("debugfs -w -R 'write " + (folder_.path() / "empty").string() + " file' " + quoted(image_));
+    run("debugfs -w -R 'ea_set -f " + (folder_.path() / "value").string() + " file user.large' "
+        + quoted(image_));
+    run("debugfs -w -R 'set_inode_field /file blocks 2' " + quoted(image_)); // which it forgets
+    auto const ours = some_value(9'000);
+    {
+        WrittenVolume written(image_);
+        auto const file = written.volume().inode(written.number("file")).value();
+        EXPECT_EQ(written.volume().get_extended(file, "user.large").value(), value);
+        ASSERT_TRUE(
+            written.writer().set_extended(file.number, "user.large", ours, AttributeMode::replace));
+        ASSERT_TRUE(written.writer().unmount());
+    }
+    expect_clean(image_);
+    auto const read = folder_.path() / "read";
+    run("debugfs -R 'ea_get -f " + read.string() + " /file user.large' " + quoted(image_));
+    EXPECT_TRUE(read_host_file(read) == ours);
+}
+
+// Goal: a value that changed behind the hash is not given out, and the check sees it.
+TEST_F(ValueInodes, ADamagedValueIsSeen)
+{
+    auto const value = some_value(5'000);
+    {
+        WrittenVolume written(image_);
+        auto const file
+            = written.writer().create({ root_inode, "file" }, { .mode = 0100644 }).value();
+        ASSERT_TRUE(written.writer().set_extended(file, "user.a", value, AttributeMode::set));
+        ASSERT_TRUE(written.writer().unmount());
+    }
+    auto bytes = read_host_file(image_);
+    auto const found = std::search(bytes.begin(), bytes.end(), value.begin(), value.begin() + 1024);
+    ASSERT_NE(found, bytes.end());
+    *found ^= 1;
+    write_host_file(image_, bytes);
+    Mounted mounted(image_);
+    auto& volume = *mounted.volume;
+    auto const entry = volume.lookup(*volume.inode(root_inode), "file").value();
+    EXPECT_EQ(volume.get_extended(*volume.inode(entry.inode), "user.a").error(), Error::corrupt);
+    MemoryDevice device(bytes);
+    CollectedErrors problems;
+    MountReport report;
+    auto const summary = check_volume(device, problems, report);
+    ASSERT_TRUE(summary);
+    EXPECT_EQ(summary->problems, 1u);
+    EXPECT_NE(problems.sentences.at(0).find("does not fit its hash"), std::string::npos);
 }
 
 // Goal: lists that contradict themselves are refused, and none is read outside its bytes.

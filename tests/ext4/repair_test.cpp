@@ -4,6 +4,7 @@
 #include "tests/ext4/log_writer.hpp"
 #include "tests/ext4/planter.hpp"
 #include "tests/ext4/source_tree.hpp"
+#include "tests/ext4/written_volume.hpp"
 
 #include <gtest/gtest.h>
 
@@ -90,6 +91,46 @@ protected:
     std::vector<u8> repaired_;
     bool changed_ = false;
 };
+
+// Goal: values that are inodes: a wrong count of uses is put right, what does not fit its entry is
+// named and left.
+TEST_F(RepairTest, ValuesOfAttributes)
+{
+    for (auto const* const options :
+        { "-b 1024 -O ea_inode", "-b 4096 -O ea_inode,^metadata_csum" }) {
+        SCOPED_TRACE(options);
+        make(options);
+        u32 value_inode = 0;
+        {
+            WrittenVolume written(image());
+            auto& writer = written.writer();
+            auto const file = writer.create({ root_inode, "file" }, { .mode = 0100644 }).value();
+            ASSERT_TRUE(
+                writer.set_extended(file, "user.a", std::vector<u8>(5'000, 7), AttributeMode::set));
+            value_inode = file + 1; // the next free one
+            ASSERT_TRUE(writer.unmount());
+        }
+        auto const field = [&](std::string const& name, std::string const& value) {
+            debugfs("set_inode_field <" + std::to_string(value_inode) + "> " + name + " " + value);
+        };
+        auto const sound = read_host_file(image());
+        EXPECT_TRUE(judged_clean(sound)) << said_;
+        field("version", "5");
+        EXPECT_FALSE(judged_clean(read_host_file(image())));
+        EXPECT_TRUE(repair(read_host_file(image()))) << found_;
+        EXPECT_TRUE(changed_);
+        for (auto const& [name, value] : std::vector<std::pair<std::string, std::string>> {
+                 { "atime", "1" }, { "size", "4000" }, { "flags", "0x80000" } }) {
+            SCOPED_TRACE(name);
+            write_host_file(image(), sound);
+            field(name, value);
+            auto const damaged = read_host_file(image());
+            EXPECT_FALSE(judged_clean(damaged));
+            EXPECT_FALSE(repair(damaged)) << found_;
+            EXPECT_FALSE(changed_) << found_;
+        }
+    }
+}
 
 // Goal: every fault that can be repaired is, in e2fsck's eyes; every other leaves the volume alone.
 TEST_F(RepairTest, PlantedFaults)

@@ -156,6 +156,8 @@ public:
         if (!inode || visited_ > changed_max)
             return;
         (void)writer_.set_extended(number, "user.fuzz", bytes(), AttributeMode::set);
+        (void)writer_.set_extended(number, "user.most", buffer_, AttributeMode::set);
+        (void)writer_.remove_extended(number, "user.large");
         if (!inode->is_directory())
             return change_file(*inode);
         names(number);

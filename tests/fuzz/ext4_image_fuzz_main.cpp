@@ -28,6 +28,7 @@ constexpr char const* seed_options[] {
     "-b 1024 -J size=1 -O ^metadata_csum,orphan_file",
     "-b 1024 -O ^has_journal,^metadata_csum,mmp",
     "-b 1024 -I 512 -O ^has_journal,inline_data",
+    "-b 1024 -O ^has_journal,^metadata_csum,ea_inode",
 };
 
 struct Seed {
@@ -48,8 +49,8 @@ std::vector<usize> metadata_units(std::vector<u8> const& image)
     return units;
 }
 
-// In the inode, in a block of its own, and a list of access rights.
-void give_attributes(fs::path const& image, fs::path const& value)
+// In the inode, in a block of its own, and a list of access rights; `large`: one in an inode, too.
+void give_attributes(fs::path const& image, fs::path const& value, bool large)
 {
     std::vector<u8> const list { 2, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 2, 0, 6, 0, 1, 0, 0, 0, 4, 0,
         4, 0, 0, 0, 0, 0, 16, 0, 6, 0, 0, 0, 0, 0, 32, 0, 4, 0, 0, 0, 0, 0 };
@@ -59,6 +60,10 @@ void give_attributes(fs::path const& image, fs::path const& value)
     run("debugfs -w -R 'ea_set hard user.name value' " + quoted(image));
     write_host_file(value, std::vector<u8>(300, 9));
     run("debugfs -w -R 'ea_set -f " + value.string() + " hard user.longer' " + quoted(image));
+    if (!large)
+        return;
+    write_host_file(value, std::vector<u8>(1'000, 8));
+    run("debugfs -w -R 'ea_set -f " + value.string() + " hard user.large' " + quoted(image));
 }
 
 // Files that were deleted while they were open, on a volume that nobody unmounted.
@@ -87,7 +92,7 @@ std::vector<Seed> make_seeds(u64 seed)
     for (auto const* const each : seed_options) {
         make_image(image, source, each, "4M");
         index_directories(image);
-        give_attributes(image, folder.path() / "value");
+        give_attributes(image, folder.path() / "value", std::strstr(each, "ea_inode") != nullptr);
         if (std::strstr(each, "orphan_file"))
             leave_orphans(image);
         auto bytes = read_host_file(image);

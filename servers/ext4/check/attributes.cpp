@@ -2,8 +2,8 @@
 // documentation, "Extended Attributes").
 #include "servers/ext4/check/volume_check.hpp"
 #include "servers/ext4/checksum.hpp"
+#include "servers/ext4/value_inode.hpp"
 
-#include <algorithm>
 #include <array>
 
 namespace gemel::ext4::check {
@@ -15,30 +15,16 @@ constexpr usize block_head_bytes = 32;
 constexpr usize entry_head_bytes = 16;
 constexpr u32 reference_count_max = 1024;
 
-// What the entry's own hash should be: over its name, then its value in words of four bytes.
-u32 entry_hash(Bytes name, Bytes value)
-{
-    u32 hash = 0;
-    for (auto const each : name)
-        hash = hash << 5 ^ hash >> 27 ^ each;
-    for (usize offset = 0; offset < value.size(); offset += 4) {
-        std::array<u8, 4> word {};
-        auto const part = value.subspan(offset, std::min<usize>(4, value.size() - offset));
-        std::copy(part.begin(), part.end(), word.begin());
-        hash = hash << 16 ^ hash >> 16 ^ load32(word, 0);
-    }
-    return hash;
-}
-
 // One list of entries; values lie at offsets from the start of `values`. Empty when it is sound.
-std::string_view fault_in(VolumeCheck const& check, Bytes entries, Bytes values)
+std::string_view fault_in(VolumeCheck& check, RawInode const& inode, Bytes entries, Bytes values)
 {
     usize offset = 0;
     while (offset + 4 <= entries.size() && load32(entries, offset) != 0) {
         auto const rest = entries.subspan(offset);
         if (rest.size() < entry_head_bytes + load8(rest, 0))
             return "run past their end";
-        auto const name = rest.subspan(entry_head_bytes, load8(rest, 0));
+        auto const bytes = rest.subspan(entry_head_bytes, load8(rest, 0));
+        std::string const name(bytes.begin(), bytes.end());
         auto const place = load16(rest, 2);
         auto const in_inode = load32(rest, 4);
         auto const size = load32(rest, 8);
@@ -46,9 +32,11 @@ std::string_view fault_in(VolumeCheck const& check, Bytes entries, Bytes values)
         if (in_inode != 0) {
             if (!check.super.has(Incompatible::ea_inode) || !check.super.holds_inode(in_inode))
                 return "name an inode for a value that cannot be";
+            check.value_uses.push_back(
+                { in_inode, size, hash, name, inode.number, load32(inode.bytes, 0x64) });
         } else if (place > values.size() || size > values.size() - place) {
             return "have a value outside";
-        } else if (hash != 0 && hash != entry_hash(name, values.subspan(place, size))) {
+        } else if (hash != 0 && hash != hash_of_entry(name, values.subspan(place, size))) {
             return "have a wrong hash";
         }
         offset += align_up<usize>(entry_head_bytes + name.size(), 4);
@@ -64,7 +52,7 @@ void check_inline(VolumeCheck& check, RawInode const& inode)
     if (start + 8 > inode.bytes.size() || load32(inode.bytes, start) != magic)
         return;
     auto const values = inode.bytes.subspan(start + 4);
-    auto const fault = fault_in(check, values, values);
+    auto const fault = fault_in(check, inode, values, values);
     if (!fault.empty())
         check.problem("inode ", inode.number, ": its extended attributes ", fault);
 }
@@ -88,7 +76,7 @@ Result<void> check_block(VolumeCheck& check, RawInode const& inode, u64 block)
         check.problem("inode ", inode.number, ": its attribute block ", block, " ", what);
     };
     auto const users = load32(bytes, 4);
-    check.attribute_blocks.emplace(block, AttributeBlock { users, 1 });
+    auto& shared = check.attribute_blocks.emplace(block, AttributeBlock { users, 1 }).first->second;
     if (load32(bytes, 0) != magic || load32(bytes, 8) != 1) {
         problem("is not one");
         return {};
@@ -100,9 +88,11 @@ Result<void> check_block(VolumeCheck& check, RawInode const& inode, u64 block)
         check.repairable(Remedy::checksum, { patch32(check.place_of_block(block) + 0x10, sum) },
             "inode ", inode.number, ": its attribute block ", block, " has a wrong checksum");
     }
-    auto const fault = fault_in(check, Bytes(bytes).subspan(block_head_bytes), bytes);
+    auto const first_use = check.value_uses.size();
+    auto const fault = fault_in(check, inode, Bytes(bytes).subspan(block_head_bytes), bytes);
     if (!fault.empty())
         check.problem("inode ", inode.number, ": the attributes in block ", block, " ", fault);
+    shared.value_blocks = TRY(value_blocks_since(check, first_use));
     return {};
 }
 
@@ -110,20 +100,24 @@ Result<void> check_block(VolumeCheck& check, RawInode const& inode, u64 block)
 
 Result<u64> check_attributes(VolumeCheck& check, RawInode const& inode)
 {
+    auto const first_use = check.value_uses.size();
     check_inline(check, inode);
+    auto const counted = TRY(value_blocks_since(check, first_use));
     bool const wide = check.super.has(Incompatible::wide);
     auto const block = join(load32(inode.bytes, 0x68), wide ? load16(inode.bytes, 0x76) : 0);
     if (block == 0)
-        return u64 { 0 };
+        return counted;
     auto const known = check.attribute_blocks.find(block);
-    if (known != check.attribute_blocks.end())
+    if (known != check.attribute_blocks.end()) {
         ++known->second.users;
-    else if (check.super.holds_block(block))
+    } else if (check.super.holds_block(block)) {
         TRY(check_block(check, inode, block));
-    else
+    } else {
         check.problem(
             "inode ", inode.number, ": its attribute block ", block, " lies outside the volume");
-    return u64 { 1 };
+        return counted + 1;
+    }
+    return counted + 1 + check.attribute_blocks.at(block).value_blocks;
 }
 
 } // namespace gemel::ext4::check

@@ -46,6 +46,7 @@ Result<CheckSummary> check_replayed(BlockReader& device, std::vector<Finding>& f
     TRY(check_groups(check));
     TRY(find_orphans(check));
     TRY(check_inodes(check));
+    check_values(check);
     TRY(check_directories(check));
     check_connections(check);
     TRY(check_bitmaps(check));

@@ -15,7 +15,6 @@ constexpr usize checksum_high = 0x82;
 constexpr usize deleted = 0x14; // the time
 constexpr u32 bad_blocks_inode = 1;
 constexpr u32 resize_inode = 7;
-constexpr u32 flag_ea_inode = 0x20'0000;
 
 bool is_zero(Bytes bytes)
 {
@@ -271,6 +270,8 @@ Result<void> check_contents(VolumeCheck& check, RawInode const& inode)
             TRY(check_long_link(check, inode, blocks.pieces));
         else
             check_size(check, inode, blocks.pieces);
+        if (inode.has(InodeFlag::value))
+            TRY(note_value(check, inode, blocks.pieces));
         if (kind == kind_directory)
             TRY(keep_directory(check, inode, std::move(blocks.pieces)));
     }
@@ -340,7 +341,7 @@ Result<void> check_used(VolumeCheck& check, RawInode const& inode, u16 links)
         .directory = inode.kind() == kind_directory && !orphan,
         .orphan = orphan });
     // Nothing names reserved inodes and the values of large attributes.
-    if (reserved || orphan || (inode.flags & flag_ea_inode) != 0)
+    if (reserved || orphan || inode.has(InodeFlag::value))
         check.facts.back().names = links;
     if (number == load32(check.super_bytes, 0x280) && check.super.has(Compatible::orphan_file))
         check.facts.back().names = links;

@@ -7,6 +7,7 @@
 #include "servers/ext4/superblock.hpp"
 
 #include <map>
+#include <string>
 #include <vector>
 
 namespace gemel::ext4::check {
@@ -122,6 +123,27 @@ struct Directory {
 struct AttributeBlock {
     u32 users_stated;
     u32 users = 0;
+    u64 value_blocks = 0; // that each user counts as its own
+};
+
+// An entry of an attribute whose value is an inode, and such an inode.
+struct ValueUse {
+    u32 inode; // of the value
+    u32 bytes;
+    u32 hash;
+    std::string name;
+    u32 owner;
+    u32 owner_generation;
+};
+struct ValueInode {
+    u64 bytes;
+    u64 references_stated;
+    u32 hash_stated;
+    u32 hash;
+    u32 modified;
+    u32 generation;
+    u64 references = 0;
+    bool old_kind = false;
 };
 
 struct VolumeCheck {
@@ -205,6 +227,8 @@ struct VolumeCheck {
     std::vector<Facts> facts; // in order of number
     std::vector<Directory> directories;
     std::map<u64, AttributeBlock> attribute_blocks;
+    std::vector<ValueUse> value_uses;
+    std::map<u32, ValueInode> value_inodes;
     Bitset is_orphan; // inodes
 };
 
@@ -230,6 +254,14 @@ Result<FileBlocks> walk_pointers(VolumeCheck& check, RawInode const& inode);
 
 // Attributes in the inode and in its block. Returns how many blocks they add to the inode's count.
 Result<u64> check_attributes(VolumeCheck& check, RawInode const& inode);
+
+// An inode that holds the value of an attribute, with its blocks.
+Result<void> note_value(
+    VolumeCheck& check, RawInode const& inode, std::vector<Piece> const& pieces);
+// What the uses from that one on add to the count of blocks of who has them.
+Result<u64> value_blocks_since(VolumeCheck& check, usize first_use);
+// When all inodes were seen.
+void check_values(VolumeCheck& check);
 
 // What the names in one block of a directory hash to.
 struct BlockHashes {
