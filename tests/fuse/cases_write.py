@@ -264,6 +264,27 @@ def writing_extended(place):
     return on_each(place, extended)
 
 
+def writing_large_values(place):
+    """Goal: with ea_inode an attribute may have as many bytes as the host asks for."""
+    image = make_image(place.file("values.img"), None, "16M", "-O", "ea_inode")
+    values = {f"user.{size}": bytes(index % 251 for index in range(size)) for size in (3_000, 9_000, 65_536)}
+    with place.mounted(image, "-o", "rw") as directory:
+        path = os.path.join(directory, "x")
+        with open(path, "w"):
+            pass
+        for name, value in values.items():
+            os.setxattr(path, name, value)
+    check_image(image)
+    with place.mounted(image, "-o", "rw") as directory:
+        path = os.path.join(directory, "x")
+        equal({name: os.getxattr(path, name) for name in os.listxattr(path)}, values, "attributes")
+        os.setxattr(path, "user.9000", b"small")
+        free = os.statvfs(directory).f_ffree
+        os.unlink(path)
+        equal(os.statvfs(directory).f_ffree, free + 3, "inodes that came free: the file's and two values'")
+    check_image(image)
+
+
 def streams_beside_the_host(place):
     """Goal: the same operations give the same results and the same trees as on the host's file system."""
     return on_each(place, random_operations)
@@ -290,4 +311,4 @@ def a_tree_survives_remounting(place):
     equal(digest(image), before, "a read-only mount changed the image")
 
 
-CASES = (writing_files, writing_names, writing_attributes, set_user_bits, writing_extended, streams_beside_the_host, a_tree_survives_remounting)
+CASES = (writing_files, writing_names, writing_attributes, set_user_bits, writing_extended, writing_large_values, streams_beside_the_host, a_tree_survives_remounting)

@@ -44,6 +44,9 @@ def run(case):
 
 def main():
     names = sys.argv[1:]
+    unknown = set(names) - {case.__name__ for case in CASES}
+    if unknown:
+        sys.exit(f"no such case: {', '.join(sorted(unknown))}; there are: {', '.join(case.__name__ for case in CASES)}")
     chosen = [case for case in CASES if not names or case.__name__ in names]
     missing = why_not()
     passed = failed = skipped = 0
