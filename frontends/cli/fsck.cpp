@@ -108,9 +108,21 @@ std::string counted(u64 count, std::string const& what)
     return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
 }
 
-int check(FsckOptions const& options, Image& image)
+// What takes long is told on standard error meanwhile.
+ext4::MountReport report_for(FsckOptions const& options)
 {
     ext4::MountReport report;
+    auto const tell = [image = options.image](std::string_view sentence) {
+        std::fprintf(stderr, "gemel: %s: %.*s\n", image.c_str(), static_cast<int>(sentence.size()),
+            sentence.data());
+    };
+    report.listener = { tell, host_time_ns };
+    return report;
+}
+
+int check(FsckOptions const& options, Image& image)
+{
+    auto report = report_for(options);
     auto const found = ext4::examine_volume(image, report, ext4::Totals::when_clean);
     if (!found)
         return fail(options, report, found.error());
@@ -127,7 +139,7 @@ int check(FsckOptions const& options, Image& image)
 
 int repair(FsckOptions const& options, Image& image)
 {
-    ext4::MountReport report;
+    auto report = report_for(options);
     auto const done
         = ext4::repair_volume(image, report, { .now_ns = host_time_ns, .wait_ns = host_wait_ns });
     if (!done)
@@ -160,7 +172,7 @@ int replay(FsckOptions const& options, Image& image)
         void report(std::string_view) override { }
     };
     Silent sink;
-    ext4::MountReport report;
+    auto report = report_for(options);
     auto const guard = ext4::MountGuard::claim(image, { host_time_ns, host_wait_ns }, report);
     if (!guard)
         return fail(options, report, guard.error());

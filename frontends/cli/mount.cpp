@@ -101,6 +101,7 @@ public:
 
 private:
     hosted::Options machine_options();
+    void relay_warnings();
     void serving(hostmount::DriverState state);
     void take_signals();
     void signalled();
@@ -119,6 +120,8 @@ private:
     pid_t unmounting_ = -1;
     WhenBusy unmount_kind_ = WhenBusy::refuse;
     std::string console_;
+    std::size_t relayed_ = 0; // of it
+    bool is_up_ = false;
     std::string refusal_; // ours, where the system has none
 };
 
@@ -132,8 +135,8 @@ hosted::Options MountedSystem::machine_options()
     machine.command_line = options_.volume == Volume::tmpfs
         ? "GEMEL_SERVICES=/gemel/etc/mount-tmpfs.toml"
         : "GEMEL_SERVICES=/gemel/etc/mount.toml";
-    if (options_.verbosity == Verbosity::verbose)
-        machine.command_line += " GEMEL_VERBOSE=1";
+    machine.command_line += options_.verbosity == Verbosity::verbose ? " GEMEL_VERBOSE=1"
+                                                                     : " GEMEL_VERBOSE=warnings";
     return machine;
 }
 
@@ -149,6 +152,8 @@ int MountedSystem::run()
         if (options_.verbosity == Verbosity::verbose)
             std::fwrite(text.data(), 1, text.size(), stderr);
         console_ += text;
+        if (options_.verbosity != Verbosity::verbose)
+            relay_warnings();
     });
     fuse::GateDevice gate { system,
         { .serving = [this](auto state) { serving(state); }, .unmounted = {} },
@@ -179,6 +184,21 @@ int MountedSystem::run()
     return status == 0 ? exit_ok : exit_failed;
 }
 
+// What the file system has to say, or what takes it long, until the mount is up.
+void MountedSystem::relay_warnings()
+{
+    constexpr std::string_view mark = " WARN ext4: ";
+    for (auto end = console_.find('\n', relayed_); !is_up_ && end != std::string::npos;
+         end = console_.find('\n', relayed_)) {
+        auto const line = std::string_view(console_).substr(relayed_, end - relayed_);
+        relayed_ = end + 1;
+        if (auto const at = line.find(mark); at != std::string_view::npos) {
+            auto const text = options_.image + ": " + std::string(line.substr(at + mark.size()));
+            std::fprintf(stderr, "gemel: %s\n", text.c_str());
+        }
+    }
+}
+
 void MountedSystem::serving(hostmount::DriverState state)
 {
     if (state == hostmount::DriverState::serving_read_only && words_.access == Access::read_write) {
@@ -187,6 +207,7 @@ void MountedSystem::serving(hostmount::DriverState state)
     }
     if (!gate_->mount(directory_))
         return system_->machine().power_off(exit_failed);
+    is_up_ = true;
     widen_read_ahead(directory_);
     take_signals();
     if (up_ < 0)

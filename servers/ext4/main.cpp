@@ -68,6 +68,8 @@ Result<void> server_main(Env& env)
     auto device = TRY(DeviceCache::create(TRY(env.take<protocol::Block>("block"))));
     LogSink sink(env.log());
     MountReport report;
+    report.listener = { [&env](std::string_view sentence) { env.log().warn(sentence); },
+        [] { return static_cast<i64>(system::time_ns()); } };
     auto volume = mount(*device, sink, report, WallClock::create(env));
     if (!volume) {
         env.log().error(report.refusal);

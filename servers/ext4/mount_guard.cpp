@@ -127,6 +127,18 @@ Result<void> MountGuard::check_unchanged(std::vector<u8> const& before, MountRep
     return refuse(report, Error::busy, "another host is using the volume: ", node_of(bytes_));
 }
 
+Result<void> MountGuard::wait_unchanged(MountReport& report)
+{
+    if (report.listener.tell) {
+        report.listener.tell(
+            sentence("mmp: waiting ", static_cast<u64>(patience_ns() / ns_per_second),
+                " seconds to see whether another host writes the volume"));
+    }
+    auto const before = bytes_;
+    clock_.wait_ns(patience_ns());
+    return check_unchanged(before, report);
+}
+
 // Nobody else may be alive.
 Result<void> MountGuard::look(MountReport& report)
 {
@@ -144,9 +156,7 @@ Result<void> MountGuard::look(MountReport& report)
     }
     check_interval_ = std::clamp<u32>(
         load16(bytes_, field::check_interval), check_interval_, check_interval_max);
-    auto const before = bytes_;
-    clock_.wait_ns(patience_ns());
-    return check_unchanged(before, report);
+    return wait_unchanged(report);
 }
 
 // Our own sign, which must stand there after the time in which another one's would have.
@@ -159,9 +169,7 @@ Result<void> MountGuard::take(MountReport& report)
     store16(
         bytes_, field::check_interval, static_cast<u16>(std::min<u32>(wanted, check_interval_max)));
     TRY(show(first_sequence(clock_.now_ns(), bytes_)));
-    auto const before = bytes_;
-    clock_.wait_ns(patience_ns());
-    return check_unchanged(before, report);
+    return wait_unchanged(report);
 }
 
 Result<void> MountGuard::show(u32 sequence)

@@ -50,6 +50,7 @@ private:
     Result<void> look(MountReport& report);
     Result<void> check_block(MountReport& report) const;
     Result<void> check_unchanged(std::vector<u8> const& before, MountReport& report);
+    Result<void> wait_unchanged(MountReport& report);
     Result<void> take(MountReport& report);
     Result<void> load();
     Result<void> show(u32 sequence);

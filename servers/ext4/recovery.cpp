@@ -38,7 +38,9 @@ Result<void> copy_blocks(
 {
     std::vector<u8> run;
     auto const& copies = plan.copies;
+    LongWork work(failing.report.listener, "replaying the journal", copies.size());
     for (usize index = 0; index < copies.size();) {
+        work.at(index);
         auto const first = copies[index].target;
         run.clear();
         while (index < copies.size() && copies[index].target == first + run.size() / block_bytes

@@ -57,8 +57,11 @@ public:
 
     Result<ReplayPlan> read()
     {
-        while (!ended_ && consumed_ < super_.log_blocks())
+        LongWork work(report_.listener, "reading the journal", super_.log_blocks());
+        while (!ended_ && consumed_ < super_.log_blocks()) {
+            work.at(consumed_);
             TRY(step());
+        }
         TRY(check_fast_commits());
         return finish();
     }

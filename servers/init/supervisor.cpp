@@ -27,6 +27,7 @@ constexpr usize services_file_bytes_max = 64 * 1024;
 constexpr std::string_view services_path = "/etc/services.toml";
 constexpr std::string_view command_variable = "GEMEL_COMMAND";
 constexpr std::string_view verbose_variable = "GEMEL_VERBOSE";
+constexpr std::string_view verbose_warnings = "warnings"; // its value for less than all
 constexpr Rights client_rights = Right::call | Right::send | Right::derive;
 
 Deadline soon()
@@ -563,12 +564,15 @@ void Supervisor::after_start(Instance& instance)
     if (instance.service.name == "log") {
         auto client
             = Client<protocol::Log>(instance.client.derive(client_rights).value_or(Handle()));
-        bool const verbose = world_.env.variable(verbose_variable).has_value();
-        world_.worker.post([this, client = std::move(client), verbose] {
+        auto const verbose = world_.env.variable(verbose_variable);
+        auto const echo = verbose == verbose_warnings ? LogLevel::warn : LogLevel::debug;
+        world_.worker.post([this, client = std::move(client), wanted = verbose.has_value(), echo] {
             auto own = client.call(protocol::Log::Open { "init" }, soon());
             own_log_ = own ? Client<protocol::Log>(std::move(own->log)) : Client<protocol::Log>();
-            if (verbose)
-                (void)client.call(protocol::Log::SetLevel { LogLevel::debug, 0 }, soon());
+            if (wanted) {
+                (void)client.call(
+                    protocol::Log::SetLevel { LogLevel::debug, static_cast<u8>(echo) }, soon());
+            }
         });
     }
     if (instance.service.name == "vfs") {

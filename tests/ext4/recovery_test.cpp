@@ -344,6 +344,29 @@ TEST_F(Recovered, AgainAfterAnInterruption)
     EXPECT_FALSE(recover(finished, errors, report)->was_needed);
 }
 
+// Goal: who waits for a long recovery is told how far it is, and of a short one nothing.
+// Method: a clock of which every look takes as long as we say.
+TEST_F(Recovered, LongOnesAreTold)
+{
+    Sample const sample(make_volume("-b 1024 8M"));
+    auto const told_at = [&](i64 look_ns) {
+        MemoryDevice device(sample.device.bytes);
+        CollectedErrors errors;
+        MountReport report;
+        std::vector<std::string> told;
+        i64 now_ns = 0;
+        report.listener = { [&](std::string_view sentence) { told.emplace_back(sentence); },
+            [&] { return now_ns += look_ns; } };
+        EXPECT_TRUE(recover(device, errors, report)) << report.refusal;
+        return told;
+    };
+    EXPECT_TRUE(told_at(0).empty());
+    auto const told = told_at(LongWork::interval_ns);
+    ASSERT_GE(told.size(), 3u);
+    EXPECT_EQ(told.front(), "reading the journal: 0 of 1023 blocks");
+    EXPECT_EQ(told.back().rfind("replaying the journal: ", 0), 0u) << told.back();
+}
+
 // Goal: a journal damaged where it was committed is refused by the block's name, nothing written.
 // Method: spoil each block of the log in turn; the last commit alone may look like a power cut.
 TEST_F(Recovered, DamageNeverSpreads)

@@ -285,6 +285,20 @@ def writing_large_values(place):
     check_image(image)
 
 
+def what_the_volume_says(place):
+    """Goal: who waits for a mount knows what for, and who may only read, why."""
+    image = make_image(place.file("mmp.img"), None, "16M", "-O", "mmp")
+    done = gemel("mount", "-o", "rw", image, place.directory)
+    equal(done.returncode, 0, f"mount ({done.stderr.strip()})")
+    expect("mmp: waiting 11 seconds to see whether another host writes the volume" in done.stderr, f"told: {done.stderr}")
+    equal(gemel("umount", place.directory).returncode, 0, "umount")
+    check_image(image)
+    image = make_image(place.file("quota.img"), None, "16M", "-O", "quota")
+    done = gemel("mount", "-o", "rw", image, place.directory)
+    equal(done.returncode, 2, "status")
+    expect("the volume can only be read: quota\n" in done.stderr, f"told: {done.stderr}")
+
+
 def streams_beside_the_host(place):
     """Goal: the same operations give the same results and the same trees as on the host's file system."""
     return on_each(place, random_operations)
@@ -311,4 +325,4 @@ def a_tree_survives_remounting(place):
     equal(digest(image), before, "a read-only mount changed the image")
 
 
-CASES = (writing_files, writing_names, writing_attributes, set_user_bits, writing_extended, writing_large_values, streams_beside_the_host, a_tree_survives_remounting)
+CASES = (writing_files, writing_names, writing_attributes, set_user_bits, writing_extended, writing_large_values, what_the_volume_says, streams_beside_the_host, a_tree_survives_remounting)
