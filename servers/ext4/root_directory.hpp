@@ -62,15 +62,17 @@ private:
     Result<Reply> link_reply(LinkMet const& met, Span answer) const;
     Result<Directory::Open::Reply> open_inode(
         Volume& volume, Inode const& inode, Directory::Open& request);
-    // Runs change(volume, place) -> Result<void> where `path` has its last name.
+    // Runs change(volume, place) -> Result<Reply> where `path` has its last name.
     template <typename Reply, typename Change>
     Result<Reply> at_name(Span path, Span answer, Change change);
     // Makes what is to stand at the path; on a read-only volume exists comes before read_only.
     template <typename Request>
     Result<typename Request::Reply> make(Request const& request, NewFile const& file);
-    // Runs change(volume, from, to), two places.
+    // Runs change(volume, from, to) -> Result<Reply>, two places.
     template <typename Request, typename Change>
     Result<typename Request::Reply> at_two_names(Request const& request, Change change);
+    // Tells what was made or changed; what it put there, 0 where it could not.
+    u32 put_status(Volume& volume, u32 inode, Span answer) const;
     template <typename Request>
     Result<typename Request::Reply> list(Request const& request);
     Result<std::string> attribute_at(Span span) const;

@@ -87,22 +87,35 @@ Result<Reply> RootDirectory::at_name(Span path, Span answer, Change change)
     auto const place = TRY(place_of(*volume, text));
     if (auto const* const met = std::get_if<LinkMet>(&place))
         return link_reply<Reply>(*met, answer);
-    TRY(change(*volume, std::get<NamePlace>(place)));
-    return Reply {};
+    return change(*volume, std::get<NamePlace>(place));
+}
+
+u32 RootDirectory::put_status(Volume& volume, u32 inode, Span answer) const
+{
+    auto const target = region_.at(answer);
+    if (!target || target->size() < sizeof(FileStatus))
+        return 0;
+    auto const now = volume.inode(inode);
+    if (!now)
+        return 0;
+    auto const status = status_of(volume, *now);
+    std::memcpy(target->data(), &status, sizeof(status));
+    return sizeof(status);
 }
 
 template <typename Request>
 Result<typename Request::Reply> RootDirectory::make(Request const& request, NewFile const& file)
 {
-    auto const create = [&](Volume& volume, NamePlace const& place) -> Result<void> {
+    using Reply = typename Request::Reply;
+    auto const create = [&](Volume& volume, NamePlace const& place) -> Result<Reply> {
         if (place.name.empty())
             return Error::exists;
         if (!volume.writer())
             return refuse_new(volume, place);
-        TRY(volume.writer()->create(name_of_place(place), file));
-        return {};
+        auto const made = TRY(volume.writer()->create(name_of_place(place), file));
+        return Reply { .status_bytes = put_status(volume, made, request.answer) };
     };
-    return at_name<typename Request::Reply>(request.path, request.answer, create);
+    return at_name<Reply>(request.path, request.answer, create);
 }
 
 Result<Directory::Mkdir::Reply> RootDirectory::on(Directory::Mkdir const& request)
@@ -137,15 +150,17 @@ Result<Directory::MakeNode::Reply> RootDirectory::on(Directory::MakeNode const& 
 
 Result<Directory::Unlink::Reply> RootDirectory::on(Directory::Unlink const& request)
 {
-    auto const remove = [&](Volume& volume, NamePlace const& place) -> Result<void> {
+    using Reply = Directory::Unlink::Reply;
+    auto const remove = [&](Volume& volume, NamePlace const& place) -> Result<Reply> {
         if (place.name.empty())
             return Error::busy;
         if (!volume.writer())
             return refuse_change(volume, place);
-        return volume.writer()->remove(name_of_place(place),
-            request.kind == RemoveKind::directory ? Removal::directory : Removal::file);
+        TRY(volume.writer()->remove(name_of_place(place),
+            request.kind == RemoveKind::directory ? Removal::directory : Removal::file));
+        return Reply {};
     };
-    return at_name<Directory::Unlink::Reply>(request.path, request.answer, remove);
+    return at_name<Reply>(request.path, request.answer, remove);
 }
 
 template <typename Request, typename Change>
@@ -171,8 +186,7 @@ Result<typename Request::Reply> RootDirectory::at_two_names(Request const& reque
         return Error::busy;
     if (!volume->writer())
         return Error::read_only;
-    TRY(change(*volume, from_place, to_place));
-    return Reply {};
+    return change(*volume, from_place, to_place);
 }
 
 Result<Directory::Rename::Reply> RootDirectory::on(Directory::Rename const& request)
@@ -189,17 +203,22 @@ Result<Directory::Rename::Reply> RootDirectory::on(Directory::Rename const& requ
         return Error::unsupported;
     };
     auto const wanted = TRY(way());
-    return at_two_names(request, [&](Volume& volume, NamePlace const& from, NamePlace const& to) {
-        return volume.writer()->rename(name_of_place(from), name_of_place(to), wanted);
-    });
+    using Reply = Directory::Rename::Reply;
+    return at_two_names(
+        request, [&](Volume& volume, NamePlace const& from, NamePlace const& to) -> Result<Reply> {
+            TRY(volume.writer()->rename(name_of_place(from), name_of_place(to), wanted));
+            return Reply {};
+        });
 }
 
 Result<Directory::Link::Reply> RootDirectory::on(Directory::Link const& request)
 {
+    using Reply = Directory::Link::Reply;
     return at_two_names(
-        request, [&](Volume& volume, NamePlace const& from, NamePlace const& to) -> Result<void> {
+        request, [&](Volume& volume, NamePlace const& from, NamePlace const& to) -> Result<Reply> {
             auto const found = TRY(volume.lookup(from.directory, from.name));
-            return volume.writer()->link(found.inode, name_of_place(to));
+            TRY(volume.writer()->link(found.inode, name_of_place(to)));
+            return Reply { .status_bytes = put_status(volume, found.inode, request.answer) };
         });
 }
 
@@ -211,8 +230,10 @@ Result<Directory::SetAttributes::Reply> RootDirectory::on(Directory::SetAttribut
     auto const place = TRY(resolve(*volume, path, request.last));
     if (auto const* const met = std::get_if<LinkMet>(&place))
         return link_reply<Directory::SetAttributes::Reply>(*met, request.answer);
-    TRY(set_attributes(*volume, std::get<Inode>(place).number, attributes));
-    return Directory::SetAttributes::Reply {};
+    auto const inode = std::get<Inode>(place).number;
+    TRY(set_attributes(*volume, inode, attributes));
+    return Directory::SetAttributes::Reply { .status_bytes
+        = put_status(*volume, inode, request.answer) };
 }
 
 // One commit has all that was done before, so every scope is the volume.
@@ -276,6 +297,8 @@ Result<Directory::Open::Reply> RootDirectory::open_inode(
     }
     if (volume.writer())
         volume.writer()->opened(inode.number);
+    if (has(flags, OpenFlag::create))
+        reply.status_bytes = put_status(volume, inode.number, request.answer);
     return reply;
 }
 
@@ -302,7 +325,7 @@ Result<Directory::Open::Reply> RootDirectory::on(Directory::Open request)
                     .user = request.owner.uid,
                     .group = request.owner.gid }));
             volume.writer()->opened(opened);
-            return Reply {};
+            return Reply { .status_bytes = put_status(volume, opened, request.answer) };
         }
         auto const found = TRY(std::move(resolved));
         if (auto const* const met = std::get_if<LinkMet>(&found))

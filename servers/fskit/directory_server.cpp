@@ -159,6 +159,14 @@ Result<std::string> DirectoryObject::text_at(Span span) const
     return std::string(reinterpret_cast<char const*>(bytes.data()), bytes.size());
 }
 
+u32 DirectoryObject::put_status(NodeId node, Span answer)
+{
+    auto const status = server_.tree.status(node);
+    if (!status || !put_answer(region_, answer, bytes_of_struct(*status)))
+        return 0;
+    return sizeof(FileStatus);
+}
+
 template <typename Reply>
 Result<Reply> DirectoryObject::link_reply(LinkMet const& link, Span answer)
 {
@@ -241,9 +249,11 @@ Result<protocol::Directory::Open::Reply> DirectoryObject::on(Directory::Open req
             && has(request.flags, OpenFlag::truncate))
             TRY(server_.tree.resize(node, 0));
         auto const status = TRY(server_.tree.status(node));
-        return Directory::Open::Reply {
-            .kind = status.kind, .size = status.size, .file = std::move(*file)
-        };
+        bool const tells = has(request.flags, OpenFlag::create);
+        return Directory::Open::Reply { .kind = status.kind,
+            .size = status.size,
+            .status_bytes = tells ? put_status(node, request.answer) : 0,
+            .file = std::move(*file) };
     };
     return at_place<Directory::Open::Reply>(
         request.path, keeps ? LastLink::keep : LastLink::follow, request.answer, open);
@@ -288,8 +298,8 @@ Result<typename Request::Reply> DirectoryObject::make_node(
     auto const make = [&](Place const& place) -> Result<Reply> {
         if (place.node)
             return Error::exists;
-        TRY(server_.tree.make({ place.parent, place.name }, node));
-        return Reply {};
+        auto const made = TRY(server_.tree.make({ place.parent, place.name }, node));
+        return Reply { .status_bytes = put_status(made, request.answer) };
     };
     return at_place<Reply>(request.path, LastLink::keep, request.answer, make);
 }
@@ -311,18 +321,22 @@ Result<protocol::Directory::Unlink::Reply> DirectoryObject::on(Directory::Unlink
 
 Result<protocol::Directory::Rename::Reply> DirectoryObject::on(Directory::Rename const& request)
 {
-    return at_two_places(request, [&](Place const& from, Place const& to) -> Result<void> {
-        return server_.tree.rename(TRY(name_of_place(from)), TRY(name_of_place(to)), request.mode);
+    using Reply = Directory::Rename::Reply;
+    return at_two_places(request, [&](Place const& from, Place const& to) -> Result<Reply> {
+        TRY(server_.tree.rename(TRY(name_of_place(from)), TRY(name_of_place(to)), request.mode));
+        return Reply {};
     });
 }
 
 Result<protocol::Directory::Link::Reply> DirectoryObject::on(Directory::Link const& request)
 {
-    return at_two_places(request, [&](Place const& from, Place const& to) -> Result<void> {
+    using Reply = Directory::Link::Reply;
+    return at_two_places(request, [&](Place const& from, Place const& to) -> Result<Reply> {
         auto const node = TRY(existing(from));
         if (to.node)
             return Error::exists;
-        return server_.tree.link(node, TRY(name_of_place(to)));
+        TRY(server_.tree.link(node, TRY(name_of_place(to))));
+        return Reply { .status_bytes = put_status(node, request.answer) };
     });
 }
 
@@ -339,8 +353,7 @@ Result<typename Request::Reply> DirectoryObject::at_two_places(
             reply.link_in = 1;
             return reply;
         }
-        TRY(action(from, std::get<Place>(met)));
-        return Reply {};
+        return action(from, std::get<Place>(met));
     };
     return at_place<Reply>(request.from, LastLink::keep, request.answer, act);
 }
@@ -361,8 +374,9 @@ Result<protocol::Directory::SetAttributes::Reply> DirectoryObject::on(
 {
     auto const attributes = TRY(read_attributes(region_, request.attributes));
     auto const set = [&](Place const& place) -> Result<Directory::SetAttributes::Reply> {
-        TRY(server_.tree.set_attributes(TRY(existing(place)), attributes));
-        return Directory::SetAttributes::Reply {};
+        auto const node = TRY(existing(place));
+        TRY(server_.tree.set_attributes(node, attributes));
+        return Directory::SetAttributes::Reply { .status_bytes = put_status(node, request.answer) };
     };
     return at_place<Directory::SetAttributes::Reply>(
         request.path, request.last, request.answer, set);

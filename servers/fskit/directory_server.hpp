@@ -120,13 +120,15 @@ private:
     // Makes a node where no name is yet.
     template <typename Request>
     Result<typename Request::Reply> make_node(Request const& request, NewNode const& node);
-    // Walks two paths and runs action(from, to) -> Result<void>.
+    // Walks two paths and runs action(from, to) -> Result<Reply>.
     template <typename Request, typename Action>
     Result<typename Request::Reply> at_two_places(Request const& request, Action action);
     Result<Handle> open_node(NodeId node, OpenFlags flags, Handle region);
     // Walks to `path` and runs action(place) -> Result<Reply>; a symlink on the way is the reply.
     template <typename Reply, typename Action>
     Result<Reply> at_place(Span path, LastLink last, Span answer, Action action);
+    // Tells what was made or changed; what it put there, 0 where it could not.
+    u32 put_status(NodeId node, Span answer);
     template <typename Reply>
     Result<Reply> link_reply(LinkMet const& link, Span answer);
 

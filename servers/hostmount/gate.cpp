@@ -178,9 +178,16 @@ Result<void> Gate::check_room()
     return {};
 }
 
-Result<void> Gate::introduce(Work const& work, std::string_view name, Span path)
+Result<FileStatus> Gate::status_told(Work const& work, Span path, u32 status_bytes)
 {
-    work.reply.status = TRY(status_at(work, path));
+    if (status_bytes == sizeof(FileStatus))
+        return struct_at<FileStatus>(work.slot.bytes(answer_offset, sizeof(FileStatus)));
+    return status_at(work, path);
+}
+
+Result<void> Gate::introduce(Work const& work, std::string_view name, Span path, u32 status_bytes)
+{
+    work.reply.status = TRY(status_told(work, path, status_bytes));
     work.reply.node = TRY(nodes_.lock()->learn(work.request.node, name, work.reply.status));
     return {};
 }
@@ -189,7 +196,7 @@ Result<void> Gate::look_up(Work const& work)
 {
     NamesLock::Shared const still(names_);
     auto const name = TRY(name_of(work));
-    return introduce(work, name, TRY(path_of_name(work)));
+    return introduce(work, name, TRY(path_of_name(work)), 0);
 }
 
 Result<void> Gate::forget(Work const& work)
@@ -223,14 +230,15 @@ Result<void> Gate::make(Work const& work)
     auto const name = TRY(name_of(work));
     auto const path = TRY(path_of_name(work));
     auto const& request = work.request;
+    auto const answer = answer_span(work.slot);
     if (request.operation == Operation::make_directory) {
-        TRY(without_link(directory_.call(
-            Directory::Mkdir { path, request.mode, answer_span(work.slot), owner_of(request) })));
-    } else {
-        TRY(without_link(directory_.call(Directory::MakeNode { path, request.kind, request.mode,
-            request.device, answer_span(work.slot), owner_of(request) })));
+        auto const made = TRY(without_link(
+            directory_.call(Directory::Mkdir { path, request.mode, answer, owner_of(request) })));
+        return introduce(work, name, path, made.status_bytes);
     }
-    return introduce(work, name, path);
+    auto const made = TRY(without_link(directory_.call(Directory::MakeNode {
+        path, request.kind, request.mode, request.device, answer, owner_of(request) })));
+    return introduce(work, name, path, made.status_bytes);
 }
 
 Result<void> Gate::make_link_text(Work const& work)
@@ -242,9 +250,9 @@ Result<void> Gate::make_link_text(Work const& work)
     if (work.request.second_name_bytes > name_bytes_max)
         return Error::name_too_long;
     auto const text = work.slot.span(second_name_offset, work.request.second_name_bytes);
-    TRY(without_link(directory_.call(
+    auto const made = TRY(without_link(directory_.call(
         Directory::Symlink { path, text, answer_span(work.slot), owner_of(work.request) })));
-    return introduce(work, name, path);
+    return introduce(work, name, path, made.status_bytes);
 }
 
 // Before a directory goes, by rmdir or under a renamed one.
@@ -299,8 +307,9 @@ Result<void> Gate::link(Work const& work)
     auto const from = put_path(
         work.slot, second_path_offset, TRY(nodes_.lock()->path(work.request.other_node)));
     auto const to = TRY(path_of_name(work));
-    TRY(without_link(directory_.call(Directory::Link { from, to, answer_span(work.slot) })));
-    return introduce(work, name, to);
+    auto const made
+        = TRY(without_link(directory_.call(Directory::Link { from, to, answer_span(work.slot) })));
+    return introduce(work, name, to, made.status_bytes);
 }
 
 // --- listings ---

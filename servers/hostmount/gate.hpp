@@ -112,8 +112,11 @@ private:
     Result<u64> hold(Handle file, u64 node);
     // no_memory: what is made now could not be told of.
     Result<void> check_room();
+    // What the file system told of what it made or changed at the path (`status_bytes` as it said);
+    // one that told nothing is asked.
+    Result<FileStatus> status_told(Work const& work, Span path, u32 status_bytes);
     // The host is told of the name: fills the reply's node and status.
-    Result<void> introduce(Work const& work, std::string_view name, Span path);
+    Result<void> introduce(Work const& work, std::string_view name, Span path, u32 status_bytes);
 
     Channel const& channel_;
     Client<Directory> const& root_; // of the whole volume

@@ -57,7 +57,7 @@ Result<void> Gate::create_file(Work const& work)
         work.slot.span(answer_offset, answer_bytes), Handle(), owner }));
     if (reply.link_bytes != 0)
         return Error::not_found;
-    TRY(introduce(work, name, path));
+    TRY(introduce(work, name, path, reply.status_bytes));
     auto const file = hold(std::move(reply.file), work.reply.node);
     if (!file) {
         nodes_.lock()->forget(work.reply.node, 1);
@@ -196,16 +196,20 @@ Result<void> Gate::set_attributes(Work const& work)
     auto const attributes = work.slot.span(listing_offset, sizeof(wanted));
     {
         NamesLock::Shared const still(names_);
-        if (auto const path = path_of(work, request.node)) {
+        auto const path = path_of(work, request.node);
+        if (path) {
             auto const answer = work.slot.span(answer_offset, answer_bytes);
-            TRY(directory_.call(
+            auto const set = TRY(directory_.call(
                 Directory::SetAttributes { *path, LastLink::keep, attributes, answer }));
-        } else {
-            auto const file = held_on(request.node);
-            if (!file)
-                return path.error();
-            TRY((*file)->client.call(File::SetAttributes { attributes }));
+            if (set.link_bytes != 0)
+                return Error::not_found;
+            work.reply.status = TRY(status_told(work, *path, set.status_bytes));
+            return {};
         }
+        auto const file = held_on(request.node);
+        if (!file)
+            return path.error();
+        TRY((*file)->client.call(File::SetAttributes { attributes }));
     }
     return get_attributes(work);
 }

@@ -56,6 +56,7 @@ struct Directory {
             u32 link_component = 0;
             FileKind kind = FileKind::regular;
             u64 size = 0;
+            u32 status_bytes = 0;
             Handle file;
         };
     };
@@ -104,6 +105,7 @@ struct Directory {
         struct Reply {
             u32 link_bytes = 0;
             u32 link_component = 0;
+            u32 status_bytes = 0;
         };
     };
 
@@ -142,6 +144,7 @@ struct Directory {
             u32 link_bytes = 0;
             u32 link_component = 0;
             u32 link_in = 0;
+            u32 status_bytes = 0;
         };
     };
 
@@ -157,6 +160,7 @@ struct Directory {
         struct Reply {
             u32 link_bytes = 0;
             u32 link_component = 0;
+            u32 status_bytes = 0;
         };
     };
 
@@ -169,6 +173,7 @@ struct Directory {
         struct Reply {
             u32 link_bytes = 0;
             u32 link_component = 0;
+            u32 status_bytes = 0;
         };
     };
 
@@ -260,6 +265,7 @@ struct Directory {
         struct Reply {
             u32 link_bytes = 0;
             u32 link_component = 0;
+            u32 status_bytes = 0;
         };
     };
 
@@ -300,10 +306,10 @@ struct Directory {
 
     using Messages = MessageList<
         Message<1, "open", Open, Fields<"path", "flags", "mode", "answer", "region", "owner">,
-            Fields<"link_bytes", "link_component", "kind", "size", "file">>,
+            Fields<"link_bytes", "link_component", "kind", "size", "status_bytes", "file">>,
         Message<4, "fsck", Fsck, Fields<"answer">, Fields<"problems", "bytes">>,
         Message<5, "mkdir", Mkdir, Fields<"path", "mode", "answer", "owner">,
-            Fields<"link_bytes", "link_component">>,
+            Fields<"link_bytes", "link_component", "status_bytes">>,
         Message<6, "readdir", Readdir, Fields<"path", "cookie", "answer">,
             Fields<"link_bytes", "link_component", "bytes">>,
         Message<7, "stat", Stat, Fields<"path", "last", "answer">,
@@ -316,16 +322,16 @@ struct Directory {
         Message<18, "readlink", Readlink, Fields<"path", "answer">,
             Fields<"link_bytes", "link_component", "bytes">>,
         Message<19, "symlink", Symlink, Fields<"path", "text", "answer", "owner">,
-            Fields<"link_bytes", "link_component">>,
+            Fields<"link_bytes", "link_component", "status_bytes">>,
         Message<20, "statfs", Statfs, Fields<"answer">, Fields<>>,
         Message<25, "show_mounts", ShowMounts, Fields<"region">, Fields<>>,
         Message<26, "link", Link, Fields<"from", "to", "answer">,
-            Fields<"link_bytes", "link_component", "link_in">>,
+            Fields<"link_bytes", "link_component", "link_in", "status_bytes">>,
         Message<27, "make_node", MakeNode,
             Fields<"path", "kind", "mode", "device", "answer", "owner">,
-            Fields<"link_bytes", "link_component">>,
+            Fields<"link_bytes", "link_component", "status_bytes">>,
         Message<28, "set_attributes", SetAttributes, Fields<"path", "last", "attributes", "answer">,
-            Fields<"link_bytes", "link_component">>,
+            Fields<"link_bytes", "link_component", "status_bytes">>,
         Message<29, "readdir_status", ReaddirStatus, Fields<"path", "cookie", "answer">,
             Fields<"link_bytes", "link_component", "bytes">>,
         Message<30, "sync", Sync, Fields<"path", "scope", "answer">,

@@ -1,5 +1,6 @@
 """`gemel run --fuse DIR`: the disk of a running system in a directory of the host."""
 import os
+import re
 import subprocess
 
 from mounts import GEMEL, ROOT, check_image, equal, expect, is_mounted, make_image, refused, until
@@ -76,4 +77,45 @@ def live_export_unmounted(place):
     check_image(image)
 
 
-CASES = (live_export, live_export_unmounted)
+def one_message_for_each(place):
+    """Goal: what the host makes or changes is one message to the file system, which tells what it made.
+    Method: the trace of a running system, with what the host asks for beforehand left out."""
+    image = make_image(place.file("disk.img"), None, "16M")
+    trace = place.file("trace")
+
+    def host(name):
+        return os.path.join(place.directory, name)
+
+    with open(trace, "w") as out:
+        process = subprocess.Popen([GEMEL, "run", "--trace", "--rw", "--fuse", place.directory, image],
+                                   stdin=subprocess.PIPE, stdout=out, stderr=subprocess.DEVNULL, text=True,
+                                   env=dict(os.environ, GEMEL_ROOT=ROOT))
+    try:
+        until(lambda: is_mounted(place.directory) or process.poll() is not None, "the mount")
+        expect(process.poll() is None, "the system ended at once")
+        for make in (lambda: os.mkdir(host("folder")),
+                     lambda: os.close(os.open(host("file"), os.O_CREAT | os.O_EXCL | os.O_WRONLY)),
+                     lambda: os.mkfifo(host("pipe")),
+                     lambda: os.symlink("file", host("symlink")),
+                     lambda: os.link(host("file"), host("second")),
+                     lambda: os.chmod(host("file"), 0o600)):
+            make()
+            os.statvfs(place.directory)  # shows in the trace where each one ends
+        process.communicate("shutdown\n", timeout=60)
+        equal(process.returncode, 0, "status of the system")
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait(60)
+    with open(trace) as lines:
+        messages = re.findall(r"directory\.(\w+)\(.*-> (\w+)(.*)", lines.read())
+    while messages and messages[0][0] != "mkdir":  # what the system did to start
+        messages.pop(0)
+    for kind in ("mkdir", "open", "make_node", "symlink", "link", "set_attributes"):
+        at = next((at for at, message in enumerate(messages) if message[0] == kind and message[1] == "ok"), None)
+        expect(at is not None, f"no {kind} among {messages}")
+        expect("status_bytes=80" in messages[at][2], f"{kind} told nothing: {messages[at]}")
+        equal(messages[at + 1][0], "statfs", f"what comes after {kind}")
+
+
+CASES = (live_export, live_export_unmounted, one_message_for_each)
