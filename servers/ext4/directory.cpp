@@ -4,6 +4,7 @@
 #include "servers/ext4/directory_index.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace gemel::ext4 {
 
@@ -98,7 +99,9 @@ Result<BlockRef> DirectoryCursor::load_block()
 Result<std::optional<ListedEntry>> DirectoryCursor::next_in_chain(Bytes chain, u64 chain_start)
 {
     auto const& super = disk_->super();
-    auto offset = entry_from(super, chain, position_ - chain_start);
+    // A cookie is looked for once: from the start for each entry, a listing would take its square.
+    auto const start = position_ - chain_start;
+    auto offset = std::exchange(at_entry_, true) ? start : entry_from(super, chain, start);
     while (offset < chain.size()) {
         auto const entry = entry_at(super, chain, offset);
         offset += entry.bytes;

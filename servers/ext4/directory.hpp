@@ -43,6 +43,7 @@ private:
     BlockRef held_;
     u64 held_start_ = 0;
     bool inline_checked_ = false;
+    bool at_entry_ = false; // the position is no cookie any more: an entry or a chain starts there
 };
 
 // Finds `name` in `directory`, by its hash tree if there is one. Error::not_directory,
