@@ -259,6 +259,7 @@ private:
 
     // sched/dispatcher.cpp
     void make_ready(Thread& thread);
+    void give_way(Thread& thread);
     u32 processor_for(Thread const& thread) const;
     Thread* stolen();
     void settle(Thread& thread);

@@ -30,15 +30,7 @@ struct Link {
         next->previous = previous;
         previous->next = next;
     }
-};
-
-struct Queue : Link {
-    Queue() { clear(); }
-    // A zeroed one begins with this.
-    void clear() { next = previous = this; }
-    bool empty() const { return next == this; }
-    Link* end() const { return const_cast<Queue*>(this); }
-
+    // Before this one.
     void add(Link& link, ThreadState waits_as)
     {
         link.state = waits_as;
@@ -47,6 +39,14 @@ struct Queue : Link {
         previous->next = &link;
         previous = &link;
     }
+};
+
+struct Queue : Link {
+    Queue() { clear(); }
+    // A zeroed one begins with this.
+    void clear() { next = previous = this; }
+    bool empty() const { return next == this; }
+    Link* end() const { return const_cast<Queue*>(this); }
 };
 
 } // namespace gemel

@@ -18,26 +18,37 @@ u32 Kernel::processor_for(Thread const& thread) const
 {
     if (!cpu_->current && (thread.cpus & cpu_->bit) != 0)
         return cpu_->number;
-    auto const idle = idle_cpus_ & thread.cpus;
-    if (idle == 0 || (idle >> thread.cpu & 1) != 0)
-        return (thread.cpus >> thread.cpu & 1) != 0
-            ? thread.cpu
-            : static_cast<u32>(std::countr_zero(u32 { thread.cpus }));
-    return static_cast<u32>(std::countr_zero(idle));
+    u32 const idle = idle_cpus_ & thread.cpus;
+    u32 const fit = idle != 0 ? idle : thread.cpus;
+    return (fit >> thread.cpu & 1) != 0 ? thread.cpu : static_cast<u32>(std::countr_zero(fit));
 }
 
+// One that runs is not done with its turn: it comes first of its level again. What a thread does
+// makes others urgent (a file that it closes, an answer that it sends), and would cost it its turn
+// each time.
 void Kernel::make_ready(Thread& thread)
 {
     auto const level = thread.priority;
     auto const number = processor_for(thread);
     auto& cpu = cpus_[number];
     thread.cpu = static_cast<u8>(number);
-    cpu.ready[level].add(thread, ThreadState::ready);
+    Link* behind = &cpu.ready[level];
+    if (thread.state == ThreadState::running)
+        behind = behind->next;
+    behind->add(thread, ThreadState::ready);
     cpu.ready_levels |= 1u << level;
     if (&cpu != cpu_ && (!cpu.current || cpu.current->priority < level)) {
         idle_cpus_ &= ~(1u << number);
         machine_.interrupt_cpu(number);
     }
+}
+
+// The thread's turn is over.
+[[gnu::noinline]] void Kernel::give_way(Thread& thread)
+{
+    thread.state = ThreadState::ready;
+    make_ready(thread);
+    dispatch();
 }
 
 void Kernel::unready(Thread& thread)
@@ -220,10 +231,8 @@ void Kernel::tick()
         signal_row(scheduler_row_, scheduler_generation_, scheduler_bits_);
     if (cpu_->budget != 0 && --cpu_->budget != 0)
         return;
-    if ((cpu_->ready_levels >> current->priority) != 0) {
-        make_ready(*current);
-        dispatch();
-    }
+    if ((cpu_->ready_levels >> current->priority) != 0)
+        give_way(*current);
 }
 
 void Kernel::interrupt_arrived(u32 line)
@@ -240,10 +249,8 @@ void Kernel::on_interrupt(u32 line)
 {
     interrupt_arrived(line);
     if (auto* current = cpu_->current;
-        current && current->state == ThreadState::running && (current->cpus & cpu_->bit) == 0) {
-        make_ready(*current); // it was sent away
-        return dispatch();
-    }
+        current && current->state == ThreadState::running && (current->cpus & cpu_->bit) == 0)
+        return give_way(*current); // it was sent away
     preempt();
 }
 

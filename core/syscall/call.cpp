@@ -100,8 +100,7 @@ void Kernel::system_call(Thread& me, u64 number)
     case Call::sched_yield:
         if (cpu_->ready_levels == 0)
             return;
-        make_ready(me);
-        return dispatch();
+        return give_way(me);
     case Call::sched_switch:
         return switch_to(me, words);
     case Call::debug_print:
