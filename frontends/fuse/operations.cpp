@@ -349,6 +349,24 @@ void on_opendir(fuse_req_t request, fuse_ino_t, fuse_file_info*)
     fuse_reply_err(request, ENOSYS);
 }
 
+// FITRIM (Linux include/uapi/linux/fs.h, fstrim_range): what fstrim(8) asks of a mount. A file
+// system of the kernel's wants CAP_SYS_ADMIN for it; here root may, and who mounted.
+void on_ioctl(fuse_req_t request, fuse_ino_t node, unsigned command, void*, fuse_file_info*,
+    unsigned, void const* argument, size_t bytes, size_t room)
+{
+    fstrim_range range {};
+    if (command != FITRIM || bytes != sizeof(range) || room < sizeof(range))
+        return (void)fuse_reply_err(request, ENOTTY);
+    auto const user = fuse_req_ctx(request)->uid;
+    if (user != 0 && user != ::geteuid())
+        return (void)fuse_reply_err(request, EPERM);
+    std::memcpy(&range, argument, sizeof(range));
+    auto& asked = begin(request, Operation::trim, node);
+    asked.offset = range.start;
+    asked.size = range.len;
+    asked.bytes = range.minlen;
+}
+
 void on_statfs(fuse_req_t request, fuse_ino_t node)
 {
     begin(request, Operation::volume_status, node);
@@ -503,6 +521,12 @@ void reply_failure(GateDevice& device, GateDevice::Asked const& asked, Error err
     fuse_reply_err(asked.request, host_error(asked.operation, error));
 }
 
+void reply_trim(GateDevice::Asked const& asked, hostmount::Reply const& reply)
+{
+    fstrim_range const range { asked.offset, reply.offset, asked.bytes };
+    fuse_reply_ioctl(asked.request, 0, &range, sizeof(range));
+}
+
 fuse_file_info file_of(GateDevice const& device, hostmount::Reply const& reply)
 {
     fuse_file_info file {};
@@ -571,6 +595,7 @@ fuse_lowlevel_ops const& operations()
         .listxattr = on_listxattr,
         .removexattr = on_removexattr,
         .create = on_create,
+        .ioctl = on_ioctl,
         .forget_multi = on_forget_multi,
         .fallocate = on_fallocate,
         .readdirplus = on_readdirplus,
@@ -642,6 +667,8 @@ void answer_host(GateDevice& device, GateDevice::Asked const& asked, std::span<u
     case Operation::seek:
         fuse_reply_lseek(asked.request, static_cast<off_t>(reply.offset));
         return;
+    case Operation::trim:
+        return reply_trim(asked, reply);
     case Operation::remove_file:
     case Operation::remove_directory:
     case Operation::rename:

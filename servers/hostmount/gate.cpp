@@ -133,6 +133,8 @@ Result<void> Gate::carry_out(Work const& work)
         return allocate(work);
     case Operation::seek:
         return seek(work);
+    case Operation::trim:
+        return trim(work);
     }
     return Error::invalid_request;
 }
@@ -386,6 +388,15 @@ Result<void> Gate::volume_status(Work const& work)
     TRY(directory_.call(Directory::Statfs { answer_span(work.slot) }));
     work.reply.volume
         = struct_at<VolumeStatus>(work.slot.bytes(answer_offset, sizeof(VolumeStatus)));
+    return {};
+}
+
+Result<void> Gate::trim(Work const& work)
+{
+    auto const& request = work.request;
+    auto const done
+        = TRY(directory_.call(Directory::Trim { request.offset, request.size, request.bytes }));
+    work.reply.offset = done.bytes;
     return {};
 }
 

@@ -98,6 +98,7 @@ private:
     Result<void> list_extended(Work const& work);
     Result<void> remove_extended(Work const& work);
     Result<void> volume_status(Work const& work);
+    Result<void> trim(Work const& work);
     Result<void> stop();
     Result<void> leave(Work const& work);
 

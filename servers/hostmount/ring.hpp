@@ -86,6 +86,7 @@ enum class Operation : u32 {
     seek, // file, offset, flags (SeekKind's number) -> offset
     stop, // nothing is mounted any more: make everything durable, unmount the volume, then end
     leave, // the same, but the volume goes on being used
+    trim, // offset, size, bytes (of the shortest run): -> offset, the bytes that the device was told
 };
 
 inline constexpr u64 root_node = 1;

@@ -7,16 +7,7 @@ import struct
 import subprocess
 import sys
 
-from mounts import check_image, described, digest, equal, expect, gemel, make_image, same_trees
-
-
-def fails(number, action, *words):
-    try:
-        action(*words)
-    except OSError as error:
-        equal(errno.errorcode[error.errno], errno.errorcode[number], f"{action.__name__} {words}")
-    else:
-        expect(False, f"{action.__name__} {words} did not fail")
+from mounts import check_image, described, digest, equal, expect, fails, gemel, make_image, same_trees
 
 
 def places(place):

@@ -1,5 +1,6 @@
 """What the cases share: images of known trees, mounts that always end, comparisons."""
 import contextlib
+import errno
 import hashlib
 import os
 import random
@@ -26,6 +27,15 @@ def expect(condition, what):
 def equal(found, wanted, what):
     if found != wanted:
         raise Failure(f"{what}: {repr(found)[:400]}, wanted {repr(wanted)[:400]}")
+
+
+def fails(number, action, *words):
+    try:
+        action(*words)
+    except OSError as error:
+        equal(errno.errorcode[error.errno], errno.errorcode[number], f"{action.__name__} {words}")
+    else:
+        expect(False, f"{action.__name__} {words} did not fail")
 
 
 def until(condition, what):
