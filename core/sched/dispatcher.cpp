@@ -43,7 +43,7 @@ void Kernel::make_ready(Thread& thread)
     }
 }
 
-// The thread's turn is over.
+// The thread is behind all others of its level.
 [[gnu::noinline]] void Kernel::give_way(Thread& thread)
 {
     thread.state = ThreadState::ready;
@@ -142,13 +142,12 @@ void Kernel::rest()
 // urgent is ready. The budget belongs to the processor's slot, so it goes along.
 void Kernel::hand_over(Thread* next)
 {
-    if (next) {
-        if ((cpu_->ready_levels >> next->priority >> 1) == 0 && (next->cpus & cpu_->bit) != 0)
-            [[likely]]
-            return run(*next);
-        make_ready(*next);
-    }
-    dispatch();
+    if (!next)
+        return dispatch();
+    if ((cpu_->ready_levels >> next->priority >> 1) == 0 && (next->cpus & cpu_->bit) != 0)
+        [[likely]]
+        return run(*next);
+    give_way(*next);
 }
 
 // Something more urgent than the current thread has become ready: it runs first. The current one
