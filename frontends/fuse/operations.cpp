@@ -7,6 +7,7 @@
 #include "servers/protocols/open_flag.hpp"
 
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <fcntl.h>
 #include <linux/falloc.h>
@@ -96,18 +97,17 @@ void on_lookup(fuse_req_t request, fuse_ino_t parent, char const* name)
     begin(request, Operation::lookup, parent, name);
 }
 
-// Nobody waits for these; the slots hold one batch each.
+// Nobody waits for these; the slots hold one batch each. The records came in a little before the
+// place where they are to lie: they are moved as one.
 void on_forget_multi(fuse_req_t request, size_t count, fuse_forget_data* all)
 {
+    static_assert(sizeof(fuse_forget_data) == sizeof(hostmount::Forgotten)
+        && offsetof(fuse_forget_data, nlookup) == offsetof(hostmount::Forgotten, lookups));
     auto& device = device_of(request);
     auto& asked = device.begin(nullptr, Operation::forget);
     auto const room = device.data();
-    auto const most = room.size() / sizeof(hostmount::Forgotten);
-    usize kept = 0;
-    for (; kept < count && kept < most; ++kept) {
-        hostmount::Forgotten const one { all[kept].ino, all[kept].nlookup };
-        std::memcpy(room.data() + kept * sizeof(one), &one, sizeof(one));
-    }
+    auto const kept = std::min<usize>(count, room.size() / sizeof(hostmount::Forgotten));
+    std::memmove(room.data(), all, kept * sizeof(hostmount::Forgotten));
     asked.bytes = kept * sizeof(hostmount::Forgotten);
     fuse_reply_none(request);
 }
