@@ -199,6 +199,7 @@ hostmount::Request& GateDevice::begin(fuse_req_t request, Operation operation)
     auto& place = *reinterpret_cast<Request*>(slot(current_) + hostmount::request_offset);
     place = Request {};
     place.operation = operation;
+    place.open_untold = opens_untold_ ? 1 : 0;
     asked_[current_] = { .request = request, .operation = operation };
     if (request) {
         auto const* const context = fuse_req_ctx(request);

@@ -66,6 +66,8 @@ public:
     // An open directory needs no handle here.
     double timeout_seconds() const;
     Sharing sharing() const { return sharing_; }
+    // The host opens, creates and closes files without asking: requests name nodes alone.
+    bool opens_untold() const { return opens_untold_; }
     // What the host told at the connection's start.
     void connected(fuse_conn_info& connection);
 
@@ -101,6 +103,7 @@ private:
     bool mounted_ = false;
     bool watching_ = false;
     bool kills_privileges_ = false; // the host offers to leave that to us
+    bool opens_untold_ = false;
     bool greeting_ = false; // the first exchange is under way
     bool full_ = false; // the descriptor waits for a free slot
     std::array<Asked, hostmount::slots_max> asked_;

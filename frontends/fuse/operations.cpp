@@ -267,12 +267,16 @@ void on_rename(fuse_req_t request, fuse_ino_t parent, char const* name, fuse_ino
 
 void on_open(fuse_req_t request, fuse_ino_t node, fuse_file_info* file)
 {
+    if (device_of(request).opens_untold())
+        return (void)fuse_reply_err(request, ENOSYS); // once for all
     begin(request, Operation::open, node).flags = open_flags(file->flags & ~O_EXCL);
 }
 
 void on_create(
     fuse_req_t request, fuse_ino_t parent, char const* name, mode_t mode, fuse_file_info* file)
 {
+    if (device_of(request).opens_untold())
+        return (void)fuse_reply_err(request, ENOSYS); // from now on it asks for a node
     auto& asked = begin(request, Operation::create, parent, name);
     asked.mode = permissions(mode);
     asked.flags = open_flags(file->flags);
@@ -551,6 +555,12 @@ void GateDevice::connected(fuse_conn_info& connection)
         | FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_NO_OPENDIR_SUPPORT | FUSE_CAP_EXPLICIT_INVAL_DATA);
     // The host's kernel knows who writes: it takes the bits that lend an identity away itself.
     connection.want &= ~static_cast<unsigned>(FUSE_CAP_HANDLE_KILLPRIV);
+    // Nobody else uses the files, so nobody need know which are open; but a file is then cut by a
+    // request of its own.
+    opens_untold_ = sharing_ == Sharing::alone && caching_ == Caching::reads
+        && (connection.capable & FUSE_CAP_NO_OPEN_SUPPORT) != 0;
+    if (opens_untold_)
+        connection.want &= ~static_cast<unsigned>(FUSE_CAP_ATOMIC_O_TRUNC);
     // Bytes land in the slots by plain reads and leave them by plain writes.
     connection.want &= ~static_cast<unsigned>(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE
         | FUSE_CAP_SPLICE_MOVE | FUSE_CAP_AUTO_INVAL_DATA);

@@ -212,6 +212,8 @@ Result<void> Gate::forget(Work const& work)
         auto const at = static_cast<u32>(data_offset + each * sizeof(Forgotten));
         auto const record = struct_at<Forgotten>(work.slot.bytes(at, sizeof(Forgotten)));
         nodes->forget(record.node, record.lookups);
+        if (!nodes->knows(record.node))
+            drop_file(record.node);
     }
     return {};
 }
@@ -272,6 +274,8 @@ Result<void> Gate::remove(Work const& work, RemoveKind kind)
     auto const name = TRY(name_of(work));
     auto const path = TRY(path_of_name(work));
     remember_directory(work, work.request.node, name, path);
+    if (kind == RemoveKind::file)
+        TRY(keep_file(work, work.request.node, name, path));
     TRY(without_link(directory_.call(Directory::Unlink { path, kind, answer_span(work.slot) })));
     nodes_.lock()->removed(work.request.node, name);
     return {};
@@ -289,8 +293,10 @@ Result<void> Gate::rename(Work const& work)
     auto const from = TRY(path_of_name(work));
     auto const to = put_path(
         work.slot, second_path_offset, TRY(nodes_.lock()->path(request.other_node, new_name)));
-    if (mode == RenameMode::replace)
+    if (mode == RenameMode::replace) {
         remember_directory(work, request.other_node, new_name, to);
+        TRY(keep_file(work, request.other_node, new_name, to));
+    }
     TRY(without_link(
         directory_.call(Directory::Rename { from, to, answer_span(work.slot), mode })));
     auto const nodes = nodes_.lock();
@@ -400,10 +406,18 @@ Result<void> Gate::trim(Work const& work)
     return {};
 }
 
+void Gate::drop_all_files()
+{
+    auto const files = files_.lock();
+    files->held.clear();
+    files->of_nodes.clear();
+    files->nameless = 0;
+}
+
 // Files that are open here close; what the host wrote is durable.
 Result<void> Gate::leave(Work const& work)
 {
-    files_.lock()->held.clear();
+    drop_all_files();
     auto const path = put_path(work.slot, path_offset, {});
     auto const synced = without_link(
         directory_.call(Directory::Sync { path, SyncScope::volume, answer_span(work.slot) }));
@@ -415,7 +429,7 @@ Result<void> Gate::leave(Work const& work)
 
 Result<void> Gate::stop()
 {
-    files_.lock()->held.clear();
+    drop_all_files();
     auto const unmounted = root_.call(Directory::Unmount {});
     outlook_.store(Outlook::stopped);
     if (unmounted || unmounted.error() == Error::unsupported) // nothing to write there

@@ -19,6 +19,7 @@ class Listing;
 class Gate {
 public:
     static constexpr usize files_max = 16'384;
+    static constexpr usize node_files_max = 256; // that have a name
 
     enum class Outlook : u8 {
         serving,
@@ -55,10 +56,15 @@ private:
     struct HeldFile {
         Client<File> client;
         u64 node = 0;
+        u64 last_use = 0;
+        bool nameless = false; // only this leads to it
     };
     struct Files {
-        std::map<u64, Ref<HeldFile>> held;
+        std::map<u64, Ref<HeldFile>> held; // by the host's number for it
         u64 next = 1;
+        std::map<u64, Ref<HeldFile>> of_nodes; // that the host uses without opening them
+        u64 uses = 0;
+        usize nameless = 0; // of these
     };
     // One request on its way.
     struct Work {
@@ -108,6 +114,14 @@ private:
     Result<std::string> name_of(Work const& work) const;
     Result<FileStatus> status_at(Work const& work, Span path);
     Result<Ref<HeldFile>> held(u64 file);
+    // The request's open file, or one that is opened for its node.
+    Result<Ref<HeldFile>> file_of(Work const& work);
+    std::optional<Ref<HeldFile>> file_of_node(u64 node);
+    Result<Ref<HeldFile>> open_node(Work const& work, u64 node, Span path);
+    // Before a name goes: the host may still use the file, until it forgets it.
+    Result<void> keep_file(Work const& work, u64 parent, std::string_view name, Span path);
+    void drop_file(u64 node);
+    void drop_all_files();
     // Any file that is open on the node, for a node that has lost its name.
     std::optional<Ref<HeldFile>> held_on(u64 node);
     Result<u64> hold(Handle file, u64 node);

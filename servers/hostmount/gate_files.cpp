@@ -1,6 +1,8 @@
 // Requests about open files: they go by File capability, so a file that lost its name serves on.
 #include "servers/hostmount/gate.hpp"
 
+#include <algorithm>
+
 namespace gemel::hostmount {
 
 Result<Ref<Gate::HeldFile>> Gate::held(u64 file)
@@ -14,11 +16,89 @@ Result<Ref<Gate::HeldFile>> Gate::held(u64 file)
 
 std::optional<Ref<Gate::HeldFile>> Gate::held_on(u64 node)
 {
+    if (auto file = file_of_node(node))
+        return file;
     auto const files = files_.lock();
     for (auto const& [number, file] : files->held)
         if (file->node == node)
             return file;
     return std::nullopt;
+}
+
+std::optional<Ref<Gate::HeldFile>> Gate::file_of_node(u64 node)
+{
+    auto const files = files_.lock();
+    auto const at = files->of_nodes.find(node);
+    if (at == files->of_nodes.end())
+        return std::nullopt;
+    at->second->last_use = ++files->uses;
+    return at->second;
+}
+
+Result<Ref<Gate::HeldFile>> Gate::file_of(Work const& work)
+{
+    auto const& request = work.request;
+    if (request.file != 0)
+        return held(request.file);
+    if (auto file = file_of_node(request.node))
+        return std::move(*file);
+    NamesLock::Shared const still(names_);
+    return open_node(work, request.node, TRY(path_of(work, request.node)));
+}
+
+// For whatever the host's users opened it for: the host sees to it that nobody writes who may not.
+// Where another thread was faster its file is as good. The one that was used longest ago gives way.
+Result<Ref<Gate::HeldFile>> Gate::open_node(Work const& work, u64 node, Span path)
+{
+    auto const access
+        = read_only_ ? static_cast<OpenFlags>(OpenFlag::read) : OpenFlag::read | OpenFlag::write;
+    auto const flags = access | OpenFlag::session_memory | OpenFlag::no_follow;
+    auto reply = TRY(directory_.call(
+        Directory::Open { path, flags, 0, work.slot.span(answer_offset, answer_bytes), Handle() }));
+    if (reply.link_bytes != 0)
+        return Error::not_found;
+    auto const opened = make_ref<HeldFile>(Client<File>(std::move(reply.file)), node);
+    std::optional<Ref<HeldFile>> closed; // outside the lock
+    auto const files = files_.lock();
+    auto& all = files->of_nodes;
+    if (all.size() - files->nameless >= node_files_max) {
+        auto const age
+            = [](auto const& one) { return one.second->nameless ? ~0ull : one.second->last_use; };
+        auto const oldest = std::min_element(all.begin(), all.end(),
+            [&](auto const& one, auto const& other) { return age(one) < age(other); });
+        closed = std::move(oldest->second);
+        all.erase(oldest);
+    }
+    auto const at = all.emplace(node, opened).first;
+    at->second->last_use = ++files->uses;
+    return at->second;
+}
+
+Result<void> Gate::keep_file(Work const& work, u64 parent, std::string_view name, Span path)
+{
+    auto const node = nodes_.lock()->last_named(parent, name);
+    if (node == 0 || work.request.open_untold == 0)
+        return {};
+    auto const known = file_of_node(node);
+    auto const file = known ? *known : TRY(open_node(work, node, path));
+    auto const files = files_.lock();
+    if (!file->nameless && files->nameless >= files_max)
+        return Error::too_many_open;
+    files->nameless += file->nameless ? 0 : 1;
+    file->nameless = true;
+    return {};
+}
+
+void Gate::drop_file(u64 node)
+{
+    std::optional<Ref<HeldFile>> closed; // outside the lock
+    auto const files = files_.lock();
+    auto const at = files->of_nodes.find(node);
+    if (at == files->of_nodes.end())
+        return;
+    files->nameless -= at->second->nameless ? 1 : 0;
+    closed = std::move(at->second);
+    files->of_nodes.erase(at);
 }
 
 Result<u64> Gate::hold(Handle file, u64 node)
@@ -76,7 +156,7 @@ Result<void> Gate::release(Work const& work)
 
 Result<void> Gate::read(Work const& work)
 {
-    auto const file = TRY(held(work.request.file));
+    auto const file = TRY(file_of(work));
     auto const bytes = static_cast<u32>(std::min<u64>(work.request.bytes, data_bytes_max));
     // A short answer is the end of the file, for the host too.
     auto const reply = TRY(
@@ -120,7 +200,7 @@ Result<void> Gate::take_privileges(Work const& work, HeldFile const& file)
 
 Result<void> Gate::write(Work const& work)
 {
-    auto const file = TRY(held(work.request.file));
+    auto const file = TRY(file_of(work));
     auto const bytes = static_cast<u32>(std::min<u64>(work.request.bytes, data_bytes_max));
     if ((work.request.flags & takes_privileges) != 0)
         TRY(take_privileges(work, *file));
@@ -140,7 +220,7 @@ Result<void> Gate::write(Work const& work)
 
 Result<void> Gate::sync(Work const& work)
 {
-    auto const file = TRY(held(work.request.file));
+    auto const file = TRY(file_of(work));
     auto const kind = work.request.flags != 0 ? SyncKind::data : SyncKind::all;
     TRY(file->client.call(File::Sync { kind }));
     return {};
@@ -219,7 +299,7 @@ Result<void> Gate::allocate(Work const& work)
     auto const& request = work.request;
     if (request.flags > static_cast<u32>(AllocateKind::zero_keep_size))
         return Error::unsupported;
-    auto const file = TRY(held(request.file));
+    auto const file = TRY(file_of(work));
     TRY(file->client.call(File::Allocate {
         request.offset, request.bytes, static_cast<AllocateKind>(request.flags) }));
     return {};
@@ -230,7 +310,7 @@ Result<void> Gate::seek(Work const& work)
     auto const& request = work.request;
     if (request.flags > static_cast<u32>(SeekKind::hole))
         return Error::invalid;
-    auto const file = TRY(held(request.file));
+    auto const file = TRY(file_of(work));
     auto const kind = static_cast<SeekKind>(request.flags);
     work.reply.offset = TRY(file->client.call(File::Seek { request.offset, kind })).offset;
     return {};

@@ -113,6 +113,15 @@ void NodeTable::forget(u64 number, u64 lookups)
     drop_if_unused(number);
 }
 
+u64 NodeTable::last_named(u64 parent, std::string_view name) const
+{
+    auto const* const named = find_name(parent, name);
+    if (!named)
+        return 0;
+    auto const& node = nodes_.at(named->node);
+    return node.kind == FileKind::regular && node.names->next == nullptr ? named->node : 0;
+}
+
 bool NodeTable::is_directory(u64 parent, std::string_view name) const
 {
     auto const at = nodes_.find(find(parent, name));

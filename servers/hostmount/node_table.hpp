@@ -42,6 +42,9 @@ public:
     void renamed(u64 parent, std::string_view name, u64 new_parent, std::string_view new_name);
     void exchanged(u64 parent, std::string_view name, u64 other, std::string_view other_name);
 
+    // The file that is left without a name when this one goes, or 0: only regular files are open.
+    u64 last_named(u64 parent, std::string_view name) const;
+
     // A directory that is to go under this name: what is told of it while the host holds on to it.
     bool is_directory(u64 parent, std::string_view name) const;
     void keep_last_status(u64 parent, std::string_view name, FileStatus status);

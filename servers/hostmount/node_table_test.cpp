@@ -165,4 +165,21 @@ TEST(NodeTable, ManyNamesOfOneNode)
     EXPECT_EQ(table.find(root, "9"), 0u);
 }
 
+// Goal: which file has no name left when this one goes is known beforehand: a regular file's last
+// name, as far as the host was told of names.
+TEST(NodeTable, KnowsTheLastNameOfAFile)
+{
+    NodeTable table(bytes_max);
+    auto const one = *table.learn(root, "one", file(10, 3));
+    EXPECT_EQ(table.last_named(root, "one"), one);
+    EXPECT_EQ(*table.learn(root, "two", file(10, 3)), one);
+    EXPECT_EQ(table.last_named(root, "one"), 0u);
+    table.removed(root, "one");
+    EXPECT_EQ(table.last_named(root, "one"), 0u);
+    EXPECT_EQ(table.last_named(root, "two"), one);
+    (void)*table.learn(root, "folder", directory(11));
+    EXPECT_EQ(table.last_named(root, "folder"), 0u);
+    EXPECT_EQ(table.last_named(root, "nobody"), 0u);
+}
+
 } // namespace gemel::hostmount

@@ -70,7 +70,8 @@ enum class Operation : u32 {
     link, // other_node gets another name: node, name -> node, status
     open, // node, flags (OpenFlags) -> file
     create, // node, name, mode, flags -> node, status, file
-    read, // file, offset, bytes -> bytes in data
+    read, // file (or node, where the host opens without a word; so for all that name a file),
+          // offset, bytes -> bytes in data
     write, // file, offset, bytes in data, flags (takes_privileges) -> bytes
     release, // file
     sync, // file, flags (SyncKind's number)
@@ -86,7 +87,8 @@ enum class Operation : u32 {
     seek, // file, offset, flags (SeekKind's number) -> offset
     stop, // nothing is mounted any more: make everything durable, unmount the volume, then end
     leave, // the same, but the volume goes on being used
-    trim, // offset, size, bytes (of the shortest run): -> offset, the bytes that the device was told
+    trim, // offset, size, bytes (of the shortest run): -> offset, the bytes that the device was
+          // told
 };
 
 inline constexpr u64 root_node = 1;
@@ -113,7 +115,8 @@ struct Request {
     i64 modified_ns = 0;
     u16 mode = 0; // permission bits
     FileKind kind = FileKind::regular;
-    u8 reserved[5] = {};
+    u8 open_untold = 0; // 1: the host opens files without a word; what loses its name may be open
+    u8 reserved[4] = {};
 };
 static_assert(sizeof(Request) == 112);
 
