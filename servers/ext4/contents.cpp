@@ -26,18 +26,21 @@ Result<Run> find_long_run(Disk& disk, Inode const& inode, u64 file_block, u64 bl
     return run;
 }
 
-Result<void> read_blocks(Disk& disk, Inode const& inode, u64 offset, std::span<u8> target)
+// What is read ahead ends where the run ends.
+Result<void> read_blocks(
+    Disk& disk, Inode const& inode, u64 offset, std::span<u8> target, u64 ahead)
 {
     u64 const block_bytes = disk.super().block_bytes;
     while (!target.empty()) {
         auto const skipped = offset % block_bytes;
-        auto const wanted_blocks = (skipped + target.size() - 1) / block_bytes + 1;
+        auto const wanted_blocks = (skipped + target.size() + ahead - 1) / block_bytes + 1;
         auto const run = TRY(find_long_run(disk, inode, offset / block_bytes, wanted_blocks));
-        auto const blocks = std::min(run.blocks, wanted_blocks);
-        auto const bytes = std::min<u64>(blocks * block_bytes - skipped, target.size());
+        auto const run_bytes = std::min(run.blocks, wanted_blocks) * block_bytes - skipped;
+        auto const bytes = std::min<u64>(run_bytes, target.size());
         auto const part = target.first(bytes);
         if (run.kind == Run::Kind::data)
-            TRY(disk.contents(run.disk_block, skipped, part, inode.number));
+            TRY(disk.contents(
+                run.disk_block, skipped, part, inode.number, std::min(ahead, run_bytes - bytes)));
         else
             std::fill(part.begin(), part.end(), u8 { 0 });
         target = target.subspan(bytes);
@@ -48,15 +51,17 @@ Result<void> read_blocks(Disk& disk, Inode const& inode, u64 offset, std::span<u
 
 } // namespace
 
-Result<usize> read_contents(Disk& disk, Inode const& inode, u64 offset, std::span<u8> target)
+Result<usize> read_contents(
+    Disk& disk, Inode const& inode, u64 offset, std::span<u8> target, u64 ahead)
 {
     if (offset >= inode.size_bytes)
         return usize { 0 };
     target = target.first(std::min<u64>(target.size(), inode.size_bytes - offset));
+    ahead = std::min(ahead, inode.size_bytes - offset - target.size());
     if (inode.has(InodeFlag::inline_data))
         read_inline(inode, offset, target);
     else
-        TRY(read_blocks(disk, inode, offset, target));
+        TRY(read_blocks(disk, inode, offset, target, ahead));
     return target.size();
 }
 

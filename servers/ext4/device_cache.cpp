@@ -1,8 +1,10 @@
 #include "servers/ext4/device_cache.hpp"
 
 #include "core/abi/operation.hpp"
+#include "core/base/assert.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 namespace gemel::ext4 {
@@ -10,13 +12,13 @@ namespace gemel::ext4 {
 using protocol::Block;
 using protocol::sector_bytes;
 
-Result<Own<DeviceCache>> DeviceCache::create(Client<Block> device)
+Result<Own<DeviceCache>> DeviceCache::create(Client<Block> device, usize bytes_max)
 {
     auto const info = TRY(device.call(Block::Info {}));
-    auto const chunk_sectors = std::min(chunk_bytes_max / sector_bytes, info.sectors_max);
-    if (chunk_sectors == 0)
+    if (info.sectors_max < page_sectors)
         return Error::invalid;
-    auto cache = std::make_unique<DeviceCache>(std::move(device), info, chunk_sectors);
+    auto const sessions = static_cast<u32>(std::max<usize>(1, bytes_max / session_bytes));
+    auto cache = std::make_unique<DeviceCache>(std::move(device), info, sessions);
     TRY(cache->add_session());
     return cache;
 }
@@ -27,94 +29,126 @@ Result<void> DeviceCache::add_session()
     auto region = TRY(memory.handle_for_peer());
     auto attached = TRY(device_.call(Block::Attach { std::move(region) }));
     sessions_.push_back({ std::move(memory), Client<Block>(std::move(attached.block)) });
-    chunks_.resize(sessions_.size() * chunks_per_session());
+    frames_.add_region();
+    return {};
+}
+
+Result<void> DeviceCache::check(u64 byte_offset, usize bytes) const
+{
+    if (byte_offset > size_bytes() || bytes > size_bytes() - byte_offset)
+        return Error::invalid;
     return {};
 }
 
 Result<void> DeviceCache::read(u64 byte_offset, std::span<u8> target)
 {
-    bool const goes_on = byte_offset == read_end_;
-    if (byte_offset > size_bytes() || target.size() > size_bytes() - byte_offset)
-        return Error::invalid;
-    read_end_ = byte_offset + target.size();
-    while (!target.empty()) {
-        auto const number = byte_offset / chunk_bytes();
-        auto const skipped = byte_offset % chunk_bytes();
-        auto const count = std::min<usize>(chunk_bytes() - skipped, target.size());
-        auto const index = TRY(place_of(number));
-        auto pages = pages_at(skipped, count);
-        if (goes_on)
-            pages.end = (chunk_bytes() + page_bytes - 1) / page_bytes;
-        TRY(load(index, pages));
-        std::memcpy(target.data(), memory_of(index).data() + skipped, count);
+    return read_through(CacheList::metadata, byte_offset, target, 0);
+}
+
+Result<void> DeviceCache::read_contents(u64 byte_offset, std::span<u8> target, u64 ahead)
+{
+    return read_through(CacheList::contents, byte_offset, target, ahead);
+}
+
+Result<void> DeviceCache::write(u64 byte_offset, std::span<u8 const> source)
+{
+    return write_through(CacheList::metadata, byte_offset, source);
+}
+
+Result<void> DeviceCache::write_contents(u64 byte_offset, std::span<u8 const> source)
+{
+    return write_through(CacheList::contents, byte_offset, source);
+}
+
+// Who goes on where the last read stopped is helped along, also from one small file to the next.
+Result<void> DeviceCache::read_through(
+    CacheList list, u64 byte_offset, std::span<u8> target, u64 ahead)
+{
+    TRY(check(byte_offset, target.size()));
+    auto const end = byte_offset + target.size();
+    if (byte_offset == read_end_)
+        ahead = std::max(ahead, (end + streak_bytes - 1) / streak_bytes * streak_bytes - end);
+    read_end_ = end;
+    auto const end_sector = (end + sector_bytes - 1) / sector_bytes;
+    auto const ahead_end
+        = std::min(sectors_, end_sector + std::min(ahead, size_bytes()) / sector_bytes);
+    while (byte_offset < end) {
+        auto const page = byte_offset / page_bytes;
+        Range const wanted { byte_offset / sector_bytes, end_sector };
+        auto const needed = bits_of(page, wanted);
+        auto const frame = find(list, page);
+        if (!frame || (frames_.at(*frame).held & needed) != needed) {
+            TRY(load(list, wanted, ahead_end));
+            continue;
+        }
+        auto const skipped = byte_offset % page_bytes;
+        auto const count = std::min<usize>(page_bytes - skipped, end - byte_offset);
+        frames_.note_use(*frame);
+        std::memcpy(target.data(), memory_of(*frame).data() + skipped, count);
         target = target.subspan(count);
         byte_offset += count;
     }
     return {};
 }
 
-// The cache is changed first: sectors at the edges need their other bytes. If the device refuses,
-// the chunk is forgotten.
-Result<void> DeviceCache::write(u64 byte_offset, std::span<u8 const> source)
+// Sectors at the edges need their other bytes.
+Result<void> DeviceCache::write_through(CacheList list, u64 byte_offset, std::span<u8 const> source)
 {
-    if (byte_offset > size_bytes() || source.size() > size_bytes() - byte_offset)
-        return Error::invalid;
-    while (!source.empty()) {
-        auto const number = byte_offset / chunk_bytes();
-        auto const skipped = byte_offset % chunk_bytes();
-        auto const count = std::min<usize>(chunk_bytes() - skipped, source.size());
-        auto const index = TRY(place_of(number));
-        auto const pages = pages_at(skipped, count);
-        auto const end = skipped + count;
-        if (skipped % page_bytes != 0)
-            TRY(load(index, { pages.first, pages.first + 1 }));
-        if (end % page_bytes != 0 && end != bytes_of(number))
-            TRY(load(index, { pages.end - 1, pages.end }));
-        std::memcpy(memory_of(index).data() + skipped, source.data(), count);
-        for (auto page = pages.first; page < pages.end; ++page)
-            chunks_[index].held |= 1u << page;
+    TRY(check(byte_offset, source.size()));
+    if (frames_.dirty_frames() > frames_.count() / 4)
+        TRY(write_back());
+    auto const end = byte_offset + source.size();
+    while (byte_offset < end) {
+        auto const page = byte_offset / page_bytes;
+        auto const skipped = byte_offset % page_bytes;
+        auto const count = std::min<usize>(page_bytes - skipped, end - byte_offset);
         auto const first = skipped / sector_bytes;
-        auto const last = (end + sector_bytes - 1) / sector_bytes;
-        auto const offset = index % chunks_per_session() * chunk_bytes() + first * sector_bytes;
-        auto const done = sessions_[index / chunks_per_session()].device.call(
-            Block::Write { .lba = number * chunk_sectors_ + first,
-                .count = static_cast<u32>(last - first),
-                .offset = static_cast<u32>(offset) });
-        if (!done)
-            drop(index);
-        TRY(note_loss(done));
+        auto const last = (skipped + count + sector_bytes - 1) / sector_bytes;
+        auto const frame = place(list, page, static_cast<u32>((end - 1) / page_bytes - page + 1));
+        auto const start = page * page_sectors;
+        if (skipped % sector_bytes != 0)
+            TRY(load_gaps(frame, { start + first, start + first + 1 }));
+        if ((skipped + count) % sector_bytes != 0)
+            TRY(load_gaps(frame, { start + last - 1, start + last }));
+        std::memcpy(memory_of(frame).data() + skipped, source.data(), count);
+        auto const written = bits(first, last);
+        auto& held = frames_.at(frame).held;
+        held = static_cast<u8>(held | written);
+        frames_.mark_dirty(frame, written);
         source = source.subspan(count);
         byte_offset += count;
     }
     return {};
 }
 
+// What was read before counts no more, unless it is what we wrote.
 Result<void> DeviceCache::read_fresh(u64 byte_offset, std::span<u8> target)
 {
-    auto const end = byte_offset + target.size();
-    for (auto number = byte_offset / chunk_bytes(); number * chunk_bytes() < end; ++number) {
-        if (auto const found = places_.find(number); found != places_.end())
-            drop(found->second);
+    TRY(check(byte_offset, target.size()));
+    Range const range { byte_offset / sector_bytes,
+        (byte_offset + target.size() + sector_bytes - 1) / sector_bytes };
+    for (auto page = range.first / page_sectors; page * page_sectors < range.end; ++page) {
+        if (auto const frame = frames_.find(page)) {
+            auto& held = frames_.at(*frame).held;
+            held = static_cast<u8>(held & (~bits_of(page, range) | frames_.at(*frame).dirty));
+        }
     }
     return read(byte_offset, target);
 }
 
 Result<void> DeviceCache::flush()
 {
+    TRY(write_back());
     return note_loss(device_.call(Block::Flush {}));
 }
 
 Result<void> DeviceCache::discard(u64 byte_offset, u64 bytes)
 {
-    if (byte_offset % sector_bytes != 0 || bytes % sector_bytes != 0 || byte_offset > size_bytes()
-        || bytes > size_bytes() - byte_offset)
+    if (byte_offset % sector_bytes != 0 || bytes % sector_bytes != 0)
         return Error::invalid;
-    for (usize index = 0; index < chunks_.size(); ++index) {
-        auto const start = chunks_[index].number * chunk_bytes();
-        if (chunks_[index].last_use != 0 && start < byte_offset + bytes
-            && byte_offset < start + chunk_bytes())
-            drop(index);
-    }
+    TRY(check(byte_offset, bytes));
+    TRY(write_back());
+    drop_range({ byte_offset / page_bytes, (byte_offset + bytes + page_bytes - 1) / page_bytes });
     for (u64 done = 0; done < bytes;) {
         auto const reply = device_.call(Block::Discard {
             .lba = (byte_offset + done) / sector_bytes, .count = (bytes - done) / sector_bytes });
@@ -126,95 +160,223 @@ Result<void> DeviceCache::discard(u64 byte_offset, u64 bytes)
     return {};
 }
 
+void DeviceCache::abandon_writes()
+{
+    for (auto const frame : frames_.take_dirty())
+        frames_.drop(frame);
+}
+
+void DeviceCache::drop_range(Range pages)
+{
+    if (pages.count() < frames_.count()) {
+        for (auto page = pages.first; page < pages.end; ++page) {
+            if (auto const frame = frames_.find(page))
+                frames_.drop(*frame);
+        }
+        return;
+    }
+    for (u32 frame = 0; frame < frames_.count(); ++frame) {
+        auto const page = frames_.at(frame).page;
+        if (page >= pages.first && page < pages.end)
+            frames_.drop(frame);
+    }
+}
+
 template <typename T>
 Result<void> DeviceCache::note_loss(Result<T> const& done)
 {
     if (done)
         return {};
-    lost_ = done.error() == Error::dead || done.error() == Error::revoked;
+    lost_ |= done.error() == Error::dead || done.error() == Error::revoked;
     return done.error();
 }
 
-std::span<u8> DeviceCache::memory_of(usize index)
+std::span<u8> DeviceCache::memory_of(u32 frame)
 {
-    auto const memory = sessions_[index / chunks_per_session()].memory.span();
-    auto const start = index % chunks_per_session() * chunk_bytes();
-    return { reinterpret_cast<u8*>(memory.data()) + start, chunk_bytes() };
+    auto const memory = sessions_[frame / session_frames].memory.span();
+    auto const start = usize { frame % session_frames } * page_bytes;
+    return { reinterpret_cast<u8*>(memory.data()) + start, memory.size() - start };
 }
 
-usize DeviceCache::take_chunk()
+u32 DeviceCache::offset_of(Piece const& piece) const
 {
-    auto const oldest = [&] {
-        auto const found = std::min_element(chunks_.begin(), chunks_.end(),
-            [](Chunk const& left, Chunk const& right) { return left.last_use < right.last_use; });
-        return static_cast<usize>(found - chunks_.begin());
-    };
-    auto const index = oldest();
-    bool const full = chunks_[index].last_use != 0;
-    if (full && sessions_.size() < sessions_max && add_session())
-        return oldest();
-    return index;
+    return piece.frame % session_frames * page_bytes + piece.skipped * sector_bytes;
 }
 
-DeviceCache::Pages DeviceCache::pages_at(u64 skipped, usize count) const
+u32 DeviceCache::sectors_of(u64 page) const
 {
-    return { static_cast<u32>(skipped / page_bytes),
-        static_cast<u32>((skipped + count + page_bytes - 1) / page_bytes) };
+    return static_cast<u32>(std::min<u64>(page_sectors, sectors_ - page * page_sectors));
 }
 
-u32 DeviceCache::bytes_of(u64 number) const
+u8 DeviceCache::bits_of(u64 page, Range range)
 {
-    return static_cast<u32>(std::min<u64>(chunk_bytes(), size_bytes() - number * chunk_bytes()));
+    auto const start = page * page_sectors;
+    auto const from = std::max(range.first, start);
+    auto const to = std::min(range.end, start + page_sectors);
+    return from < to ? bits(from - start, to - start) : u8 { 0 };
 }
 
-void DeviceCache::drop(usize index)
+std::optional<u32> DeviceCache::find(CacheList list, u64 page)
 {
-    places_.erase(chunks_[index].number);
-    chunks_[index] = {};
+    auto const frame = frames_.find(page);
+    // Metadata in a block that held a file's contents before, or beside one that does.
+    if (!frame || list == CacheList::contents || frames_.at(*frame).list == list)
+        return frame;
+    auto const moved = frames_.move(*frame, list);
+    if (!moved)
+        return frames_.find(page);
+    std::memcpy(memory_of(*moved).data(), memory_of(*frame).data(), page_bytes);
+    return moved;
 }
 
-Result<usize> DeviceCache::place_of(u64 number)
+CacheFrames::Run DeviceCache::take(CacheList list, u64 page, u32 pages_max)
 {
-    if (number * chunk_sectors_ >= sectors_)
-        return Error::invalid;
-    auto const found = places_.find(number);
-    auto const index = found != places_.end() ? found->second : take_chunk();
-    if (found == places_.end()) {
-        drop(index);
-        places_[number] = index;
-        chunks_[index].number = number;
+    if (!frames_.has_room(list) && sessions_.size() < sessions_max_ && !add_session())
+        sessions_max_ = static_cast<u32>(sessions_.size());
+    if (auto const run = frames_.take(list, page, pages_max))
+        return *run;
+    if (auto const done = write_back(); !done)
+        refused_ = done.error();
+    auto const run = frames_.take(list, page, pages_max);
+    ASSERT(run); // nothing is dirty now
+    return *run;
+}
+
+u32 DeviceCache::place(CacheList list, u64 page, u32 pages_max)
+{
+    if (auto const frame = find(list, page))
+        return *frame;
+    // The whole of a long write gets frames beside each other.
+    u32 pages = 1;
+    while (
+        pages < std::min(pages_max, request_sectors_ / page_sectors) && !frames_.find(page + pages))
+        ++pages;
+    return take(list, page, pages).first;
+}
+
+Result<void> DeviceCache::load(CacheList list, Range wanted, u64 ahead_end)
+{
+    auto const page = wanted.first / page_sectors;
+    if (auto const frame = frames_.find(page)) {
+        wanted.end = std::min(wanted.end, (page + 1) * page_sectors);
+        return load_gaps(*frame, wanted);
     }
-    chunks_[index].last_use = ++uses_;
-    return index;
+    return load_pages(list, wanted, ahead_end);
+}
+
+// The pages that are not in memory from the first on, in one request. What nobody asked for may be
+// unreadable without harm.
+Result<void> DeviceCache::load_pages(CacheList list, Range wanted, u64 ahead_end)
+{
+    auto const first = wanted.first / page_sectors;
+    auto const last = (std::max(wanted.end, ahead_end) - 1) / page_sectors;
+    u32 pages = 1;
+    while (first + pages <= last && pages < request_sectors_ / page_sectors
+        && !frames_.find(first + pages))
+        ++pages;
+    auto const run = take(list, first, pages);
+    auto const end = first + run.count;
+    Piece const piece { run.first, 0,
+        { first * page_sectors, std::min(sectors_, end * page_sectors) } };
+    auto done = read_piece(piece);
+    if (done) {
+        auto const asked_end = (wanted.end + page_sectors - 1) / page_sectors;
+        for (auto page = std::max(asked_end, first); page < end; ++page)
+            frames_.at(run.first + static_cast<u32>(page - first)).ahead = true;
+        return {};
+    }
+    for (u32 each = 1; each < run.count; ++each)
+        frames_.drop(run.first + each);
+    if (lost_) {
+        frames_.drop(run.first);
+        return done.error();
+    }
+    return load_gaps(run.first, { wanted.first, std::min(wanted.end, (first + 1) * page_sectors) });
+}
+
+Result<void> DeviceCache::load_gaps(u32 frame, Range wanted)
+{
+    auto const start = frames_.at(frame).page * page_sectors;
+    for (auto sector = wanted.first - start; sector < wanted.end - start;) {
+        if ((frames_.at(frame).held >> sector & 1) != 0) {
+            ++sector;
+            continue;
+        }
+        auto end = sector + 1;
+        while (end < wanted.end - start && (frames_.at(frame).held >> end & 1) == 0)
+            ++end;
+        TRY(read_piece({ frame, static_cast<u32>(sector), { start + sector, start + end } }));
+        sector = end;
+    }
+    return {};
 }
 
 // Waits without a deadline: after one, the driver might still write into memory that is in use for
 // something else by then. A driver that died answers `dead`.
-Result<void> DeviceCache::load(usize index, Pages pages)
+Result<void> DeviceCache::read_piece(Piece const& piece)
 {
-    auto& chunk = chunks_[index];
-    auto const bytes = bytes_of(chunk.number);
-    pages.end = std::min(pages.end, (bytes + page_bytes - 1) / page_bytes);
-    auto const& session = sessions_[index / chunks_per_session()];
-    auto const is_held = [&](u32 page) { return (chunk.held >> page & 1) != 0; };
-    while (pages.first < pages.end) {
-        if (is_held(pages.first)) {
-            ++pages.first;
-            continue;
-        }
-        auto end = pages.first + 1;
-        while (end < pages.end && !is_held(end))
-            ++end;
-        auto const from = pages.first * page_bytes;
-        auto const count = std::min(end * page_bytes, bytes) - from;
-        auto const done = session.device.call(
-            Block::Read { chunk.number * chunk_sectors_ + from / sector_bytes, count / sector_bytes,
-                static_cast<u32>(index % chunks_per_session() * chunk_bytes()) + from });
-        TRY(note_loss(done));
-        for (; pages.first < end; ++pages.first)
-            chunk.held |= 1u << pages.first;
+    TRY(note_loss(device_of(piece.frame)
+                      .call(Block::Read { piece.sectors.first,
+                          static_cast<u32>(piece.sectors.count()), offset_of(piece) })));
+    auto const first_page = piece.sectors.first / page_sectors;
+    for (auto page = first_page; page * page_sectors < piece.sectors.end; ++page) {
+        auto& held = frames_.at(piece.frame + static_cast<u32>(page - first_page)).held;
+        held = static_cast<u8>(held | bits_of(page, piece.sectors));
     }
     return {};
+}
+
+Result<void> DeviceCache::write_back()
+{
+    auto first_error = refused_ ? Result<void>(*refused_) : Result<void>();
+    refused_.reset();
+    Piece piece;
+    auto const write = [&] {
+        if (piece.sectors.count() == 0)
+            return;
+        if (auto const done = write_piece(piece); !done && first_error)
+            first_error = done;
+        piece = {};
+    };
+    for (auto const frame : frames_.take_dirty()) {
+        auto const start = frames_.at(frame).page * page_sectors;
+        u32 dirty = frames_.at(frame).dirty;
+        while (dirty != 0) {
+            auto const first = static_cast<u32>(std::countr_zero(dirty));
+            auto const count = static_cast<u32>(std::countr_one(dirty >> first));
+            dirty &= ~(((1u << count) - 1) << first);
+            auto const before = piece.frame * page_sectors + piece.skipped;
+            bool const goes_on = piece.sectors.count() > 0
+                && piece.frame / session_frames == frame / session_frames
+                && before + piece.sectors.count() == frame * page_sectors + first
+                && piece.sectors.end == start + first
+                && piece.sectors.count() + count <= request_sectors_;
+            if (!goes_on) {
+                write();
+                piece = { frame, first, { start + first, start + first } };
+            }
+            piece.sectors.end += count;
+        }
+    }
+    write();
+    return first_error;
+}
+
+Result<void> DeviceCache::write_piece(Piece const& piece)
+{
+    auto const done = note_loss(device_of(piece.frame)
+                                    .call(Block::Write { .lba = piece.sectors.first,
+                                        .count = static_cast<u32>(piece.sectors.count()),
+                                        .offset = offset_of(piece) }));
+    auto const first_page = piece.sectors.first / page_sectors;
+    for (auto page = first_page; page * page_sectors < piece.sectors.end; ++page) {
+        auto const frame = piece.frame + static_cast<u32>(page - first_page);
+        auto& dirty = frames_.at(frame).dirty;
+        dirty = static_cast<u8>(dirty & ~bits_of(page, piece.sectors));
+        if (!done)
+            frames_.drop(frame);
+    }
+    return done;
 }
 
 } // namespace gemel::ext4

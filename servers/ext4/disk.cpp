@@ -55,22 +55,21 @@ Result<void> Disk::placed(Result<void> verified, u64 block, Purpose purpose)
     return verified;
 }
 
-// The one place that touches the device: nothing outside the volume gets past it.
-Result<void> Disk::read(u64 block, u64 offset, std::span<u8> target, u32 inode)
+// Nothing outside the volume gets past it.
+Result<void> Disk::check_inside(u64 block, u64 offset, usize bytes, u32 inode)
 {
     auto const bytes_after = (super_.blocks - std::min(block, super_.blocks)) * super_.block_bytes;
-    if (!super_.holds_block(block) || offset > bytes_after
-        || target.size() > bytes_after - offset) {
+    if (!super_.holds_block(block) || offset > bytes_after || bytes > bytes_after - offset) {
         return corrupt("inode ", inode, ": block ", block, " lies outside the volume of ",
             super_.blocks, " blocks");
     }
-    auto const done = device_.read(block * super_.block_bytes + offset, target);
-    if (!done) {
-        errors_.report(
-            sentence("inode ", inode, ": cannot read block ", block, ": ", name_of(done.error())));
-        return done.error();
-    }
     return {};
+}
+
+Error Disk::unreadable(Error error, u64 block, u32 inode)
+{
+    errors_.report(sentence("inode ", inode, ": cannot read block ", block, ": ", name_of(error)));
+    return error;
 }
 
 Result<BlockCache::Slot*> Disk::fetch(u64 block, Purpose purpose, u32 read_ahead)
@@ -84,7 +83,9 @@ Result<BlockCache::Slot*> Disk::fetch(u64 block, Purpose purpose, u32 read_ahead
     if (!super_.holds_block(block) || !device_.read(block * super_.block_bytes, run)) {
         count = 1;
         run.resize(super_.block_bytes);
-        TRY(read(block, 0, run, purpose.inode));
+        TRY(check_inside(block, 0, run.size(), purpose.inode));
+        if (auto const done = device_.read(block * super_.block_bytes, run); !done)
+            return unreadable(done.error(), block, purpose.inode);
     }
     // Backwards, so that the block asked for is the last inserted and cannot have been evicted.
     for (u64 index = count; index-- > 1;) {
@@ -116,14 +117,10 @@ void Disk::take_committed()
 
 Result<void> Disk::write_contents(u64 block, u64 offset, Bytes source, u32 inode)
 {
-    auto const bytes_after = (super_.blocks - std::min(block, super_.blocks)) * super_.block_bytes;
-    if (!super_.holds_block(block) || offset > bytes_after
-        || source.size() > bytes_after - offset) {
-        return corrupt("inode ", inode, ": block ", block, " lies outside the volume of ",
-            super_.blocks, " blocks");
-    }
+    TRY(check_inside(block, offset, source.size(), inode));
     ASSERT(writer_);
-    auto const done = writer_->write(block * super_.block_bytes + offset, source);
+    contents_wait_ = true;
+    auto const done = writer_->write_contents(block * super_.block_bytes + offset, source);
     if (!done) {
         errors_.report(
             sentence("inode ", inode, ": cannot write block ", block, ": ", name_of(done.error())));
@@ -132,9 +129,11 @@ Result<void> Disk::write_contents(u64 block, u64 offset, Bytes source, u32 inode
     return {};
 }
 
-Result<void> Disk::contents(u64 block, u64 offset, std::span<u8> target, u32 inode)
+Result<void> Disk::contents(u64 block, u64 offset, std::span<u8> target, u32 inode, u64 ahead)
 {
-    return read(block, offset, target, inode);
+    TRY(check_inside(block, offset, target.size(), inode));
+    auto const done = device_.read_contents(block * super_.block_bytes + offset, target, ahead);
+    return done ? done : unreadable(done.error(), block, inode);
 }
 
 } // namespace gemel::ext4

@@ -79,7 +79,8 @@ public:
     }
 
     // File contents, past the cache: fills `target` from `offset` bytes after the start of `block`.
-    Result<void> contents(u64 block, u64 offset, std::span<u8> target, u32 inode);
+    // Up to `ahead` bytes behind them are likely asked for next.
+    Result<void> contents(u64 block, u64 offset, std::span<u8> target, u32 inode, u64 ahead = 0);
 
     // For changes, inside an operation of the transaction: the block's bytes, to be written to
     // until the operation ends. Read and verified like `metadata`.
@@ -104,8 +105,11 @@ public:
     // The committed blocks are in their places: from now on they are the cache's.
     void take_committed();
 
-    // Straight to the device, durable with the next commit. Inside one block run of the volume.
+    // Straight to the device, durable with the next flush. Inside one block run of the volume.
     Result<void> write_contents(u64 block, u64 offset, Bytes source, u32 inode);
+    // Whether contents were written that no flush has made durable yet.
+    bool contents_wait() const { return contents_wait_; }
+    void note_flush() { contents_wait_ = false; }
     void allow_writing(BlockDevice& device) { writer_ = &device; }
     bool writable() const { return writer_ != nullptr; }
 
@@ -126,7 +130,9 @@ private:
     // Adds to what is wrong where it is.
     Result<void> placed(Result<void> verified, u64 block, Purpose purpose);
     Result<BlockCache::Slot*> fetch(u64 block, Purpose purpose, u32 read_ahead);
-    Result<void> read(u64 block, u64 offset, std::span<u8> target, u32 inode);
+    // Error::corrupt when some of the bytes lie outside the volume.
+    Result<void> check_inside(u64 block, u64 offset, usize bytes, u32 inode);
+    Error unreadable(Error error, u64 block, u32 inode);
 
     BlockReader& device_;
     ErrorSink& errors_;
@@ -135,6 +141,7 @@ private:
     Transaction transaction_;
     NameCache names_;
     BlockDevice* writer_ = nullptr;
+    bool contents_wait_ = false;
     std::optional<Damage> damage_;
 };
 

@@ -236,7 +236,7 @@ Result<void> JournalWriter::write_log(Bytes blocks)
             && journal_.place(head_ + count) == place + count)
             ++count;
         auto const bytes = static_cast<usize>(count) * block_bytes_;
-        TRY(device_->write(place * block_bytes_, blocks.first(bytes)));
+        TRY(device_->write_contents(place * block_bytes_, blocks.first(bytes)));
         blocks = blocks.subspan(bytes);
         head_ = super_.after(head_ + count - 1);
     }

@@ -5,6 +5,8 @@
 #include "servers/rt/thread.hpp"
 #include "servers/rt/wall_clock.hpp"
 
+#include <charconv>
+
 namespace gemel::ext4 {
 
 namespace {
@@ -61,11 +63,25 @@ Deadline deadline_of(ServedVolume& served)
     return Deadline::at_us((system::time_ns() + static_cast<u64>(left)) / 1'000 + 1);
 }
 
+// The first argument: how many MiB of the device are kept in memory.
+Result<usize> cache_bytes(Env const& env)
+{
+    if (env.arguments().size() < 2)
+        return DeviceCache::bytes_max_default;
+    auto const text = env.arguments()[1];
+    u32 mib = 0;
+    auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), mib);
+    if (error != std::errc {} || end != text.data() + text.size() || mib == 0)
+        return Error::invalid;
+    return usize { mib } << 20;
+}
+
 } // namespace
 
 Result<void> server_main(Env& env)
 {
-    auto device = TRY(DeviceCache::create(TRY(env.take<protocol::Block>("block"))));
+    auto block = TRY(env.take<protocol::Block>("block"));
+    auto device = TRY(DeviceCache::create(std::move(block), TRY(cache_bytes(env))));
     LogSink sink(env.log());
     MountReport report;
     report.listener = { [&env](std::string_view sentence) { env.log().warn(sentence); },

@@ -124,6 +124,7 @@ Result<void> MountGuard::check_unchanged(std::vector<u8> const& before, MountRep
     if (bytes_ == before)
         return {};
     state_ = State::lost;
+    device_.abandon_writes();
     return refuse(report, Error::busy, "another host is using the volume: ", node_of(bytes_));
 }
 
@@ -224,17 +225,33 @@ Result<void> MountGuard::read(u64 byte_offset, std::span<u8> target)
     return device_.read(byte_offset, target);
 }
 
+Result<void> MountGuard::read_contents(u64 byte_offset, std::span<u8> target, u64 ahead)
+{
+    static_cast<void>(attend());
+    return device_.read_contents(byte_offset, target, ahead);
+}
+
 Result<void> MountGuard::read_fresh(u64 byte_offset, std::span<u8> target)
 {
     return device_.read_fresh(byte_offset, target);
 }
 
-Result<void> MountGuard::write(u64 byte_offset, std::span<u8 const> source)
+Result<void> MountGuard::attend_to_write()
 {
     TRY(attend());
-    if (state_ == State::released)
-        return Error::read_only;
+    return state_ == State::released ? Result<void>(Error::read_only) : Result<void>();
+}
+
+Result<void> MountGuard::write(u64 byte_offset, std::span<u8 const> source)
+{
+    TRY(attend_to_write());
     return device_.write(byte_offset, source);
+}
+
+Result<void> MountGuard::write_contents(u64 byte_offset, std::span<u8 const> source)
+{
+    TRY(attend_to_write());
+    return device_.write_contents(byte_offset, source);
 }
 
 Result<void> MountGuard::flush()

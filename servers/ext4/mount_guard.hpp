@@ -39,8 +39,11 @@ public:
     Result<void> release();
 
     Result<void> read(u64 byte_offset, std::span<u8> target) override;
+    Result<void> read_contents(u64 byte_offset, std::span<u8> target, u64 ahead) override;
     Result<void> read_fresh(u64 byte_offset, std::span<u8> target) override;
     Result<void> write(u64 byte_offset, std::span<u8 const> source) override;
+    Result<void> write_contents(u64 byte_offset, std::span<u8 const> source) override;
+    void abandon_writes() override { device_.abandon_writes(); }
     Result<void> flush() override;
     u64 size_bytes() const override { return device_.size_bytes(); }
 
@@ -53,6 +56,8 @@ private:
     Result<void> wait_unchanged(MountReport& report);
     Result<void> take(MountReport& report);
     Result<void> load();
+    // Before a write: the volume is ours.
+    Result<void> attend_to_write();
     Result<void> show(u32 sequence);
     i64 interval_ns() const;
     i64 patience_ns() const;

@@ -31,7 +31,8 @@ Result<File::Read::Reply> OpenFile::on(File::Read const& request)
     std::span const target(reinterpret_cast<u8*>(memory.data()), memory.size());
     auto const volume = served_.volume.lock();
     auto const inode = TRY(volume->inode(opening_->inode, InodeUse::any));
-    auto const bytes = TRY(volume->read(inode, request.offset, target));
+    auto const ahead = opening_->read_ahead.note(request.offset, target.size());
+    auto const bytes = TRY(volume->read(inode, request.offset, target, ahead));
     return File::Read::Reply { static_cast<u32>(bytes) };
 }
 

@@ -1,6 +1,7 @@
 // One open file of the volume.
 #pragma once
 
+#include "servers/ext4/read_ahead.hpp"
 #include "servers/ext4/served_volume.hpp"
 #include "servers/protocols/directory.hpp"
 #include "servers/protocols/file.hpp"
@@ -28,6 +29,7 @@ struct Opening {
     ServedVolume& served;
     u32 const inode;
     OpenFlags const flags;
+    ReadAhead read_ahead {}; // used with the volume locked
     std::atomic<bool> closed { false };
 };
 

@@ -35,6 +35,17 @@ Result<void> ReplayOverlay::read(u64 byte_offset, std::span<u8> target)
     return {};
 }
 
+Result<void> ReplayOverlay::read_contents(u64 byte_offset, std::span<u8> target, u64 ahead)
+{
+    auto const copy = std::lower_bound(copies_.begin(), copies_.end(), byte_offset / block_bytes_,
+        [](ReplayPlan::Copy const& each, u64 block) { return each.target < block; });
+    u64 const start = copy == copies_.end() ? ~0ull : copy->target * block_bytes_;
+    if (start < byte_offset + target.size())
+        return read(byte_offset, target);
+    u64 const behind = start - (byte_offset + target.size());
+    return device_.read_contents(byte_offset, target, std::min(ahead, behind));
+}
+
 Result<void> ReplayOverlay::read_copy(
     ReplayPlan::Copy const& copy, u64 skipped, std::span<u8> target)
 {

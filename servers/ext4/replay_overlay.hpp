@@ -18,6 +18,8 @@ public:
     }
 
     Result<void> read(u64 byte_offset, std::span<u8> target) override;
+    // Reads ahead only where no copied block lies.
+    Result<void> read_contents(u64 byte_offset, std::span<u8> target, u64 ahead) override;
     u64 size_bytes() const override { return device_.size_bytes(); }
 
 private:

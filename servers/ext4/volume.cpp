@@ -129,13 +129,13 @@ Result<Inode> Volume::inode(u32 number, InodeUse use)
     return read_inode(*disk_, number, use);
 }
 
-Result<usize> Volume::read(Inode const& inode, u64 offset, std::span<u8> target)
+Result<usize> Volume::read(Inode const& inode, u64 offset, std::span<u8> target, u64 ahead)
 {
     if (inode.is_directory())
         return Error::is_directory;
     if (inode.type() != FileType::regular)
         return Error::invalid;
-    return read_contents(*disk_, inode, offset, target);
+    return read_contents(*disk_, inode, offset, target, ahead);
 }
 
 Result<std::string> Volume::read_link(Inode const& inode)

@@ -71,8 +71,9 @@ public:
     Result<u64> seek(Inode const& inode, u64 offset, Sought sought);
 
     // Fills `target` from byte `offset`; fewer bytes mean the end of the file. Error::is_directory
-    // for directories, Error::invalid for what has no contents.
-    Result<usize> read(Inode const& inode, u64 offset, std::span<u8> target);
+    // for directories, Error::invalid for what has no contents. Up to `ahead` bytes behind it, not
+    // past the file's end, are likely asked for next (see ReadAhead).
+    Result<usize> read(Inode const& inode, u64 offset, std::span<u8> target, u64 ahead = 0);
 
     // The target of a symbolic link, at most 4096 bytes. Error::invalid for anything else.
     Result<std::string> read_link(Inode const& inode);

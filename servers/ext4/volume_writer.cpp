@@ -185,6 +185,7 @@ Result<void> VolumeWriter::commit()
         fail_for(journal_ ? "the journal" : "the device");
         return done.error();
     }
+    disk_.note_flush();
     commit_due_ns_.reset();
     return {};
 }
@@ -210,10 +211,15 @@ Result<void> VolumeWriter::sync(Durable what)
     auto const& transaction = disk_.transaction();
     if (!transaction.empty() && (what == Durable::all || transaction.beyond_times()))
         return commit();
-    auto const flushed = device_.flush(); // contents are there already
-    if (!flushed)
+    auto const flushed = device_.flush(); // contents were written already
+    if (!flushed) {
         fail_for("the device");
-    return flushed;
+        return flushed;
+    }
+    disk_.note_flush();
+    if (transaction.empty())
+        commit_due_ns_.reset();
+    return {};
 }
 
 std::optional<i64> VolumeWriter::due_ns() const

@@ -233,7 +233,7 @@ auto VolumeWriter::operate(Work work) -> decltype(work())
         auto done = work();
         if (done) {
             transaction.keep();
-            if (!transaction.empty() && !commit_due_ns_)
+            if ((!transaction.empty() || disk_.contents_wait()) && !commit_due_ns_)
                 commit_due_ns_ = now() + commit_interval_ns;
             return done;
         }
