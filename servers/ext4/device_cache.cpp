@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 namespace gemel::ext4 {
 
@@ -23,12 +24,17 @@ Result<Own<DeviceCache>> DeviceCache::create(Client<Block> device, usize bytes_m
     return cache;
 }
 
-Result<void> DeviceCache::add_session()
+Result<DeviceCache::Session> DeviceCache::make_session(usize bytes)
 {
-    auto memory = TRY(SharedRegion::create(session_bytes));
+    auto memory = TRY(SharedRegion::create(bytes));
     auto region = TRY(memory.handle_for_peer());
     auto attached = TRY(device_.call(Block::Attach { std::move(region) }));
-    sessions_.push_back({ std::move(memory), Client<Block>(std::move(attached.block)) });
+    return Session { std::move(memory), Client<Block>(std::move(attached.block)) };
+}
+
+Result<void> DeviceCache::add_session()
+{
+    sessions_.push_back(TRY(make_session(session_bytes)));
     frames_.add_region();
     return {};
 }
@@ -330,13 +336,19 @@ Result<void> DeviceCache::write_back()
 {
     auto first_error = refused_ ? Result<void>(*refused_) : Result<void>();
     refused_.reset();
+    Group group;
     Piece piece;
-    auto const write = [&] {
+    auto const write_group_now = [&] {
+        if (auto const done = write_group(group); !done && first_error)
+            first_error = done;
+        group.count = 0;
+    };
+    auto const end_piece = [&] {
         if (piece.sectors.count() == 0)
             return;
-        if (auto const done = write_piece(piece); !done && first_error)
-            first_error = done;
-        piece = {};
+        if (!joins(group, piece))
+            write_group_now();
+        group.pieces[group.count++] = std::exchange(piece, {});
     };
     for (auto const frame : frames_.take_dirty()) {
         auto const start = frames_.at(frame).page * page_sectors;
@@ -352,14 +364,69 @@ Result<void> DeviceCache::write_back()
                 && piece.sectors.end == start + first
                 && piece.sectors.count() + count <= request_sectors_;
             if (!goes_on) {
-                write();
+                end_piece();
                 piece = { frame, first, { start + first, start + first } };
             }
             piece.sectors.end += count;
         }
     }
-    write();
+    end_piece();
+    write_group_now();
     return first_error;
+}
+
+bool DeviceCache::joins(Group const& group, Piece const& piece) const
+{
+    constexpr auto piece_sectors_max = gathered_piece_bytes_max / sector_bytes;
+    if (group.count == 0)
+        return true;
+    auto const& last = group.pieces[group.count - 1].sectors;
+    return last.end == piece.sectors.first && group.count < Group::pieces_max
+        && last.count() <= piece_sectors_max && piece.sectors.count() <= piece_sectors_max
+        && group.sectors() + piece.sectors.count()
+        <= std::min(request_sectors_, gathered_bytes_max / sector_bytes);
+}
+
+// Scattered pieces cost a copy rather than a request each. Where that is refused, each says for
+// itself whether it is what was refused.
+Result<void> DeviceCache::write_group(Group const& group)
+{
+    if (group.count > 1 && write_gathered(group))
+        return {};
+    Result<void> first_error;
+    for (usize each = 0; each < group.count; ++each) {
+        if (auto const done = write_piece(group.pieces[each]); !done && first_error)
+            first_error = done;
+    }
+    return first_error;
+}
+
+Result<void> DeviceCache::write_gathered(Group const& group)
+{
+    if (!gathering_)
+        gathering_ = TRY(make_session(gathered_bytes_max));
+    auto* target = reinterpret_cast<u8*>(gathering_->memory.span().data());
+    for (usize each = 0; each < group.count; ++each) {
+        auto const& piece = group.pieces[each];
+        auto const bytes = piece.sectors.count() * sector_bytes;
+        std::memcpy(target, memory_of(piece.frame).data() + piece.skipped * sector_bytes, bytes);
+        target += bytes;
+    }
+    TRY(note_loss(gathering_->device.call(Block::Write { .lba = group.pieces[0].sectors.first,
+        .count = static_cast<u32>(group.sectors()),
+        .offset = 0 })));
+    for (usize each = 0; each < group.count; ++each)
+        note_written(group.pieces[each]);
+    return {};
+}
+
+void DeviceCache::note_written(Piece const& piece)
+{
+    auto const first_page = piece.sectors.first / page_sectors;
+    for (auto page = first_page; page * page_sectors < piece.sectors.end; ++page) {
+        auto& dirty = frames_.at(piece.frame + static_cast<u32>(page - first_page)).dirty;
+        dirty = static_cast<u8>(dirty & ~bits_of(page, piece.sectors));
+    }
 }
 
 Result<void> DeviceCache::write_piece(Piece const& piece)
@@ -368,14 +435,12 @@ Result<void> DeviceCache::write_piece(Piece const& piece)
                                     .call(Block::Write { .lba = piece.sectors.first,
                                         .count = static_cast<u32>(piece.sectors.count()),
                                         .offset = offset_of(piece) }));
+    note_written(piece);
+    if (done)
+        return done;
     auto const first_page = piece.sectors.first / page_sectors;
-    for (auto page = first_page; page * page_sectors < piece.sectors.end; ++page) {
-        auto const frame = piece.frame + static_cast<u32>(page - first_page);
-        auto& dirty = frames_.at(frame).dirty;
-        dirty = static_cast<u8>(dirty & ~bits_of(page, piece.sectors));
-        if (!done)
-            frames_.drop(frame);
-    }
+    for (auto page = first_page; page * page_sectors < piece.sectors.end; ++page)
+        frames_.drop(piece.frame + static_cast<u32>(page - first_page));
     return done;
 }
 

@@ -12,6 +12,7 @@
 #include "servers/rt/ref.hpp"
 #include "servers/rt/region.hpp"
 
+#include <array>
 #include <optional>
 #include <vector>
 
@@ -60,6 +61,8 @@ private:
     static constexpr u32 page_sectors = CacheFrames::page_sectors;
     static_assert(page_bytes == page_sectors * protocol::sector_bytes);
     static constexpr u32 session_frames = session_bytes / page_bytes;
+    static constexpr u32 gathered_bytes_max = 256 * 1024;
+    static constexpr u32 gathered_piece_bytes_max = 64 * 1024; // longer ones go from where they lie
     static constexpr u64 streak_bytes = 64 * 1024; // how far who goes on where it stopped is helped
 
     struct Session {
@@ -80,6 +83,7 @@ private:
         Range sectors {};
     };
 
+    Result<Session> make_session(usize bytes);
     Result<void> add_session();
     Result<void> check(u64 byte_offset, usize bytes) const;
     Result<void> read_through(CacheList list, u64 byte_offset, std::span<u8> target, u64 ahead);
@@ -103,7 +107,23 @@ private:
     u32 place(CacheList list, u64 page, u32 pages_max);
     // Writes all that is dirty. What the device refuses is forgotten.
     Result<void> write_back();
+    // Pieces beside each other on the device.
+    struct Group {
+        static constexpr usize pieces_max = 64;
+
+        std::array<Piece, pieces_max> pieces {};
+        usize count = 0;
+
+        u64 sectors() const
+        {
+            return count == 0 ? 0 : pieces[count - 1].sectors.end - pieces[0].sectors.first;
+        }
+    };
+    bool joins(Group const& group, Piece const& piece) const;
+    Result<void> write_group(Group const& group);
+    Result<void> write_gathered(Group const& group);
     Result<void> write_piece(Piece const& piece);
+    void note_written(Piece const& piece);
     void drop_range(Range pages);
     Client<protocol::Block> const& device_of(u32 frame) const
     {
@@ -125,6 +145,7 @@ private:
     bool lost_ = false;
     std::optional<Error> refused_; // a write of the past
     std::vector<Session> sessions_;
+    std::optional<Session> gathering_; // where scattered pages are put together for one write
 };
 
 } // namespace gemel::ext4

@@ -253,6 +253,38 @@ TEST(DeviceCache, WritesRuns)
         0);
 }
 
+// Goal: pages beside each other on the device that are not so in memory are one request all the
+// same; where the device refuses it, what it does not refuse is written.
+TEST(DeviceCache, GathersWhatIsScattered)
+{
+    EXPECT_EQ(with_cache(2 * mib,
+                  [](Cached& cached) {
+                      auto const write_scattered = [&](u64 others) {
+                          for (u64 each = 0; each < 40; ++each) {
+                              cached.read(
+                                  (others + 2 * each) * page, page); // takes a frame between them
+                              cached.write((100 + each) * page, page, static_cast<u8>(each));
+                          }
+                          cached.medium.forget_counts();
+                      };
+                      write_scattered(600);
+                      ASSERT_TRUE(cached.cache->flush());
+                      EXPECT_EQ(cached.medium.writes, 1u);
+                      EXPECT_EQ(cached.medium.sectors_written, 40 * 8u);
+                      for (u64 each = 0; each < 40 * page; ++each)
+                          ASSERT_EQ(cached.medium.bytes[100 * page + each], each / page);
+                      std::fill_n(cached.medium.bytes.begin() + 100 * page, 40 * page, u8 { 77 });
+                      cached.medium.bad = { 110 * 8 };
+                      cached.cache->abandon_writes();
+                      write_scattered(800);
+                      EXPECT_EQ(cached.cache->flush().error(), Error::io);
+                      for (u64 each = 0; each < 40 * page; ++each)
+                          ASSERT_EQ(cached.medium.bytes[100 * page + each],
+                              each / page == 10 ? 77u : static_cast<u8>(each / page));
+                  }),
+        0);
+}
+
 // Goal: parts of pages are written alone and read around, parts of sectors with their other bytes.
 TEST(DeviceCache, WritesPartsOfPages)
 {
