@@ -6,6 +6,7 @@
 #include "servers/ext4/block_device.hpp"
 #include "servers/ext4/error_sink.hpp"
 #include "servers/ext4/name_cache.hpp"
+#include "servers/ext4/placement.hpp"
 #include "servers/ext4/sentence.hpp"
 #include "servers/ext4/superblock.hpp"
 #include "servers/ext4/transaction.hpp"
@@ -102,6 +103,7 @@ public:
     void drop_cached(u64 block) { cache_.erase(block); }
     Transaction& transaction() { return transaction_; }
     NameCache& names() { return names_; }
+    Placement& placement() { return placement_; }
     // The committed blocks are in their places: from now on they are the cache's.
     void take_committed();
 
@@ -140,6 +142,7 @@ private:
     BlockCache cache_;
     Transaction transaction_;
     NameCache names_;
+    Placement placement_;
     BlockDevice* writer_ = nullptr;
     bool contents_wait_ = false;
     std::optional<Damage> damage_;

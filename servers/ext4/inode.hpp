@@ -28,6 +28,7 @@ enum class InodeFlag : u32 {
     append_only = 0x20,
     encrypted = 0x800,
     indexed = 0x1000, // a directory with a hash tree
+    top_directory = 0x2'0000, // its directories are spread (chattr +T)
     huge_file = 0x4'0000,
     extents = 0x8'0000,
     value = 0x20'0000, // it holds the value of an extended attribute

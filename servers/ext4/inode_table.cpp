@@ -72,26 +72,6 @@ void store_attributes(Superblock const& super, std::span<u8> bytes, Inode const&
     std::copy(inode.map.begin(), inode.map.end(), bytes.begin() + 0x28);
 }
 
-// Where to look first: files by their directory, directories spread below the root.
-Result<u32> first_group(Disk& disk, u32 directory, bool is_directory)
-{
-    auto const& super = disk.super();
-    auto const near = (directory - 1) / super.inodes_per_group;
-    if (!is_directory || directory != root_inode)
-        return near;
-    u32 best = near;
-    u64 most = 0;
-    for (u32 group = 0; group < super.groups; ++group) {
-        auto const descriptor = TRY(load_group(disk, group));
-        auto const blocks = load_field(descriptor, group_field::free_blocks);
-        if (blocks > most && load_field(descriptor, group_field::free_inodes) > 0) {
-            best = group;
-            most = blocks;
-        }
-    }
-    return best;
-}
-
 // The first free inode of the group, so that what lies behind the used ones stays unused.
 Result<u32> take_inode(Disk& disk, u32 group, bool is_directory)
 {
@@ -146,36 +126,31 @@ Result<void> write_inode(Disk& disk, Inode const& inode)
     return {};
 }
 
-Result<Inode> allocate_inode(Disk& disk, u32 directory, NewInode const& made)
+Result<Inode> allocate_inode(Disk& disk, Inode const& parent, NewInode const& made)
 {
     auto const& super = disk.super();
-    bool const is_directory = (made.mode & type_bits) == type_directory;
-    auto const start = TRY(first_group(disk, directory, is_directory));
-    for (u32 step = 0; step < super.groups; ++step) {
-        auto const group = (start + step) % super.groups;
-        if (load_field(TRY(load_group(disk, group)), group_field::free_inodes) == 0)
-            continue;
-        auto const number = TRY(take_inode(disk, group, is_directory));
-        auto const bytes = TRY(change_inode_bytes(disk, number));
-        std::fill(bytes.begin(), bytes.end(), u8 { 0 });
-        if (super.inode_bytes > 128)
-            store16(bytes, 0x80, extra_bytes_wanted);
-        Inode inode {};
-        inode.number = number;
-        inode.mode = made.mode;
-        inode.user = made.user;
-        inode.group = made.group;
-        inode.generation = made.generation;
-        inode.checksum_seed = inode_checksum_seed(super, number, made.generation);
-        inode.accessed = inode.modified = inode.changed = timestamp_of(made.now_ns);
-        inode.created = inode.changed;
-        auto const type = made.mode & type_bits;
-        if (type == type_directory || type == type_regular)
-            start_map(super, inode);
-        TRY(write_inode(disk, inode));
-        return inode;
-    }
-    return Error::no_space;
+    auto const type = made.mode & type_bits;
+    bool const is_directory = type == type_directory;
+    auto const group = TRY(is_directory ? disk.placement().group_for_directory(disk, parent)
+                                        : disk.placement().group_for_file(disk, parent));
+    auto const number = TRY(take_inode(disk, group, is_directory));
+    auto const bytes = TRY(change_inode_bytes(disk, number));
+    std::fill(bytes.begin(), bytes.end(), u8 { 0 });
+    if (super.inode_bytes > 128)
+        store16(bytes, 0x80, extra_bytes_wanted);
+    Inode inode {};
+    inode.number = number;
+    inode.mode = made.mode;
+    inode.user = made.user;
+    inode.group = made.group;
+    inode.generation = made.generation;
+    inode.checksum_seed = inode_checksum_seed(super, number, made.generation);
+    inode.accessed = inode.modified = inode.changed = timestamp_of(made.now_ns);
+    inode.created = inode.changed;
+    if (is_directory || type == type_regular)
+        start_map(super, inode);
+    TRY(write_inode(disk, inode));
+    return inode;
 }
 
 Result<void> free_inode(Disk& disk, Inode& inode, i64 now_ns)
@@ -193,6 +168,7 @@ Result<void> free_inode(Disk& disk, Inode& inode, i64 now_ns)
             if (inode.is_directory()) {
                 store_field(descriptor, group_field::directories,
                     load_field(descriptor, group_field::directories) - 1);
+                disk.placement().note_removed_directory();
             }
             return {};
         }));

@@ -16,9 +16,8 @@ struct NewInode {
     u32 generation;
 };
 
-// A free inode near its directory (directories of the root are spread), initialised and written
-// with no links. Error::no_space.
-Result<Inode> allocate_inode(Disk& disk, u32 directory, NewInode const& made);
+// A free inode where Placement has it, initialised and written with no links. Error::no_space.
+Result<Inode> allocate_inode(Disk& disk, Inode const& parent, NewInode const& made);
 
 // Its blocks must be free already.
 Result<void> free_inode(Disk& disk, Inode& inode, i64 now_ns);

@@ -72,6 +72,8 @@ void parse_counts(Bytes bytes, Superblock& super)
     super.mmp_block = join(load32(bytes, 0x168), load32(bytes, 0x16C));
     super.mmp_interval = load16(bytes, 0x166);
     super.reserved_table_blocks = load16(bytes, 0xCE);
+    if (auto const shift = load8(bytes, 0x174); super.has(Incompatible::flex_bg) && shift < 32)
+        super.groups_per_flex = u32 { 1 } << shift;
     super.first_meta_group = load32(bytes, 0x104);
     super.backup_groups = { load32(bytes, 0x24C), load32(bytes, 0x250) };
 }
@@ -170,6 +172,7 @@ Result<void> count_groups(Superblock& super, MountReport& report)
             " inodes do not fit ", groups, " groups of ", super.inodes_per_group);
     }
     super.groups = static_cast<u32>(groups);
+    super.groups_per_flex = std::min(std::max(1u, super.groups_per_flex), super.groups);
     return {};
 }
 

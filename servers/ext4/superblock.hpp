@@ -31,6 +31,7 @@ struct Superblock {
     u32 inode_bytes;
     u32 descriptor_bytes;
     u32 groups;
+    u32 groups_per_flex; // whose tables lie together; 1 without flex_bg, at most `groups`
     u32 reserved_table_blocks; // behind the descriptors, for growing
     u32 first_meta_group; // in descriptor blocks, with meta_bg
     u32 compatible;

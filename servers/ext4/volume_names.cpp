@@ -104,7 +104,7 @@ Result<void> VolumeWriter::fill_symlink(Inode& inode, std::string_view text)
 
 Result<Inode> VolumeWriter::make(Inode const& parent, NewFile const& file)
 {
-    auto inode = TRY(allocate_inode(disk_, parent.number,
+    auto inode = TRY(allocate_inode(disk_, parent,
         { file.mode, file.user, file.group, change_clock_.time_ns(now()), next_generation() }));
     inode.links = 1;
     switch (inode.type()) {
