@@ -13,9 +13,13 @@ struct BlockRun {
 };
 
 // From `goal` on if possible, at least one and at most `count_max` blocks, all in one group. Blocks
-// that the last commit still uses are not given out. Error::no_space when only reserved blocks are
-// left.
+// that the last commit still uses are not given out, those that are kept for files that grow only
+// when there are no others. Error::no_space when only reserved blocks are left.
 Result<BlockRun> allocate_blocks(Disk& disk, u64 goal, u64 count_max);
+
+// The same for block `file_block` of a file that grows: `goal` is behind its block before. What it
+// will likely take next is kept for it in memory (Reservations), as much again as it has.
+Result<BlockRun> allocate_growing(Disk& disk, u32 inode, u64 file_block, u64 goal, u64 count_max);
 
 // Calls visit(run) for each run of at least `count_min` blocks that are free now, the last commit
 // may still use them, in `range`, which lies inside the volume. A run does not cross from one group

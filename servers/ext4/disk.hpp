@@ -7,6 +7,7 @@
 #include "servers/ext4/error_sink.hpp"
 #include "servers/ext4/name_cache.hpp"
 #include "servers/ext4/placement.hpp"
+#include "servers/ext4/reservations.hpp"
 #include "servers/ext4/sentence.hpp"
 #include "servers/ext4/superblock.hpp"
 #include "servers/ext4/transaction.hpp"
@@ -104,6 +105,8 @@ public:
     Transaction& transaction() { return transaction_; }
     NameCache& names() { return names_; }
     Placement& placement() { return placement_; }
+    Reservations& reservations() { return reservations_; }
+    FreeRuns& free_runs() { return free_runs_; }
     // The committed blocks are in their places: from now on they are the cache's.
     void take_committed();
 
@@ -143,6 +146,8 @@ private:
     Transaction transaction_;
     NameCache names_;
     Placement placement_;
+    Reservations reservations_;
+    FreeRuns free_runs_;
     BlockDevice* writer_ = nullptr;
     bool contents_wait_ = false;
     std::optional<Damage> damage_;

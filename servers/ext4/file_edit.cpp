@@ -19,16 +19,22 @@ bool is_hole(Run const& run)
     return run.kind == Run::Kind::zeros && run.disk_block == 0;
 }
 
-Result<u64> goal_for(Disk& disk, Inode const& inode, u64 file_block)
+// Behind the file's block before, where there is one; then the file grows.
+struct Goal {
+    u64 block;
+    bool grows;
+};
+
+Result<Goal> goal_for(Disk& disk, Inode const& inode, u64 file_block)
 {
     auto const& super = disk.super();
     if (file_block > 0) {
         auto const before = TRY(find_run(disk, inode, file_block - 1));
         if (!is_hole(before))
-            return before.disk_block + 1;
+            return Goal { before.disk_block + 1, true };
     }
     auto const group = (inode.number - 1) / super.inodes_per_group;
-    return super.first_block_of_group(group);
+    return Goal { super.first_block_of_group(group), false };
 }
 
 // Whole blocks from `disk_block` on: zeros around the part that is written.
@@ -85,7 +91,9 @@ Result<usize> write_mapped_piece(Disk& disk, Inode& inode, u64 offset, Bytes sou
     if (hole) {
         blocks = TRY(prepare_mapping(disk, inode, file_block, blocks));
         auto const goal = TRY(goal_for(disk, inode, file_block));
-        auto const got = TRY(allocate_blocks(disk, goal, blocks));
+        auto const got
+            = TRY(goal.grows ? allocate_growing(disk, inode.number, file_block, goal.block, blocks)
+                             : allocate_blocks(disk, goal.block, blocks));
         run.disk_block = got.start;
         blocks = got.count;
     }
@@ -107,6 +115,7 @@ Result<usize> write_mapped_piece(Disk& disk, Inode& inode, u64 offset, Bytes sou
 
 Result<Progress> free_some_blocks(Disk& disk, Inode& inode, u64 first, u64 end)
 {
+    disk.reservations().drop(inode.number);
     auto const block_bytes = disk.super().block_bytes;
     for (u32 step = 0; step < extents_in_a_step; ++step) {
         auto const removed = TRY(remove_last_mapping(disk, inode, first, end));
@@ -148,7 +157,9 @@ Result<Progress> fill_first_hole(Disk& disk, Inode& inode, u64 first, u64 end)
             continue;
         }
         auto const wanted = std::min({ run.blocks, end - first, u64 { unwritten_blocks_max } });
-        auto const got = TRY(allocate_blocks(disk, TRY(goal_for(disk, inode, first)), wanted));
+        disk.reservations().drop(inode.number); // it says itself what it needs
+        auto const goal = TRY(goal_for(disk, inode, first));
+        auto const got = TRY(allocate_blocks(disk, goal.block, wanted));
         TRY(insert_extent(
             disk, inode, { first, static_cast<u32>(got.count), Run::Kind::zeros, got.start }));
         inode.allocated_bytes += got.count * disk.super().block_bytes;

@@ -186,6 +186,7 @@ Result<void> VolumeWriter::commit()
         return done.error();
     }
     disk_.note_flush();
+    disk_.free_runs().forget_all(); // what was freed before may be given out now
     commit_due_ns_.reset();
     return {};
 }
@@ -340,6 +341,7 @@ Result<void> VolumeWriter::closed(u32 inode)
     if (--found->second > 0)
         return {};
     open_counts_.erase(found);
+    disk_.reservations().drop(inode);
     if (failed_ || stopped_)
         return {};
     return evict_if_unused(inode);

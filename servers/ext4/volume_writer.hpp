@@ -218,6 +218,7 @@ auto VolumeWriter::operate(Work work) -> decltype(work())
         {
             disk.transaction().roll_back();
             disk.names().clear();
+            disk.free_runs().forget_all();
         }
         ~RollBack()
         {
