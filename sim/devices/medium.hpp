@@ -29,10 +29,12 @@ public:
 // An image file of the host.
 class ImageMedium final : public Medium {
 public:
-    // `image` is borrowed; the disk begins at byte `first` of it.
+    // `image` is borrowed; the disk begins at byte `first` of it. It must not become shorter: a
+    // write would make it long again, with zeros for what was lost, so a flush says so.
     explicit ImageMedium(int image, u64 first = 0)
         : image_(image)
         , first_(first)
+        , image_bytes_(hosted::file_bytes(image))
     {
     }
     hosted::FileOutcome read(u64 offset, u8* to, u32 bytes) override
@@ -43,7 +45,12 @@ public:
     {
         return hosted::write_at(image_, from, bytes, first_ + offset);
     }
-    hosted::FileOutcome flush() override { return hosted::flush_file(image_); }
+    hosted::FileOutcome flush() override
+    {
+        if (hosted::file_bytes(image_) < image_bytes_)
+            return hosted::FileOutcome::failed;
+        return hosted::flush_file(image_);
+    }
     hosted::FileOutcome discard(u64 offset, u64 bytes) override
     {
         return hosted::punch_at(image_, bytes, first_ + offset);
@@ -52,6 +59,7 @@ public:
 private:
     int image_;
     u64 first_;
+    u64 image_bytes_; // at first
 };
 
 } // namespace gemel::sim

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace gemel::hosted {
@@ -34,6 +35,12 @@ FileOutcome write_at(int descriptor, u8 const* from, u32 bytes, u64 offset)
         bytes -= static_cast<u32>(put);
     }
     return FileOutcome::done;
+}
+
+u64 file_bytes(int descriptor)
+{
+    struct stat status;
+    return ::fstat(descriptor, &status) == 0 ? static_cast<u64>(status.st_size) : 0;
 }
 
 FileOutcome flush_file(int descriptor)
