@@ -88,16 +88,21 @@ def machine_mib(process):
 
 def memory(place):
     """Goal: a mount holds its caches and, of each file that the host knows, a few hundred bytes.
-    Method: the first half of the files fills the caches, the second half is what is counted."""
+    Method: a large file and the first half of the files fill the caches, the second half is what is counted."""
     files = 20_000
     source = place.file("source")
     for number in range(files):
         if number % 500 == 0:
             os.makedirs(os.path.join(source, f"folder {number // 500:03}"))
         os.close(os.open(os.path.join(source, f"folder {number // 500:03}", f"a file's name {number}"), os.O_CREAT))
-    image = make_image(place.file("disk.img"), source, "64M", "-N", "30000")
+    with open(os.path.join(source, "large"), "wb") as large:
+        large.write(b"large" * ((80 << 20) // 5))
+    image = make_image(place.file("disk.img"), source, "160M", "-N", "30000")
     with place.foreground(image) as process:
         taken = [machine_mib(process.pid)]
+        with open(os.path.join(place.directory, "large"), "rb") as large:
+            while large.read(1 << 20):
+                pass
         folders = sorted(name for name in os.listdir(place.directory) if name.startswith("folder"))
         for half in (folders[:len(folders) // 2], folders[len(folders) // 2:]):
             known = sum(os.lstat(os.path.join(place.directory, folder, name)).st_nlink
