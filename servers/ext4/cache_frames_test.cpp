@@ -74,6 +74,7 @@ TEST(CacheFrames, WhatIsUsedGetsASecondChance)
     Frames frames;
     frames.read(contents, 0, 128);
     for (u64 each = 0; each < 1000; ++each) {
+        ASSERT_TRUE(frames.find(3)) << each;
         frames.read(contents, 3, 1);
         frames.read(contents, 1000 + each, 1);
     }
