@@ -95,15 +95,21 @@ CLI::App& add_run(CLI::App& app, RunOptions& run)
     run_command.add_flag(
         "--trace", [&](std::int64_t) { run.tracing = Tracing::on; },
         "print every message on standard error");
-    run_command.add_flag(
-        "--isolate", [&](std::int64_t) { run.walls = Walls::between_tasks; },
-        "keep loads and stores inside their task, as natively; every switch costs more");
+    auto& host_threads = *run_command.add_flag(
+        "--host-threads", [&](std::int64_t) { run.turns = Turns::none; },
+        "each processor of --cpus is a host thread of its own");
+    run_command
+        .add_flag(
+            "--isolate", [&](std::int64_t) { run.walls = Walls::between_tasks; },
+            "keep loads and stores inside their task, as natively; every switch costs more")
+        ->excludes(&host_threads); // what can be reached is one thing for the whole process
     run_command.add_option(
         "--block-log", run.block_log, "what is asked of the disk, a line each, into this file");
     run_command
         .add_option("--record-last", run.record_last,
             "when something crashes, leave a recording of at least this long: 60s")
-        ->excludes("--fuse"); // what the host does there would not be written down
+        ->excludes("--fuse") // what the host does there would not be written down
+        ->excludes(&host_threads); // nor in which order host threads run
     return run_command;
 }
 

@@ -13,6 +13,9 @@ enum class Verbosity { quiet, verbose };
 enum class Tracing { off, on };
 enum class Walls { none, between_tasks }; // hosted: whether loads and stores stay in their task
 
+// Hosted: processors take turns on one host thread, or each has its own.
+enum class Turns { taken, none };
+
 struct RunOptions {
     std::string image; // empty: the default disk
     std::optional<std::string> script;
@@ -20,6 +23,7 @@ struct RunOptions {
     Access access = Access::read_only;
     unsigned memory_mib = 256; // 16..16384
     unsigned cpus = 1; // 1..8
+    Turns turns = Turns::taken;
     Tracing tracing = Tracing::off;
     Walls walls = Walls::none;
     Verbosity verbosity = Verbosity::quiet;

@@ -84,6 +84,8 @@ hosted::Options machine_of(RunOptions const& options, Input input, std::span<u8 
         machine.memory_bytes += machine.device_memory_bytes;
     }
     machine.cpus = options.cpus;
+    if (options.turns == Turns::none)
+        machine.host_threads = hosted::HostThreads::one_each;
     if (options.walls == Walls::between_tasks)
         machine.isolation = arch::Isolation::on;
     machine.bundle = bundle;

@@ -32,6 +32,8 @@ int run(int count, char** words)
             options.cpus = static_cast<u32>(std::stoul(word.substr(5)));
         if (word == "isolate=1")
             options.isolation = arch::Isolation::on;
+        if (word == "host_threads=1")
+            options.host_threads = hosted::HostThreads::one_each;
     }
     hosted::System system { options };
     return system.run();

@@ -71,13 +71,15 @@ u64 Init::port() const
 }
 
 int in_system(std::function<void(Init const&)> body, u64 memory_bytes,
-    std::function<void(hosted::System&)> const& prepare, u32 cpus, arch::Isolation isolation)
+    std::function<void(hosted::System&)> const& prepare, u32 cpus, arch::Isolation isolation,
+    hosted::HostThreads host_threads)
 {
     current_body = std::move(body);
     hosted::Options options;
     options.memory_bytes = memory_bytes;
     options.cpus = cpus;
     options.isolation = isolation;
+    options.host_threads = host_threads;
     options.init_entry = reinterpret_cast<u64>(&init_entry);
     hosted::System system { options };
     if (prepare)

@@ -40,6 +40,7 @@ struct Init {
 // devices to the machine before it starts.
 int in_system(std::function<void(Init const&)> body, u64 memory_bytes = 32u << 20,
     std::function<void(hosted::System&)> const& prepare = {}, u32 cpus = 1,
-    arch::Isolation isolation = arch::Isolation::off);
+    arch::Isolation isolation = arch::Isolation::off,
+    hosted::HostThreads host_threads = hosted::HostThreads::one);
 
 } // namespace gemel::test

@@ -128,7 +128,7 @@ class Runner:
         self.face, self.preset = options.face, options.preset
         self.seed, self.keep = options.seed, options.keep
         self.cpus = options.cpus
-        self.more = ["--isolate"] if options.isolate else []
+        self.more = ["--isolate"] * options.isolate + ["--host-threads"] * options.host_threads
         self.passed = self.failed = self.boots = 0
         slow = self.face != "hosted" or self.preset != "hosted"
         self.quiet_s = 120 if slow else 30
@@ -194,6 +194,7 @@ def main():
     parser.add_argument("--preset", default="hosted", help="hosted: another build than ./gemel's, for instance hosted-asan")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1 << 32))
     parser.add_argument("--cpus", type=int, default=1, help="how many processors the machine has")
+    parser.add_argument("--host-threads", action="store_true", help="hosted: each processor is a host thread")
     parser.add_argument("--isolate", action="store_true", help="hosted: loads and stores stay in their task")
     parser.add_argument("--only", default="", help="cases whose title holds this")
     parser.add_argument("--keep", help="a folder for the consoles' text")

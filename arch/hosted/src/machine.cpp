@@ -1,5 +1,6 @@
 // Memory, time, interrupts and devices of the hosted machine.
 #include "core/base/assert.hpp"
+#include "processors.hpp"
 #include "race.hpp"
 
 #include <gemel/arch/machine.hpp>
@@ -246,6 +247,14 @@ void Machine::raise(u32 line) noexcept
     pending_ |= u64 { 1 } << line;
 }
 
+void Machine::interrupt_cpu(u32 number) noexcept
+{
+    if (processors_)
+        processors_->call(number);
+    else
+        called_cpus_ |= 1u << number;
+}
+
 void Machine::interrupt_unmask(u32 line) noexcept
 {
     if (line < lines_max)
@@ -295,6 +304,8 @@ u32 Machine::delivered(u32 line) noexcept
 // The timer runs at 100 Hz while threads run, and stands still while the machine idles.
 void Machine::wake_at(u64 nanoseconds) noexcept
 {
+    if (processors_) [[unlikely]]
+        return processors_->wake_at(nanoseconds);
     wake_ns_ = nanoseconds;
     if (timer_armed_ || virtual_time_ || nanoseconds == ~0ull || !is_live())
         return;
@@ -328,6 +339,8 @@ bool Machine::poll_descriptors(int timeout_ms)
 
 u32 Machine::wait() noexcept
 {
+    if (processors_) [[unlikely]]
+        return processors_->wait();
     for (;;) {
         if ((pending_ & ~masked_) != 0)
             return take_interrupt();
@@ -340,11 +353,16 @@ u32 Machine::wait() noexcept
     }
 }
 
-void Machine::idle(u64 now)
+void Machine::before_idle()
 {
     flush_console();
     if (idle_)
         idle_();
+}
+
+void Machine::idle(u64 now)
+{
+    before_idle();
     if (world_)
         return world_->idle(wake_ns_);
     sleep(now);

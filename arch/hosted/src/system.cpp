@@ -2,6 +2,7 @@
 // caller's stack; at its exit the chosen thread's fiber takes over. Signals never switch: the
 // handler only makes the interrupted code call into the kernel when it goes on (see interrupted()).
 #include "core/base/assert.hpp"
+#include "processors.hpp"
 #include "race.hpp"
 
 #include <gemel/arch/user.hpp>
@@ -17,8 +18,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <cxxabi.h>
 #include <dlfcn.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/ucontext.h>
@@ -45,12 +46,6 @@ char const* __asan_default_options()
 
 gemel::i64 gemel_edges_left = gemel::hosted::edges_unlimited;
 
-namespace gemel::hosted {
-
-void* current_thread_pointer = nullptr;
-
-} // namespace gemel::hosted
-
 namespace gemel::arch {
 
 namespace context = boost::context::detail;
@@ -62,15 +57,11 @@ using gemel::hosted::System;
 // The process runs one system at a time; its signal handlers need to find it.
 struct Host {
     System* system = nullptr;
-    Frame::Fiber fiber; // run()'s own
-    void* stack_bottom = nullptr; // of run()'s stack, told by the sanitizer
-    usize stack_bytes = 0;
-    void** exceptions = nullptr; // this host thread's __cxa_eh_globals: two words
-    int* error_number = nullptr; // this host thread's errno
+    Processors* processors = nullptr; // null: all are on one host thread
+    Processor alone; // that one
     u8* fault_stacks[threads_max] = {};
     bool isolated = false;
     hosted::TickPlace tick_place = hosted::TickPlace::kernel; // of the tick that is pending
-    std::atomic<bool> in_task = false; // task code is running: ticks and faults are its own
     i64 edges_given = hosted::edges_unlimited; // to the thread whose turn it is
     i64 edges_spent = 0; // of these, when it last entered the kernel
 };
@@ -82,7 +73,7 @@ void stop_counting()
 {
     if constexpr (hosted::counts_edges) {
         auto const left = std::exchange(gemel_edges_left, hosted::edges_unlimited);
-        host.edges_spent = host.in_task ? host.edges_given - left : 0;
+        host.edges_spent = in_task_here() ? host.edges_given - left : 0;
     }
 }
 void count_on()
@@ -95,25 +86,30 @@ void count_on()
     }
 }
 
-// Only the signal handlers of this very thread look: no ordering but the compiler's is needed.
+void answer_calls();
+
 void enter()
 {
     stop_counting();
-    if (host.in_task)
+    if (in_task_here())
         race::begin_kernel();
-    host.in_task.store(false, std::memory_order_relaxed);
-    std::atomic_signal_fence(std::memory_order_seq_cst);
+    set_in_task(false);
     if (host.isolated) [[unlikely]]
         host.system->machine().show_kernel();
 }
-void go_on()
+void before_task_code()
 {
     if (host.isolated) [[unlikely]]
         host.system->machine().hide_all_but(host.system->kernel().cpu().current->root);
-    std::atomic_signal_fence(std::memory_order_seq_cst);
     count_on();
     race::end_kernel();
-    host.in_task.store(true, std::memory_order_relaxed);
+}
+void go_on()
+{
+    before_task_code();
+    set_in_task(true);
+    if (host.processors) [[unlikely]]
+        answer_calls();
 }
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -128,8 +124,8 @@ void end_switch(Frame::Fiber& to, bool from_host)
     usize bytes = 0;
     __sanitizer_finish_switch_fiber(to.fake_stack, &bottom, &bytes);
     if (from_host) {
-        host.stack_bottom = const_cast<void*>(bottom);
-        host.stack_bytes = bytes;
+        own().stack_bottom = const_cast<void*>(bottom);
+        own().stack_bytes = bytes;
     }
 }
 #else
@@ -168,23 +164,25 @@ void arrive(context::transfer_t transfer, Frame::Fiber& me)
 {
     auto* passage = static_cast<Passage*>(transfer.data);
     passage->from->context = transfer.fctx;
-    end_switch(me, passage->from == &host.fiber);
+    end_switch(me, passage->from == &own().fiber);
 }
 
 void save(Frame::Fiber& fiber)
 {
-    fiber.exceptions[0] = host.exceptions[0];
-    fiber.exceptions[1] = host.exceptions[1];
-    fiber.thread_pointer = gemel::hosted::current_thread_pointer;
-    fiber.error_number = *host.error_number;
+    auto const& processor = own();
+    fiber.exceptions[0] = processor.exceptions[0];
+    fiber.exceptions[1] = processor.exceptions[1];
+    fiber.thread_pointer = thread_pointer();
+    fiber.error_number = *processor.error_number;
 }
 
 void restore(Frame::Fiber const& fiber)
 {
-    host.exceptions[0] = fiber.exceptions[0];
-    host.exceptions[1] = fiber.exceptions[1];
-    gemel::hosted::current_thread_pointer = fiber.thread_pointer;
-    *host.error_number = fiber.error_number;
+    auto const& processor = own();
+    processor.exceptions[0] = fiber.exceptions[0];
+    processor.exceptions[1] = fiber.exceptions[1];
+    set_thread_pointer(fiber.thread_pointer);
+    *processor.error_number = fiber.error_number;
 }
 
 // The kernel runs on its caller's stack, so a thread needs this much of one to begin, and below
@@ -331,9 +329,70 @@ void next_turn()
     }
 }
 
+void switch_to_host(Frame::Fiber& from);
+
+// Out of the kernel, on the stack of the thread that goes on.
+void leave_kernel()
+{
+    host.system->kernel().leave();
+    if (host.processors) [[unlikely]]
+        host.processors->give();
+}
+
+// A processor that is a host thread hears of what concerns it; it cannot take another's turn.
+void deliver_own()
+{
+    u32 line = 0;
+    while (host.processors->take_interrupt(line))
+        host.system->kernel().on_interrupt(line);
+}
+
+// As leave(), on a processor that is a host thread. With nothing to run it goes on on its own
+// stack: while it sleeps, `me` may go on elsewhere.
+void leave_own(Thread* me)
+{
+    deliver_own();
+    auto* const next = host.processors->ended() ? nullptr : host.system->kernel().cpu().current;
+    if (!next) {
+        save(me->frame.fiber);
+        switch_to_host(me->frame.fiber);
+        restore(me->frame.fiber);
+    } else if (next != me) {
+        switch_to(me->frame.fiber, *next);
+    }
+    leave_kernel();
+}
+
+// In the kernel, on the stack that the host gave, until the machine has ended.
+void run_processor()
+{
+    auto& kernel = host.system->kernel();
+    for (;;) {
+        deliver_own();
+        if (host.processors->ended())
+            return;
+        if (auto* next = kernel.cpu().current)
+            switch_to(own().fiber, *next); // comes back when there is none
+        else
+            kernel.rest();
+    }
+}
+
+// Another host thread than the first begins as a processor, in the kernel.
+void processor_main()
+{
+    auto& kernel = host.system->kernel();
+    kernel.enter();
+    kernel.on_interrupt(interrupt_lines_max); // it finds that there is nothing to do
+    run_processor();
+    kernel.leave();
+}
+
 // Delivers what is pending, then leaves into a thread that the kernel chose.
 void leave(Thread* me)
 {
+    if (host.processors) [[unlikely]]
+        return leave_own(me);
     auto& system = *host.system;
     auto& kernel = system.kernel();
     auto* world = system.machine().world();
@@ -345,7 +404,7 @@ void leave(Thread* me)
         world->choosing(kernel);
     if (kernel.cpu().current != me)
         switch_to(me->frame.fiber, *kernel.cpu().current);
-    kernel.leave();
+    leave_kernel();
 }
 
 [[maybe_unused]] void tell_of_race(std::string const& found, Thread const& thread)
@@ -361,6 +420,8 @@ Thread* begin()
 {
     enter();
     auto& kernel = host.system->kernel();
+    if (host.processors) [[unlikely]]
+        host.processors->take();
     kernel.enter();
     auto* me = kernel.cpu().current;
     if constexpr (hosted::counts_edges)
@@ -370,6 +431,18 @@ Thread* begin()
         if (auto const found = race::take_found(); !found.empty())
             tell_of_race(found, *me);
     return me;
+}
+
+// The processor was called before those who call could see that it is in task code: no signal came.
+void answer_calls()
+{
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    while (host.processors->was_called()) {
+        leave(begin());
+        race::end_kernel();
+        set_in_task(true);
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+    }
 }
 
 [[noreturn]] void ended_without_exit()
@@ -415,7 +488,7 @@ void fiber_main(context::transfer_t transfer)
     race::first_turn(kernel.cpu().current->id);
     arrive(transfer, frame.fiber);
     restore(frame.fiber);
-    kernel.leave();
+    leave_kernel();
     auto const entry = reinterpret_cast<void (*)(u64)>(frame.instruction_pointer());
     auto const argument = frame.argument();
     go_on();
@@ -452,12 +525,23 @@ u64 place_in_file(u64 instruction)
     return instruction - reinterpret_cast<u64>(info.dli_fbase);
 }
 
+} // namespace
+
+extern "C" {
+void gemel_resume(Interrupted* saved, ucontext_t* context); // src/resume.S
+extern char gemel_resume_end;
+}
+
+namespace {
+
 // Runs as if the interrupted code had called it; goes back to that code with every register as it
 // was. It never returns: a frame of its own that the sanitizer marked would stay marked, and the
 // interrupted code's next calls lie over it.
 [[gnu::no_sanitize_address, noreturn]] void interrupted(Interrupted* saved)
 {
     fpu_as_at_a_call();
+    if (host.processors)
+        race::begin_kernel(); // begin() finds no task code (call_interrupted)
     auto* me = begin();
     auto& kernel = host.system->kernel();
     auto& frame = me->frame;
@@ -476,18 +560,17 @@ u64 place_in_file(u64 instruction)
         }
         kernel.on_fault(saved->fault);
         frame.stack_pointer() = top;
-    } else {
+    } else if (!host.processors) {
         host.tick_place = hosted::TickPlace::task_code;
         host.system->machine().tick_arrived();
     }
     leave(me);
-    go_on();
-    // sigreturn(2) takes the signal frame from the stack pointer.
-    asm volatile("mov %0, %%rsp\n\tmov %1, %%eax\n\tsyscall"
-                 :
-                 : "r"(&saved->context), "i"(SYS_rt_sigreturn)
-                 : "memory");
-    __builtin_unreachable();
+    for (;;) {
+        before_task_code();
+        gemel_resume(saved, &saved->context);
+        race::begin_kernel();
+        leave(begin());
+    }
 }
 
 // The thread's edges are over, at `place`: unless its world wants it to go on, the tick comes right
@@ -525,6 +608,21 @@ usize fpu_bytes(ucontext_t const& context)
     return magic == 0x46505853 ? extended : 512;
 }
 
+// Where processors call each other by signals, the next one may be there already: it must not find
+// task code again before the kernel was entered.
+void call_interrupted(Interrupted* saved, ucontext_t& context)
+{
+    if (host.processors)
+        set_in_task(false);
+    auto& registers = context.uc_mcontext.gregs;
+    registers[REG_RIP] = static_cast<greg_t>(reinterpret_cast<u64>(&interrupted));
+    registers[REG_RDI] = static_cast<greg_t>(reinterpret_cast<u64>(saved));
+    registers[REG_RSP] = static_cast<greg_t>(reinterpret_cast<u64>(saved) - 256 - 8);
+    registers[REG_EFL] &= ~0x400; // direction flag
+}
+
+constexpr int no_such_flag = 0x100; // of sigaltstack(2)
+
 // Makes the interrupted code call interrupted() on `stack_top` when the handler returns.
 void redirect(int signal, FaultReport const& fault, ucontext_t& context, u64 stack_top)
 {
@@ -537,28 +635,58 @@ void redirect(int signal, FaultReport const& fault, ucontext_t& context, u64 sta
     saved->fault = fault;
     saved->context = context;
     saved->context.uc_mcontext.fpregs = reinterpret_cast<fpregset_t>(fpu);
+    // sigreturn(2) would give that stack for handlers to the host thread on which this goes on;
+    // what makes no sense is left out without an error.
+    saved->context.uc_stack.ss_flags = no_such_flag;
+    call_interrupted(saved, context);
+}
+
+// A signal's, and still: its code is about to go on where it was interrupted. That begins anew.
+bool begin_anew(ucontext_t& context)
+{
     auto& registers = context.uc_mcontext.gregs;
-    registers[REG_RIP] = static_cast<greg_t>(reinterpret_cast<u64>(&interrupted));
-    registers[REG_RDI] = static_cast<greg_t>(reinterpret_cast<u64>(saved));
-    registers[REG_RSP] = static_cast<greg_t>(reinterpret_cast<u64>(saved) - 256 - 8);
-    registers[REG_EFL] &= ~0x400; // direction flag
+    auto const at = static_cast<u64>(registers[REG_RIP]);
+    if (at < reinterpret_cast<u64>(&gemel_resume) || at >= reinterpret_cast<u64>(&gemel_resume_end))
+        return false;
+    auto* const saved = reinterpret_cast<Interrupted*>(registers[REG_RDI]);
+    saved->signal = SIGALRM;
+    call_interrupted(saved, context);
+    return true;
 }
 
 constexpr u64 red_zone = 128;
 
-void on_tick(int signal, siginfo_t*, void* raw)
+// Makes the interrupted code call interrupted() on its own stack, for a tick or a call.
+void redirect_for_tick(ucontext_t& context)
+{
+    if (!begin_anew(context))
+        redirect(
+            SIGALRM, {}, context, static_cast<u64>(context.uc_mcontext.gregs[REG_RSP]) - red_zone);
+}
+
+// Of the processor's timer, or another processor's call.
+void on_own_signal(siginfo_t const& info, ucontext_t& context)
+{
+    if (info.si_code == SI_TIMER)
+        host.processors->ticked();
+    if (in_task_here() && in_program_text(context))
+        redirect_for_tick(context);
+}
+
+void on_tick(int, siginfo_t* info, void* raw)
 {
     auto const saved_errno = errno;
-    if (host.system) {
+    if (host.processors) {
+        on_own_signal(*info, *static_cast<ucontext_t*>(raw));
+    } else if (host.system) {
         auto& context = *static_cast<ucontext_t*>(raw);
-        auto const stack = static_cast<u64>(context.uc_mcontext.gregs[REG_RSP]);
         auto& machine = host.system->machine();
         auto* world = machine.world();
-        auto const in_code = host.in_task && in_program_text(context);
+        auto const in_code = in_task_here() && in_program_text(context);
         auto const place = in_code ? hosted::TickPlace::task_code : hosted::TickPlace::kernel;
         if (!world || world->ticked(place)) {
             if (in_code)
-                redirect(signal, {}, context, stack - red_zone);
+                redirect_for_tick(context);
             else
                 machine.tick_arrived();
         }
@@ -592,6 +720,13 @@ FaultReport report_of(int signal, siginfo_t const& info, ucontext_t const& conte
     return report;
 }
 
+// The thread that the calling processor runs. Only in the kernel does the kernel know who calls.
+Thread& current_here()
+{
+    auto& kernel = host.system->kernel();
+    return *(host.processors ? kernel.cpu(own().number) : kernel.cpu()).current;
+}
+
 // The first touch of a region since the last switch, by the task or by the kernel on its behalf.
 bool shown_to_task(siginfo_t const& info, ucontext_t const& context)
 {
@@ -603,7 +738,7 @@ bool shown_to_task(siginfo_t const& info, ucontext_t const& context)
         || !machine.show(current->root, reinterpret_cast<u64>(info.si_addr),
             write ? Access::write : Access::read))
         return false;
-    if (host.in_task)
+    if (in_task_here())
         machine.hide_all_but(current->root);
     return true;
 }
@@ -616,13 +751,13 @@ void on_fault_signal(int signal, siginfo_t* info, void* raw)
     auto& context = *static_cast<ucontext_t*>(raw);
     if (host.isolated && signal == SIGSEGV && shown_to_task(*info, context))
         return; // the instruction runs again
-    if (!host.system || !host.in_task) {
+    if (!host.system || !in_task_here()) {
         std::signal(signal, SIG_DFL);
         if (auto* world = host.system ? host.system->machine().world() : nullptr)
             world->broke("a fault in the kernel or a device model");
         return; // the instruction runs again and takes the default action
     }
-    auto* stack = fault_stack(host.system->kernel().cpu().current->id);
+    auto* stack = fault_stack(current_here().id);
     if (!stack) {
         std::signal(signal, SIG_DFL);
         return;
@@ -635,12 +770,7 @@ constexpr int fault_signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE };
 
 void install_handlers()
 {
-    constexpr usize stack_bytes = 64 * 1024;
-    stack_t alternate {};
-    alternate.ss_sp
-        = mmap(nullptr, stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    alternate.ss_size = stack_bytes;
-    sigaltstack(&alternate, nullptr);
+    give_signal_stack();
     struct sigaction action { };
     sigemptyset(&action.sa_mask);
     action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
@@ -657,7 +787,7 @@ void install_handlers()
 
 void edges_over_anywhere(u64 place)
 {
-    if (host.in_task)
+    if (in_task_here())
         edges_over(place);
     else
         gemel_edges_left = hosted::edges_unlimited;
@@ -684,6 +814,8 @@ void system_call(Registers& registers)
     while (frame.take_restart())
         [[unlikely]]
         {
+            if (host.processors)
+                ::sched_yield(); // the processor that is in the way may wait for this one's
             begin();
             host.system->kernel().on_system_call();
             leave(me);
@@ -700,20 +832,23 @@ namespace {
 // Back to run()'s stack; comes back when that switches here again.
 void switch_to_host(Frame::Fiber& from)
 {
-    begin_switch(from, host.stack_bottom, host.stack_bytes);
+    begin_switch(from, own().stack_bottom, own().stack_bytes);
     Passage passage { &from };
     race::switch_to_host();
-    auto const transfer = context::jump_fcontext(host.fiber.context, &passage);
+    auto const transfer = context::jump_fcontext(own().fiber.context, &passage);
     arrive(transfer, from);
 }
 
 } // namespace
 
-// Back to run(); whoever was running never goes on.
+// Back to run(); whoever was running never goes on. Where processors are host threads, each finds
+// that out when it leaves the kernel.
 void Machine::power_off(u8 status) noexcept
 {
     powered_off_ = true;
     exit_status_ = status;
+    if (processors_)
+        return processors_->end();
     stop_timer();
     flush_console();
     if (idle_)
@@ -780,13 +915,18 @@ System* running()
 
 bool in_task()
 {
-    return arch::host.in_task.load(std::memory_order_relaxed);
+    return arch::in_task_here();
 }
 
 void const* in_task_word()
 {
-    static_assert(sizeof arch::host.in_task == 1);
-    return &arch::host.in_task;
+    return &gemel_in_task;
+}
+
+namespace {
+
+constexpr int status_not_started = 125;
+
 }
 
 int System::run()
@@ -806,14 +946,14 @@ int System::run()
     info.cpus = options_.cpus;
     arch::host.system = this;
     arch::host.isolated = machine_.isolated();
-    arch::host.exceptions = reinterpret_cast<void**>(abi::__cxa_get_globals());
-    arch::host.error_number = &errno;
+    arch::become(arch::host.alone);
     arch::enter();
     arch::race::begin_run();
     arch::install_handlers();
     machine_.start_clock();
+    if (has_host_threads())
+        return go_in_on_many(info);
     kernel().enter();
-    constexpr int status_not_started = 125;
     // The others come up, too, and find nothing to do: else the first tick would be their
     // beginning.
     for (u32 cpu = 1; cpu < options_.cpus; ++cpu)
@@ -821,8 +961,37 @@ int System::run()
     return kernel().boot(info) ? go_in() : over(status_not_started);
 }
 
+bool System::has_host_threads() const
+{
+    return options_.host_threads == HostThreads::one_each && options_.cpus != 1;
+}
+
+int System::go_in_on_many(BootInfo const& info)
+{
+    ASSERT(!machine_.world() && !machine_.isolated() && !counts_edges);
+    processors_ = std::make_unique<arch::Processors>(machine_, options_.cpus, arch::processor_main);
+    arch::host.processors = processors_.get();
+    machine_.run_on(processors_.get());
+    processors_->take();
+    kernel().enter();
+    auto const started = kernel().boot(info);
+    if (started) {
+        processors_->start();
+        arch::run_processor();
+    }
+    kernel().leave();
+    processors_->give();
+    if (started)
+        processors_->join();
+    arch::host.processors = nullptr;
+    arch::become(arch::host.alone);
+    machine_.run_on(nullptr);
+    return over(started ? machine_.exit_status() : status_not_started);
+}
+
 void System::pause()
 {
+    ASSERT(!processors_);
     paused_ = true;
     arch::pause_here();
 }
@@ -836,7 +1005,7 @@ int System::resume()
 
 int System::go_in()
 {
-    arch::switch_to(arch::host.fiber, *kernel().cpu().current);
+    arch::switch_to(arch::own().fiber, *kernel().cpu().current);
     return paused_ ? 0 : over(machine_.exit_status());
 }
 

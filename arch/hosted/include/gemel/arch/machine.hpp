@@ -27,6 +27,8 @@ namespace gemel::arch {
 enum class Isolation : u8 { off, on };
 enum class Access : u8 { read, write };
 
+class Processors; // src/processors.hpp
+
 #if defined(GEMEL_TSAN) // whose idea of memory is narrower
 inline constexpr bool watches_races = true;
 #else
@@ -99,7 +101,7 @@ public:
     void wait_for_interrupt() noexcept { taken_ = wait(); }
     u32 interrupt_taken() noexcept { return taken_; }
     u32 cpu_number() noexcept { return cpu_; }
-    void interrupt_cpu(u32 number) noexcept { called_cpus_ |= 1u << number; }
+    void interrupt_cpu(u32 number) noexcept;
     // The jump costs what calls that are answered at once need not pay: they are not attempted.
     template <typename Work>
     [[gnu::noinline]] void attempt(Work&& work) noexcept
@@ -110,13 +112,13 @@ public:
             work();
     }
     [[noreturn, gnu::noinline]] void give_up() noexcept { __builtin_longjmp(attempted_, 1); }
-    void lock_waits() noexcept { } // nobody waits: all processors are on one host thread
+    void lock_waits() noexcept { } // nobody waits: see Processors::take
     void will_idle() noexcept { }
     void interrupt_unmask(u32 line) noexcept;
     MsiTarget msi_target(u32 first) noexcept;
     void console_write(char character) noexcept;
     u64 entropy() noexcept;
-    void power_off(u8 status) noexcept;
+    void power_off(u8 status) noexcept; // returns only where processors are host threads
     u32 pio_read(u32 port, u32 bytes) noexcept;
     void pio_write(u32 port, u32 bytes, u32 value) noexcept;
     void save_thread(Frame&, FpuState&) noexcept { }
@@ -157,6 +159,8 @@ public:
     void live_in(hosted::World& world) { world_ = &world; }
     hosted::World* world() const { return world_; }
     u64 wake_ns() const { return wake_ns_; } // the tick that the kernel waits for
+    // Its processors are host threads from now on; null: no more.
+    void run_on(Processors* processors) { processors_ = processors; }
 
     u64 memory_bytes() const { return memory_bytes_; }
     std::shared_ptr<hosted::MachineMemory> const& memory() const { return memory_; }
@@ -181,6 +185,8 @@ public:
     u32 take_called_cpus() { return std::exchange(called_cpus_, 0); }
     // False: a signal came first.
     bool poll_descriptors(int timeout_ms);
+    int poll_descriptor() const { return poll_descriptor_; } // readable: there is something to poll
+    void before_idle(); // what is buffered is written out
     // For a process that was forked from one in which a machine stands: its memory becomes a copy
     // that is its own (a fork shares it). Allocates nothing, so that it may be called wherever the
     // process stood, but within a call of leaf_*. False: no machine stands, it is
@@ -246,6 +252,7 @@ private:
     std::shared_ptr<hosted::MachineMemory> memory_;
     u8* arena_ = nullptr; // the memory's begin
     std::vector<bool> used_; // pages that were given away once
+    Processors* processors_ = nullptr; // null: all processors are on one host thread
     u32 cpu_ = 0;
     u32 called_cpus_ = 0; // bit n: another processor wants number n in the kernel
     u32 taken_ = interrupt_lines_max;

@@ -5,8 +5,6 @@
 
 namespace gemel::hosted {
 
-extern void* current_thread_pointer; // swapped at every switch
-
 // Task code is running: false in the kernel and in device models, although they run on a task's
 // stack.
 bool in_task();
@@ -26,13 +24,18 @@ struct Registers {
 void system_call(Registers& registers);
 
 // Switched with the thread. Null outside a task; otherwise a ThreadControl (servers/rt/thread.hpp).
+// It is the host thread's own (src/processor.hpp), and a task's thread may find itself on another
+// one between any two instructions: one instruction each, which the compiler neither repeats nor
+// spares.
 inline void* thread_pointer()
 {
-    return hosted::current_thread_pointer;
+    void* value;
+    asm volatile("movq %%fs:gemel_thread_pointer@tpoff, %0" : "=r"(value));
+    return value;
 }
 inline void set_thread_pointer(void* value)
 {
-    hosted::current_thread_pointer = value;
+    asm volatile("movq %0, %%fs:gemel_thread_pointer@tpoff" : : "r"(value));
 }
 
 // The guard of stacks is the host process's own, which its C library has made at random.

@@ -11,11 +11,16 @@
 
 namespace gemel::hosted {
 
+// one: the processors are virtual and take turns on the caller's host thread. one_each: each is a
+// host thread; only in the live world, without isolation.
+enum class HostThreads : u8 { one, one_each };
+
 struct Options {
     u64 memory_bytes = 256u << 20;
     std::shared_ptr<MachineMemory> memory; // of a machine that is gone; null: fresh
     u64 device_memory_bytes = 0; // pages at the memory's end that are a device's, not the kernel's
-    u32 cpus = 1; // virtual processors, at most cpus_max
+    u32 cpus = 1; // processors, at most cpus_max
+    HostThreads host_threads = HostThreads::one; // for one processor always
     arch::Isolation isolation = arch::Isolation::off;
     std::span<u8 const> bundle; // the boot bundle; copied into the machine's memory
     u64 init_entry = 0; // address of init's `void(u64 startup)`
@@ -44,9 +49,11 @@ public:
     using ChooseCpu = std::function<u32(u32 ready, u32 usual)>;
     void on_choose_cpu(ChooseCpu choose) { choose_ = std::move(choose); }
 
-    // Boots and runs to power_off; its status. 125: the kernel did not start.
+    // Boots and runs to power_off; its status. 125: the kernel did not start. Throws
+    // std::system_error when the host refuses a thread.
     int run();
-    // Called in the kernel, by a device or the world, while a thread is current: run() comes back
+    // Called in the kernel, by a device or the world, while a thread is current and all processors
+    // are on one host thread: run() comes back
     // with the machine as it stands, and this call does when resume() is called. Whoever looks at
     // the machine or forks meanwhile stands on the host's own stack and not on a task's.
     void pause();
@@ -65,7 +72,9 @@ private:
     };
 
     int go_in();
+    int go_in_on_many(BootInfo const& info);
     int over(int status);
+    bool has_host_threads() const;
 
     Options options_;
     ChooseCpu choose_;
@@ -74,6 +83,7 @@ private:
     u32 rests_ = 0; // bit n: number n ran through to the last tick, and waits for the next one
     arch::Machine machine_;
     KernelPages pages_;
+    std::unique_ptr<arch::Processors> processors_; // null: all are on one host thread
 };
 
 // The system whose thread is running (one at a time on a host thread); null outside run().
