@@ -1,6 +1,7 @@
 #include "processors.hpp"
 
 #include "core/base/assert.hpp"
+#include "race.hpp"
 
 #include <cerrno>
 #include <csignal>
@@ -57,6 +58,7 @@ void Processors::come_up(One& one)
 {
     become(one);
     one.thread_id = static_cast<int>(::syscall(SYS_gettid));
+    race::become(one.fiber);
     give_signal_stack();
     struct sigevent event = {};
     event.sigev_notify = SIGEV_THREAD_ID;
@@ -80,6 +82,18 @@ void* Processors::begin(void* raw)
     all.give();
     take_signal_stack();
     return nullptr;
+}
+
+// Not in line: whoever is compiled for ThreadSanitizer has it see the lock.
+void Processors::take()
+{
+    lock_.take();
+    machine_.turn_to(own().number);
+}
+
+void Processors::give()
+{
+    lock_.give();
 }
 
 void Processors::start()

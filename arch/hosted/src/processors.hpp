@@ -29,12 +29,8 @@ public:
     void join();
 
     // Around each stay in the kernel, whose own lock nobody waits for then.
-    void take()
-    {
-        lock_.take();
-        machine_.turn_to(own().number);
-    }
-    void give() { lock_.give(); }
+    void take();
+    void give();
 
     // The rest is done in the kernel, but where it says otherwise.
 

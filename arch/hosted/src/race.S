@@ -46,4 +46,12 @@ __wrap___tsan_\name:
     wrapped atomic\bits\()_\name
     .endr
     .endr
+// Where a signal's handler returns to (race::handle).
+    .globl gemel_signal_return
+    .type gemel_signal_return, @function
+    nop                         // unwinders look at the byte before a return address
+gemel_signal_return:
+    movl $15, %eax              // SYS_rt_sigreturn
+    syscall
+    .size gemel_signal_return, . - gemel_signal_return
     .section .note.GNU-stack, "", @progbits

@@ -1,11 +1,15 @@
 #include "race.hpp"
 
 #include "core/base/assert.hpp"
+#include "processor.hpp"
 
+#include <atomic>
 #include <cstdio>
 #include <cstring>
 #include <sanitizer/tsan_interface.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 extern "C" {
 extern char __executable_start;
@@ -19,6 +23,7 @@ void __tsan_ignore_thread_begin();
 void __tsan_ignore_thread_end();
 void __tsan_read_range_pc(void* at, unsigned long bytes, void* place);
 void __tsan_write_range_pc(void* at, unsigned long bytes, void* place);
+void gemel_signal_return(); // src/race.S
 int __tsan_get_report_data(void* report, char const** description, int* count, int* stack_count,
     int* access_count, int* location_count, int* mutex_count, int* thread_count,
     int* unique_thread_count, void** sleep_trace, unsigned long trace_size);
@@ -44,18 +49,28 @@ constexpr u64 windows_end = Machine::windows_address + tasks_max * Machine::wind
 constexpr u64 target_mask = 0x000F'FFFF'FFFF'F000;
 constexpr unsigned no_order = 1; // of a switch to a fiber
 constexpr u32 accesses = 2;
+constexpr u64 sa_restorer = 0x0400'0000;
+
+u64 first_word_of(sigset_t const& set)
+{
+    u64 word;
+    std::memcpy(&word, &set, sizeof word);
+    return word;
+}
+
 constexpr u32 frames = 8;
 
 struct Watch {
-    void* host = nullptr; // fibers
     void* maker
         = nullptr; // of fibers: one comes after all that its maker did, and this does nothing
     void* threads[threads_max] = {};
-    bool fresh[threads_max] = {};
+    hosted::HostThreads host_threads = hosted::HostThreads::one;
     u64 const** leaves = nullptr; // by 2 MiB of the windows
     char memory_of_threads[threads_max] = {}; // only their addresses matter: what orders threads
     char starts = 0; // what orders a thread's start
     char ends = 0; // and the run's end
+    std::atomic<u32> found_count = 0;
+    std::atomic<bool> found_whole = false; // `found` is to be told
     char found[256] = {};
 };
 Watch watch;
@@ -91,6 +106,22 @@ bool is_port(Kernel& kernel, u64 handle)
         && kernel.pages()[rows[index].object].type == ObjectType::port;
 }
 
+// For a while, as that fiber.
+class As {
+public:
+    explicit As(void* fiber)
+        : before_(__tsan_get_current_fiber())
+    {
+        __tsan_switch_to_fiber(fiber, no_order);
+    }
+    ~As() { __tsan_switch_to_fiber(before_, no_order); }
+    As(As const&) = delete;
+    As& operator=(As const&) = delete;
+
+private:
+    void* before_;
+};
+
 // Of our own code: the innermost frame that is.
 u64 place_of(void* const (&trace)[frames])
 {
@@ -104,82 +135,88 @@ u64 place_of(void* const (&trace)[frames])
 
 } // namespace
 
-void begin_run()
+void begin_run(hosted::HostThreads threads)
 {
-    watch.host = __tsan_get_current_fiber();
+    watch.host_threads = threads;
+    watch.found_count = 0;
     if (!watch.maker)
         watch.maker = __tsan_create_fiber(0);
-    __tsan_release(&watch.starts);
-    __tsan_ignore_thread_begin();
+    if (threads == hosted::HostThreads::one)
+        __tsan_ignore_thread_begin();
 }
 
 void end_run()
 {
     __tsan_acquire(&watch.ends);
-    __tsan_ignore_thread_end();
+    if (watch.host_threads == hosted::HostThreads::one)
+        __tsan_ignore_thread_end();
 }
 
-// A thread that has the id of one that ended goes on as its fiber, which was left in the kernel.
-void switch_to(u32 thread)
+void become(Frame::Fiber& own)
+{
+    own.tsan = __tsan_get_current_fiber();
+}
+
+// Whatever the thread did comes before what the kernel does now; not the other way round.
+void begin_kernel(Frame::Fiber const& own)
+{
+    __tsan_switch_to_fiber(own.tsan, 0);
+}
+
+void end_kernel(u32 thread)
+{
+    __tsan_switch_to_fiber(watch.threads[thread], no_order);
+}
+
+// A thread that has the id of one that ended goes on as its fiber.
+void prepare(u32 thread)
 {
     auto& fiber = watch.threads[thread];
-    if (!fiber) {
-        __tsan_switch_to_fiber(watch.maker, no_order);
-        fiber = __tsan_create_fiber(0);
-        watch.fresh[thread] = true;
-    }
-    __tsan_switch_to_fiber(fiber, no_order);
+    if (fiber)
+        return;
+    As const maker(watch.maker);
+    fiber = __tsan_create_fiber(0);
 }
 
-void switch_to_host()
-{
-    __tsan_switch_to_fiber(watch.host, no_order);
-}
-
+// What the kernel did at boot for the first of all comes before it, too.
 void first_turn(u32 thread)
 {
-    if (watch.fresh[thread])
-        __tsan_ignore_thread_begin();
-    watch.fresh[thread] = false;
+    if (thread == 1)
+        __tsan_release(&watch.starts);
+    As const starting(watch.threads[thread]);
     __tsan_acquire(&watch.starts);
 }
 
-void begin_kernel()
-{
-    __tsan_ignore_thread_begin();
-}
-
-void end_kernel()
-{
-    __tsan_ignore_thread_end();
-}
-
-void sends(Kernel& kernel, Registers const& call)
+u8 const* sends(Kernel& kernel, Thread const& thread, Registers const& call)
 {
     auto const number = static_cast<Call>(call.number & 0xFF);
     auto const handle = call.words[0];
+    auto const receiving = number == Call::port_receive;
     auto const sending = number == Call::port_send || number == Call::signal
-        || (number == Call::port_receive && (call.number >> 8 & 3) != 0);
+        || (receiving && (call.number >> 8 & 3) != 0);
+    auto const* const from = receiving ? object_of(kernel, call.port) : nullptr;
+    auto* const object = sending ? object_of(kernel, handle) : nullptr;
+    auto const starts = number == Call::sched_spawn
+        || (sending && (handle & reply_token_bit) == 0 && !is_port(kernel, handle)); // by a broker
+    As const sender(watch.threads[thread.id]);
     __tsan_release(&watch.ends);
-    if (number == Call::sched_spawn)
+    if (starts)
         __tsan_release(&watch.starts);
-    if (!sending)
-        return;
-    if ((handle & reply_token_bit) != 0)
-        return __tsan_release(&watch.memory_of_threads[static_cast<u32>(handle) % threads_max]);
-    if (auto* object = object_of(kernel, handle))
+    if (sending && (handle & reply_token_bit) != 0)
+        __tsan_release(&watch.memory_of_threads[static_cast<u32>(handle) % threads_max]);
+    else if (object)
         __tsan_release(object);
-    if (!is_port(kernel, handle))
-        __tsan_release(&watch.starts); // a broker may start a thread
+    return from;
 }
 
-void received(Kernel& kernel, Thread const& thread, Registers const& call)
+void received(u32 thread, u64 number, u8 const* from)
 {
-    if (static_cast<Call>(call.number & 0xFF) != Call::port_receive)
+    if (static_cast<Call>(number & 0xFF) != Call::port_receive)
         return;
-    __tsan_acquire(&watch.memory_of_threads[thread.id]);
-    if (auto* object = object_of(kernel, call.port))
-        __tsan_acquire(object);
+    As const receiver(watch.threads[thread]);
+    __tsan_acquire(&watch.memory_of_threads[thread]);
+    if (from)
+        __tsan_acquire(const_cast<u8*>(from));
 }
 
 void mapped(u64 address, void const* leaf)
@@ -196,20 +233,50 @@ void forget(u8* page, int memory, u64 offset)
     ASSERT(got == page);
 }
 
+// The kernel's own form of sigaction(2): its C library adds the way back.
+void handle(int signal, struct sigaction const& action)
+{
+    struct {
+        void (*handler)(int, siginfo_t*, void*);
+        u64 flags;
+        void (*restorer)();
+        u64 mask;
+    } const bare { action.sa_sigaction, static_cast<u64>(action.sa_flags) | sa_restorer,
+        gemel_signal_return, first_word_of(action.sa_mask) };
+    auto const done = syscall(SYS_rt_sigaction, signal, &bare, nullptr, sizeof bare.mask);
+    ASSERT(done == 0);
+}
+
 std::string take_found()
 {
+    if (!watch.found_whole.load(std::memory_order_acquire))
+        return "";
     std::string found = watch.found;
-    watch.found[0] = 0;
+    watch.found_whole.store(false, std::memory_order_release);
     return found;
+}
+
+u32 found_count()
+{
+    return watch.found_count;
 }
 
 } // namespace gemel::arch::race
 
-// Where a task's address lies in the machine's memory: equal for all who map the page.
+namespace {
+
+alignas(64) constinit thread_local char kernels_place[64] = {};
+
+}
+
+// Where a task's address lies in the machine's memory: equal for all who map the page. The kernel
+// runs on its callers' stacks, and they are no concern of others: what it does there is nothing.
 extern "C" gemel::u64 gemel_race_place(gemel::u64 address)
 {
     using namespace gemel;
     using arch::Machine;
+    if (!arch::in_task_here())
+        return reinterpret_cast<u64>(kernels_place) + address % 16;
     if (address < Machine::windows_address || address >= arch::race::windows_end
         || !arch::race::watch.leaves)
         return address;
@@ -229,7 +296,7 @@ void tell_range(
 {
     using namespace gemel;
     auto at = reinterpret_cast<u64>(from);
-    while (bytes != 0 && hosted::in_task()) {
+    while (bytes != 0 && arch::in_task_here()) {
         auto const here = std::min<u64>(bytes, page_bytes - at % page_bytes);
         tell(reinterpret_cast<void*>(gemel_race_place(at)), here, place);
         at += here;
@@ -278,8 +345,11 @@ bool OnReport(ReportDesc const* report, bool suppressed)
     char const* description = nullptr;
     int count[8] = {};
     void* sleep[1] = {};
-    if (suppressed || !gemel::hosted::running() || watch.found[0] != 0)
+    if (suppressed || !gemel::hosted::running())
         return true;
+    watch.found_count.fetch_add(1);
+    if (watch.found_whole.load(std::memory_order_acquire))
+        return true; // one at a time; ThreadSanitizer's lock is ours here
     __tsan_get_report_data(raw, &description, &count[0], &count[1], &count[2], &count[3], &count[4],
         &count[5], &count[6], sleep, 1);
     auto length = 0;
@@ -296,6 +366,7 @@ bool OnReport(ReportDesc const* report, bool suppressed)
     }
     if (length == 0)
         std::snprintf(watch.found, sizeof watch.found, "%s", description);
+    watch.found_whole.store(true, std::memory_order_release);
     return true;
 }
 

@@ -86,13 +86,20 @@ void count_on()
     }
 }
 
+// The thread that the calling processor runs. Only in the kernel does the kernel know who calls.
+Thread& current_here()
+{
+    auto& kernel = host.system->kernel();
+    return *(host.processors ? kernel.cpu(own().number) : kernel.cpu()).current;
+}
+
 void answer_calls();
 
 void enter()
 {
     stop_counting();
     if (in_task_here())
-        race::begin_kernel();
+        race::begin_kernel(own().fiber);
     set_in_task(false);
     if (host.isolated) [[unlikely]]
         host.system->machine().show_kernel();
@@ -102,7 +109,8 @@ void before_task_code()
     if (host.isolated) [[unlikely]]
         host.system->machine().hide_all_but(host.system->kernel().cpu().current->root);
     count_on();
-    race::end_kernel();
+    if constexpr (race::watching)
+        race::end_kernel(current_here().id);
 }
 void go_on()
 {
@@ -250,7 +258,7 @@ void switch_to(Frame::Fiber& from, Thread& thread)
     auto const stack = stack_of(thread);
     begin_switch(from, reinterpret_cast<void*>(stack.bottom), stack.bytes);
     Passage passage { &from };
-    race::switch_to(thread.id);
+    race::prepare(thread.id);
     auto const transfer = context::jump_fcontext(to.context, &passage);
     arrive(transfer, from);
     restore(from);
@@ -439,7 +447,7 @@ void answer_calls()
     std::atomic_thread_fence(std::memory_order_seq_cst);
     while (host.processors->was_called()) {
         leave(begin());
-        race::end_kernel();
+        before_task_code();
         set_in_task(true);
         std::atomic_thread_fence(std::memory_order_seq_cst);
     }
@@ -541,7 +549,7 @@ namespace {
 {
     fpu_as_at_a_call();
     if (host.processors)
-        race::begin_kernel(); // begin() finds no task code (call_interrupted)
+        race::begin_kernel(own().fiber); // begin() finds no task code (call_interrupted)
     auto* me = begin();
     auto& kernel = host.system->kernel();
     auto& frame = me->frame;
@@ -568,7 +576,7 @@ namespace {
     for (;;) {
         before_task_code();
         gemel_resume(saved, &saved->context);
-        race::begin_kernel();
+        race::begin_kernel(own().fiber);
         leave(begin());
     }
 }
@@ -608,6 +616,12 @@ usize fpu_bytes(ucontext_t const& context)
     return magic == 0x46505853 ? extended : 512;
 }
 
+// In a signal's handler: nobody is told of it who might have been interrupted himself (race.cpp).
+void copy_in_handler(void* to, void const* from, usize bytes)
+{
+    asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory");
+}
+
 // Where processors call each other by signals, the next one may be there already: it must not find
 // task code again before the kernel was entered.
 void call_interrupted(Interrupted* saved, ucontext_t& context)
@@ -630,7 +644,7 @@ void redirect(int signal, FaultReport const& fault, ucontext_t& context, u64 sta
     auto* fpu = reinterpret_cast<u8*>(align_down<u64>(stack_top - bytes, 64));
     auto* saved = reinterpret_cast<Interrupted*>(
         align_down<u64>(reinterpret_cast<u64>(fpu) - sizeof(Interrupted), 64));
-    std::memcpy(fpu, context.uc_mcontext.fpregs, bytes);
+    copy_in_handler(fpu, context.uc_mcontext.fpregs, bytes);
     saved->signal = signal;
     saved->fault = fault;
     saved->context = context;
@@ -720,13 +734,6 @@ FaultReport report_of(int signal, siginfo_t const& info, ucontext_t const& conte
     return report;
 }
 
-// The thread that the calling processor runs. Only in the kernel does the kernel know who calls.
-Thread& current_here()
-{
-    auto& kernel = host.system->kernel();
-    return *(host.processors ? kernel.cpu(own().number) : kernel.cpu()).current;
-}
-
 // The first touch of a region since the last switch, by the task or by the kernel on its behalf.
 bool shown_to_task(siginfo_t const& info, ucontext_t const& context)
 {
@@ -768,6 +775,14 @@ void on_fault_signal(int signal, siginfo_t* info, void* raw)
 
 constexpr int fault_signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE };
 
+void handle(int signal, struct sigaction const& action)
+{
+    if constexpr (race::watching)
+        race::handle(signal, action);
+    else
+        sigaction(signal, &action, nullptr);
+}
+
 void install_handlers()
 {
     give_signal_stack();
@@ -775,12 +790,12 @@ void install_handlers()
     sigemptyset(&action.sa_mask);
     action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
     action.sa_sigaction = on_tick;
-    sigaction(SIGALRM, &action, nullptr);
+    handle(SIGALRM, action);
     action.sa_flags |= SA_NODEFER;
     sigaddset(&action.sa_mask, SIGALRM); // a tick amid the handler would leave it half done
     action.sa_sigaction = on_fault_signal;
     for (auto const signal : fault_signals)
-        sigaction(signal, &action, nullptr);
+        handle(signal, action);
 }
 
 } // namespace
@@ -802,7 +817,7 @@ void system_call(Registers& registers)
     std::memcpy(frame.words(), registers.words, sizeof registers.words);
     frame.port() = registers.port;
     frame.status() = registers.number;
-    race::sends(host.system->kernel(), registers);
+    auto const* const from = race::sends(host.system->kernel(), *me, registers);
     auto* world = host.system->machine().world();
     if (world && world->entering(*me) == gemel::hosted::Fate::faults) [[unlikely]] {
         frame.instruction_pointer() = 0; // nowhere: where the host put the code is no news
@@ -820,7 +835,7 @@ void system_call(Registers& registers)
             host.system->kernel().on_system_call();
             leave(me);
         }
-    race::received(host.system->kernel(), *me, registers);
+    race::received(me->id, registers.number, from);
     std::memcpy(registers.words, frame.words(), sizeof registers.words);
     registers.port = frame.port();
     registers.number = frame.status();
@@ -834,7 +849,6 @@ void switch_to_host(Frame::Fiber& from)
 {
     begin_switch(from, own().stack_bottom, own().stack_bytes);
     Passage passage { &from };
-    race::switch_to_host();
     auto const transfer = context::jump_fcontext(own().fiber.context, &passage);
     arrive(transfer, from);
 }
@@ -926,8 +940,9 @@ void const* in_task_word()
 namespace {
 
 constexpr int status_not_started = 125;
+constexpr int status_raced = 66; // ThreadSanitizer's own
 
-}
+} // namespace
 
 int System::run()
 {
@@ -948,7 +963,8 @@ int System::run()
     arch::host.isolated = machine_.isolated();
     arch::become(arch::host.alone);
     arch::enter();
-    arch::race::begin_run();
+    arch::race::begin_run(has_host_threads() ? HostThreads::one_each : HostThreads::one);
+    arch::race::become(arch::own().fiber);
     arch::install_handlers();
     machine_.start_clock();
     if (has_host_threads())
@@ -986,6 +1002,10 @@ int System::go_in_on_many(BootInfo const& info)
     arch::host.processors = nullptr;
     arch::become(arch::host.alone);
     machine_.run_on(nullptr);
+    if (arch::race::found_count() != 0) {
+        over(status_raced);
+        return status_raced;
+    }
     return over(started ? machine_.exit_status() : status_not_started);
 }
 
