@@ -1,4 +1,4 @@
-// Several virtual processors: the same system calls, interleaved at every kernel exit.
+// Several processors: the same system calls, interleaved at every kernel exit, or by the host.
 #include "tests/support/in_system.hpp"
 #include "tests/support/vectors.hpp"
 
@@ -31,7 +31,7 @@ void serve_for_ever(u64 argument)
     auto& traffic = *reinterpret_cast<Traffic*>(argument);
     auto message = call(Call::port_receive, {}, traffic.port);
     for (;;) {
-        ++traffic.served;
+        __atomic_fetch_add(&traffic.served, 1, __ATOMIC_RELAXED);
         message = call(Call::port_receive,
             { message.port, 0, message.words[2], message.words[2] * 3 + 1 }, traffic.port,
             receive_flags(ReceiveFlag::send_first));
@@ -41,13 +41,15 @@ void serve_for_ever(u64 argument)
 void call_many(u64 argument)
 {
     auto& traffic = *reinterpret_cast<Traffic*>(argument);
+    u64 right = 0;
     for (u64 round = 0; round < calls_each; ++round) {
         auto const value = reinterpret_cast<u64>(&round) + round;
         auto const answer = call(
             Call::port_receive, { traffic.port, 1, value }, 0, receive_flags(ReceiveFlag::call));
-        traffic.right += answer.number == status_ok && answer.words[3] == value * 3 + 1;
+        right += answer.number == status_ok && answer.words[3] == value * 3 + 1;
     }
-    ++traffic.finished;
+    __atomic_fetch_add(&traffic.right, right, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&traffic.finished, 1, __ATOMIC_RELEASE);
     leave_for_good();
 }
 
@@ -67,6 +69,46 @@ void hold_for_ever(u64 argument)
     }
 }
 
+using hosted::HostThreads;
+
+// What a machine of several processors may be.
+struct Shape {
+    u32 cpus;
+    HostThreads host_threads;
+};
+constexpr Shape shapes[] = { { 1, HostThreads::one }, { 2, HostThreads::one },
+    { 4, HostThreads::one }, { 8, HostThreads::one }, { 2, HostThreads::one_each },
+    { 4, HostThreads::one_each }, { 8, HostThreads::one_each } };
+
+int in_system_of(Shape const& shape, std::function<void(Init const&)> body)
+{
+    return in_system(
+        std::move(body), 32u << 20, {}, shape.cpus, arch::Isolation::off, shape.host_threads);
+}
+
+// Two that wake each other in turn, and sleep meanwhile.
+struct Turns {
+    u64 ports[2] = {};
+    u64 done = 0; // the port that hears of the end
+    u64 rounds = 0;
+};
+struct Side {
+    Turns* turns;
+    u64 number;
+};
+
+void take_turns(u64 argument)
+{
+    auto const& side = *reinterpret_cast<Side const*>(argument);
+    auto const& turns = *side.turns;
+    for (u64 round = 0; round < turns.rounds; ++round) {
+        call(Call::port_receive, {}, turns.ports[side.number]);
+        call(Call::signal, { turns.ports[1 - side.number], 1 });
+    }
+    call(Call::signal, { turns.done, u64 { 1 } << side.number });
+    leave_for_good();
+}
+
 template <typename Condition>
 bool wait_for(Condition&& condition)
 {
@@ -84,8 +126,8 @@ bool wait_for(Condition&& condition)
 // Goal: calls from and to every processor are answered once, each with its own answer.
 TEST(Processors, CallsCrossThem)
 {
-    for (u32 const cpus : { 1u, 2u, 4u, 8u }) {
-        EXPECT_EQ(in_system(
+    for (auto const& shape : shapes) {
+        EXPECT_EQ(in_system_of(shape,
                       [](Init const& init) {
                           Traffic traffic { .port = init.port() };
                           for (u64 server = 0; server < 2; ++server)
@@ -93,12 +135,47 @@ TEST(Processors, CallsCrossThem)
                           for (u64 client = 0; client < clients; ++client)
                               init.spawn(call_many, reinterpret_cast<u64>(&traffic));
                           EXPECT_TRUE(wait_for([&] {
-                              return const_cast<u64 volatile&>(traffic.finished) == clients;
+                              return __atomic_load_n(&traffic.finished, __ATOMIC_ACQUIRE)
+                                  == clients;
                           }));
                           EXPECT_EQ(traffic.right, clients * calls_each);
                           EXPECT_EQ(traffic.served, clients * calls_each);
-                      },
-                      32u << 20, {}, cpus),
+                      }),
+            0);
+    }
+}
+
+// Goal: no processor sleeps through a call of another one.
+// Method: two threads, each bound to a processor that has nothing else to do, wake each other in
+// turn; nothing else would wake them in time. Whoever waits for the end waits once.
+TEST(Processors, NoneSleepsThroughACall)
+{
+    for (auto const& shape : shapes) {
+        if (shape.cpus == 1)
+            continue;
+        EXPECT_EQ(in_system_of(shape,
+                      [&shape](Init const& init) {
+                          constexpr u64 patience_us = 60'000'000;
+                          auto const last = shape.cpus - 1;
+                          Turns turns { .ports = { init.port(), init.port() },
+                              .done = init.port(),
+                              .rounds = 20'000 };
+                          Side const sides[] = { { &turns, 0 }, { &turns, 1 } };
+                          for (auto const& side : sides) {
+                              auto const thread
+                                  = init.spawn(take_turns, reinterpret_cast<u64>(&side));
+                              auto const cpus = u64 { 1 } << (side.number == 0 ? last : 0);
+                              operate(init.capability("broker-sched"), Operation::thread_affinity,
+                                  { thread, cpus });
+                          }
+                          call(Call::signal, { turns.ports[0], 1 });
+                          auto const end_us = call(Call::time, {}).words[2] / 1000 + patience_us;
+                          for (u64 ended = 0; ended != 3;) {
+                              auto const told = call(Call::port_receive, {}, turns.done, 0, end_us);
+                              ASSERT_EQ(told.number, status_ok) << "on " << shape.cpus;
+                              ended |= told.words[2];
+                          }
+                      }),
             0);
     }
 }
@@ -107,8 +184,10 @@ TEST(Processors, CallsCrossThem)
 // Method: more threads than processors, each with every register full of its own bits.
 TEST(Processors, VectorRegistersAreTheThreads)
 {
-    for (u32 const cpus : { 1u, 2u }) {
-        EXPECT_EQ(in_system(
+    for (auto const& shape : shapes) {
+        if (shape.cpus > 2)
+            continue;
+        EXPECT_EQ(in_system_of(shape,
                       [](Init const& init) {
                           constexpr u64 holders_max = 4;
                           constexpr u64 rounds_each = 10;
@@ -124,8 +203,7 @@ TEST(Processors, VectorRegistersAreTheThreads)
                               }));
                               EXPECT_EQ(holder.wrong, 0u);
                           }
-                      },
-                      32u << 20, {}, cpus),
+                      }),
             0);
     }
 }
@@ -133,25 +211,26 @@ TEST(Processors, VectorRegistersAreTheThreads)
 // Goal: a thread that is bound to a processor runs, and one that is bound to none is refused.
 TEST(Processors, AffinityIsKept)
 {
-    EXPECT_EQ(
-        in_system(
-            [](Init const& init) {
-                auto const broker = init.capability("broker-sched");
-                Holder holder { .seed = 9 };
-                auto const thread = init.spawn(hold_for_ever, reinterpret_cast<u64>(&holder));
-                EXPECT_EQ(operate(broker, Operation::thread_affinity, { thread, 4 }).number,
-                    status_of(Error::invalid));
-                for (u64 const cpus : { 2u, 1u, 3u }) {
-                    EXPECT_EQ(operate(broker, Operation::thread_affinity, { thread, cpus }).number,
-                        status_ok);
-                    auto const from = const_cast<u64 volatile&>(holder.rounds);
-                    EXPECT_TRUE(
-                        wait_for([&] { return const_cast<u64 volatile&>(holder.rounds) > from; }));
-                }
-                EXPECT_EQ(holder.wrong, 0u);
-            },
-            32u << 20, {}, 2),
-        0);
+    for (auto const host_threads : { HostThreads::one, HostThreads::one_each })
+        EXPECT_EQ(
+            in_system_of({ 2, host_threads },
+                [](Init const& init) {
+                    auto const broker = init.capability("broker-sched");
+                    Holder holder { .seed = 9 };
+                    auto const thread = init.spawn(hold_for_ever, reinterpret_cast<u64>(&holder));
+                    EXPECT_EQ(operate(broker, Operation::thread_affinity, { thread, 4 }).number,
+                        status_of(Error::invalid));
+                    for (u64 const cpus : { 2u, 1u, 3u }) {
+                        EXPECT_EQ(
+                            operate(broker, Operation::thread_affinity, { thread, cpus }).number,
+                            status_ok);
+                        auto const from = const_cast<u64 volatile&>(holder.rounds);
+                        EXPECT_TRUE(wait_for(
+                            [&] { return const_cast<u64 volatile&>(holder.rounds) > from; }));
+                    }
+                    EXPECT_EQ(holder.wrong, 0u);
+                }),
+            0);
 }
 
 } // namespace gemel
