@@ -1,0 +1,68 @@
+// The lock of processors that are host threads, by itself.
+#include "arch/hosted/src/entry_lock.hpp"
+
+#include <gtest/gtest.h>
+
+#include <sched.h>
+#include <thread>
+#include <vector>
+
+namespace gemel::arch {
+
+// Goal: one at a time, and nobody is left asleep.
+// Method: more threads than the machine has processors count in plain memory. One of them at a time
+// stays long enough inside that the others go to sleep.
+TEST(EntryLock, OneAtATime)
+{
+    constexpr u32 threads = 6;
+    constexpr u32 rounds = 20'000;
+    constexpr u32 long_stay = 500; // each so many rounds
+    EntryLock lock;
+    u64 count = 0;
+    std::vector<std::thread> all;
+    for (u32 number = 0; number < threads; ++number)
+        all.emplace_back([&] {
+            for (u32 round = 0; round < rounds; ++round) {
+                lock.take();
+                count = count + 1;
+                if (round % long_stay == 0)
+                    ::sched_yield();
+                lock.give();
+            }
+        });
+    for (auto& thread : all)
+        thread.join();
+    EXPECT_EQ(count, u64 { threads } * rounds);
+}
+
+// Goal: who sleeps gets the lock, although another thread takes it again as soon as it has given
+// it.
+// Method: one that is nearly always inside, and never waits; how often it can enter until the other
+// one has been there a few times.
+TEST(EntryLock, IsHandedToWhoeverIsWokenForNothing)
+{
+    constexpr u32 visits = 50;
+    EntryLock lock;
+    std::atomic<u32> visited = 0;
+    lock.take();
+    std::thread visitor([&] {
+        for (u32 visit = 0; visit < visits; ++visit) {
+            lock.take();
+            visited.fetch_add(1);
+            lock.give();
+        }
+    });
+    u64 turns = 0;
+    constexpr u64 turns_max = 400'000; // of a microsecond or more
+    for (; visited.load() < visits && turns < turns_max; ++turns) {
+        for (u32 spin = 0; spin < 300; ++spin)
+            asm volatile("pause");
+        lock.give();
+        lock.take();
+    }
+    lock.give();
+    visitor.join();
+    EXPECT_LT(turns, turns_max);
+}
+
+} // namespace gemel::arch
