@@ -1,21 +1,10 @@
 #include "entry_lock.hpp"
 
-#include <climits>
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 namespace gemel::arch {
-
-namespace {
-
-// Sleeps until somebody wakes it, if the word is `expected` still. A signal ends it, too.
-void futex_wait(std::atomic<u32>& word, u32 expected)
-{
-    ::syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, expected, nullptr, nullptr, 0);
-}
-
-} // namespace
 
 bool EntryLock::look_on()
 {
@@ -30,33 +19,18 @@ bool EntryLock::look_on()
 }
 
 // From here on the word says `awaited`: also by one that has the lock and leaves nobody behind,
-// for it cannot know.
+// for it cannot know. futex(2) compares once more before it sleeps; a signal ends the sleep, too.
 void EntryLock::take_slowly()
 {
     if (look_on())
         return;
-    for (u32 losses = 0; word_.exchange(awaited, std::memory_order_acquire) != open; ++losses) {
-        if (losses >= losses_max)
-            impatient_.store(true, std::memory_order_relaxed);
-        futex_wait(word_, awaited);
-        if (handed_.exchange(false, std::memory_order_acquire))
-            return;
-    }
+    while (word_.exchange(awaited, std::memory_order_acquire) != open)
+        ::syscall(SYS_futex, &word_, FUTEX_WAIT_PRIVATE, awaited, nullptr, nullptr, 0);
 }
 
-bool EntryLock::wake_one()
+void EntryLock::wake_one()
 {
-    return ::syscall(SYS_futex, &word_, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0) == 1;
-}
-
-// The lock stays taken, for one that sleeps. If none does (yet), it is given as ever.
-bool EntryLock::hand_over()
-{
-    impatient_.store(false, std::memory_order_relaxed);
-    if (word_.load(std::memory_order_relaxed) != awaited)
-        return false;
-    handed_.store(true, std::memory_order_release);
-    return wake_one() || !handed_.exchange(false, std::memory_order_acquire);
+    ::syscall(SYS_futex, &word_, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
 }
 
 } // namespace gemel::arch

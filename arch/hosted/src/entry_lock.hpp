@@ -1,7 +1,6 @@
 // The lock that processors take which are host threads, around each stay in the kernel
 // (docs/decisions/0027). Who finds it taken looks on for a moment and then sleeps: the host may
-// have halted whoever holds it. It goes to whoever is there; but one that was woken for nothing too
-// often is handed the lock while it still sleeps.
+// have halted whoever holds it. It goes to whoever is there, and one that was woken comes soon.
 #pragma once
 
 #include "core/base/types.hpp"
@@ -20,11 +19,8 @@ public:
     }
     void give()
     {
-        if (impatient_.load(std::memory_order_relaxed)) [[unlikely]]
-            if (hand_over())
-                return;
         if (word_.exchange(open, std::memory_order_release) == awaited) [[unlikely]]
-            static_cast<void>(wake_one());
+            wake_one();
     }
 
 private:
@@ -32,16 +28,12 @@ private:
     static constexpr u32 held = 1;
     static constexpr u32 awaited = 2; // held, and somebody may sleep until it is given
     static constexpr u32 looks_max = 100; // some microseconds
-    static constexpr u32 losses_max = 4; // times that one is woken for nothing
 
-    void take_slowly();
     bool look_on();
-    bool hand_over();
-    bool wake_one();
+    void take_slowly();
+    void wake_one();
 
     std::atomic<u32> word_ = open;
-    std::atomic<bool> impatient_ = false; // the next one to give it shall hand it over
-    std::atomic<bool> handed_ = false; // it is taken, for whoever wakes next
 };
 
 } // namespace gemel::arch
