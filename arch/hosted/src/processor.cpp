@@ -15,8 +15,8 @@ constexpr usize signal_stack_bytes = 64 * 1024;
 
 void become(Processor& processor)
 {
-    processor.exceptions = reinterpret_cast<void**>(abi::__cxa_get_globals());
-    processor.error_number = &errno;
+    gemel_exceptions = reinterpret_cast<void**>(abi::__cxa_get_globals());
+    gemel_error_number = &errno;
     gemel_processor = &processor;
 }
 
@@ -44,4 +44,6 @@ extern "C" {
 constinit thread_local bool gemel_in_task = false;
 constinit thread_local void* gemel_thread_pointer = nullptr;
 constinit thread_local gemel::arch::Processor* gemel_processor = nullptr;
+constinit thread_local void** gemel_exceptions = nullptr;
+constinit thread_local int* gemel_error_number = nullptr;
 }

@@ -17,6 +17,8 @@ extern "C" {
 extern constinit thread_local bool gemel_in_task; // task code is running: ticks and faults are its
 extern constinit thread_local void* gemel_thread_pointer; // arch::thread_pointer()
 extern constinit thread_local gemel::arch::Processor* gemel_processor; // arch::own()
+extern constinit thread_local void** gemel_exceptions; // __cxa_eh_globals: two words
+extern constinit thread_local int* gemel_error_number; // errno
 }
 
 namespace gemel::arch {
@@ -27,8 +29,6 @@ struct Processor {
     Frame::Fiber fiber; // the stack that the host gave it
     void* stack_bottom = nullptr; // of that stack, told by the sanitizer
     usize stack_bytes = 0;
-    void** exceptions = nullptr; // its __cxa_eh_globals: two words
-    int* error_number = nullptr; // its errno
 };
 
 // The calling host thread becomes that processor.
@@ -43,6 +43,20 @@ inline Processor& own()
     Processor* processor;
     asm volatile("movq %%fs:gemel_processor@tpoff, %0" : "=r"(processor) : : "memory");
     return *processor;
+}
+
+// What the C and the C++ library keep for a host thread, which a switch swaps.
+inline void** exceptions_here()
+{
+    void** value;
+    asm volatile("movq %%fs:gemel_exceptions@tpoff, %0" : "=r"(value));
+    return value;
+}
+inline int* error_number_here()
+{
+    int* value;
+    asm volatile("movq %%fs:gemel_error_number@tpoff, %0" : "=r"(value));
+    return value;
 }
 
 inline bool in_task_here()

@@ -59,11 +59,12 @@ struct Host {
     System* system = nullptr;
     Processors* processors = nullptr; // null: all are on one host thread
     Processor alone; // that one
-    u8* fault_stacks[threads_max] = {};
     bool isolated = false;
+    bool unusual = false; // isolated, or with processors that are host threads
     hosted::TickPlace tick_place = hosted::TickPlace::kernel; // of the tick that is pending
     i64 edges_given = hosted::edges_unlimited; // to the thread whose turn it is
     i64 edges_spent = 0; // of these, when it last entered the kernel
+    u8* fault_stacks[threads_max] = {};
 };
 Host host;
 
@@ -95,14 +96,21 @@ Thread& current_here()
 
 void answer_calls();
 
+[[gnu::noinline]] void enter_unusually()
+{
+    if (host.isolated)
+        host.system->machine().show_kernel();
+    if (host.processors)
+        host.processors->take();
+}
 void enter()
 {
     stop_counting();
     if (in_task_here())
         race::begin_kernel(own().fiber);
     set_in_task(false);
-    if (host.isolated) [[unlikely]]
-        host.system->machine().show_kernel();
+    if (host.unusual) [[unlikely]]
+        enter_unusually();
 }
 void before_task_code()
 {
@@ -112,12 +120,19 @@ void before_task_code()
     if constexpr (race::watching)
         race::end_kernel(current_here().id);
 }
-void go_on()
+[[gnu::noinline]] void go_on_unusually()
 {
     before_task_code();
     set_in_task(true);
-    if (host.processors) [[unlikely]]
+    if (host.processors)
         answer_calls();
+}
+void go_on()
+{
+    if (host.unusual) [[unlikely]]
+        return go_on_unusually();
+    before_task_code();
+    set_in_task(true);
 }
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -126,19 +141,19 @@ void* begin_switch(Frame::Fiber& from, void const* bottom, usize bytes)
     __sanitizer_start_switch_fiber(&from.fake_stack, bottom, bytes);
     return nullptr;
 }
-void end_switch(Frame::Fiber& to, bool from_host)
+void end_switch(Frame::Fiber& to, Frame::Fiber const& from)
 {
     void const* bottom = nullptr;
     usize bytes = 0;
     __sanitizer_finish_switch_fiber(to.fake_stack, &bottom, &bytes);
-    if (from_host) {
+    if (&from == &own().fiber) {
         own().stack_bottom = const_cast<void*>(bottom);
         own().stack_bytes = bytes;
     }
 }
 #else
 void begin_switch(Frame::Fiber&, void const*, usize) { }
-void end_switch(Frame::Fiber&, bool) { }
+void end_switch(Frame::Fiber&, Frame::Fiber const&) { }
 #endif
 
 constexpr usize fault_stack_bytes = 64 * 1024;
@@ -172,25 +187,25 @@ void arrive(context::transfer_t transfer, Frame::Fiber& me)
 {
     auto* passage = static_cast<Passage*>(transfer.data);
     passage->from->context = transfer.fctx;
-    end_switch(me, passage->from == &own().fiber);
+    end_switch(me, *passage->from);
 }
 
 void save(Frame::Fiber& fiber)
 {
-    auto const& processor = own();
-    fiber.exceptions[0] = processor.exceptions[0];
-    fiber.exceptions[1] = processor.exceptions[1];
+    auto* const exceptions = exceptions_here();
+    fiber.exceptions[0] = exceptions[0];
+    fiber.exceptions[1] = exceptions[1];
     fiber.thread_pointer = thread_pointer();
-    fiber.error_number = *processor.error_number;
+    fiber.error_number = *error_number_here();
 }
 
 void restore(Frame::Fiber const& fiber)
 {
-    auto const& processor = own();
-    processor.exceptions[0] = fiber.exceptions[0];
-    processor.exceptions[1] = fiber.exceptions[1];
+    auto* const exceptions = exceptions_here();
+    exceptions[0] = fiber.exceptions[0];
+    exceptions[1] = fiber.exceptions[1];
     set_thread_pointer(fiber.thread_pointer);
-    *processor.error_number = fiber.error_number;
+    *error_number_here() = fiber.error_number;
 }
 
 // The kernel runs on its caller's stack, so a thread needs this much of one to begin, and below
@@ -277,6 +292,8 @@ void turn_to(u32 cpu)
 void deliver(u32 line)
 {
     auto& kernel = host.system->kernel();
+    if (host.processors)
+        return kernel.on_interrupt(line); // a device's; whoever is here takes it
     auto const cpus = line == tick_line ? kernel.cpu_count() : 1;
     auto whose = ~u32 { 0 };
     if (line == tick_line)
@@ -319,31 +336,16 @@ u32 ready_cpus()
     return ready;
 }
 
-void next_turn()
-{
-    auto& kernel = host.system->kernel();
-    if (kernel.cpu_count() == 1 && kernel.cpu().current) [[likely]]
-        return; // nobody else has a turn
-    for (;;) {
-        deliver_calls();
-        if (auto const ready = ready_cpus(); ready != 0) {
-            if (kernel.cpu_count() != 1)
-                turn_to(host.system->choose_cpu(ready));
-            return;
-        }
-        turn_to(0);
-        kernel.rest();
-        deliver_pending();
-    }
-}
-
 void switch_to_host(Frame::Fiber& from);
 
 // Out of the kernel, on the stack of the thread that goes on.
 void leave_kernel()
 {
-    host.system->kernel().leave();
-    if (host.processors) [[unlikely]]
+    auto& kernel = host.system->kernel();
+    if (kernel.cpu_count() == 1) [[likely]]
+        return;
+    kernel.leave();
+    if (host.processors)
         host.processors->give();
 }
 
@@ -355,20 +357,36 @@ void deliver_own()
         host.system->kernel().on_interrupt(line);
 }
 
-// As leave(), on a processor that is a host thread. With nothing to run it goes on on its own
-// stack: while it sleeps, `me` may go on elsewhere.
-void leave_own(Thread* me)
+// The thread that goes on on this processor. With nothing to run, or at the machine's end, it goes
+// on on its own stack: while it sleeps, `me` may go on elsewhere.
+void own_turn(Thread* me)
 {
     deliver_own();
-    auto* const next = host.processors->ended() ? nullptr : host.system->kernel().cpu().current;
-    if (!next) {
-        save(me->frame.fiber);
-        switch_to_host(me->frame.fiber);
-        restore(me->frame.fiber);
-    } else if (next != me) {
-        switch_to(me->frame.fiber, *next);
+    if (!host.processors->ended() && host.system->kernel().cpu().current)
+        return;
+    save(me->frame.fiber);
+    switch_to_host(me->frame.fiber);
+    restore(me->frame.fiber);
+}
+
+void next_turn(Thread* me)
+{
+    auto& kernel = host.system->kernel();
+    if (kernel.cpu_count() == 1 && kernel.cpu().current) [[likely]]
+        return; // nobody else has a turn
+    if (host.processors)
+        return own_turn(me);
+    for (;;) {
+        deliver_calls();
+        if (auto const ready = ready_cpus(); ready != 0) {
+            if (kernel.cpu_count() != 1)
+                turn_to(host.system->choose_cpu(ready));
+            return;
+        }
+        turn_to(0);
+        kernel.rest();
+        deliver_pending();
     }
-    leave_kernel();
 }
 
 // In the kernel, on the stack that the host gave, until the machine has ended.
@@ -399,15 +417,13 @@ void processor_main()
 // Delivers what is pending, then leaves into a thread that the kernel chose.
 void leave(Thread* me)
 {
-    if (host.processors) [[unlikely]]
-        return leave_own(me);
     auto& system = *host.system;
     auto& kernel = system.kernel();
     auto* world = system.machine().world();
     if (world) [[unlikely]]
         world->leaving(kernel);
     deliver_pending();
-    next_turn();
+    next_turn(me);
     if (world) [[unlikely]]
         world->choosing(kernel);
     if (kernel.cpu().current != me)
@@ -428,8 +444,6 @@ Thread* begin()
 {
     enter();
     auto& kernel = host.system->kernel();
-    if (host.processors) [[unlikely]]
-        host.processors->take();
     kernel.enter();
     auto* me = kernel.cpu().current;
     if constexpr (hosted::counts_edges)
@@ -961,6 +975,7 @@ int System::run()
     info.cpus = options_.cpus;
     arch::host.system = this;
     arch::host.isolated = machine_.isolated();
+    arch::host.unusual = arch::host.isolated;
     arch::become(arch::host.alone);
     arch::enter();
     arch::race::begin_run(has_host_threads() ? HostThreads::one_each : HostThreads::one);
@@ -987,6 +1002,7 @@ int System::go_in_on_many(BootInfo const& info)
     ASSERT(!machine_.world() && !machine_.isolated() && !counts_edges);
     processors_ = std::make_unique<arch::Processors>(machine_, options_.cpus, arch::processor_main);
     arch::host.processors = processors_.get();
+    arch::host.unusual = true;
     machine_.run_on(processors_.get());
     processors_->take();
     kernel().enter();
@@ -1000,6 +1016,7 @@ int System::go_in_on_many(BootInfo const& info)
     if (started)
         processors_->join();
     arch::host.processors = nullptr;
+    arch::host.unusual = false;
     arch::become(arch::host.alone);
     machine_.run_on(nullptr);
     if (arch::race::found_count() != 0) {
@@ -1033,6 +1050,7 @@ int System::over(int status)
 {
     arch::enter();
     arch::host.isolated = false;
+    arch::host.unusual = false;
     arch::race::end_run();
     arch::host.system = nullptr;
     machine_.stop_timer();
