@@ -15,7 +15,7 @@ parts: ipc boot files counts cpus size mutants sim record debug alarms crash pla
   boot    hosted milliseconds to the prompt; native instructions to the prompt; memory in use
   files   reading and listing through ext4, beside the host's own tools in the same run
   counts  instructions of the kernel's paths on x86_64 and arm64 (QEMU's instruction clock)
-  cpus    a round trip while 1, 2, 4 and 8 processors make them (QEMU's instruction clock)
+  cpus    a round trip while 1, 2, 4 and 8 processors make them (QEMU's instruction clock; hosted, nanoseconds)
   size    resident bytes of the native kernels
   mutants defects planted in the kernel that its tests notice
   record  a recorded session beside one that is not: cost, size, replay
@@ -48,7 +48,7 @@ for word in "$@"; do
 done
 host_check
 packages_need build x86_64 arm64 boot-x86_64 boot-arm64 test bench bench-fs gdb
-build hosted gemel bench_ipc bench_idle_mount ext4_crash_test mutant_test
+build hosted gemel bench_ipc bench_idle_mount native_scale ext4_crash_test mutant_test
 names=" $* "
 names=${names// --write / }
 names=${names// --quick / }

@@ -113,6 +113,9 @@ part_system-hosted() {
     counted "guards of stacks, hosted" python3 tests/native/guards.py hosted
     counted "system tests, hosted" python3 tests/system/run.py --face hosted
     counted "system tests, hosted, on two processors" python3 tests/system/run.py --face hosted --cpus 2
+    counted "storms and misdeeds, hosted, on two host threads" python3 tests/system/run.py --face hosted --cpus 2 \
+        --host-threads tests/system/storm.test tests/system/mischief.test tests/system/services.test \
+        tests/system/pager.test tests/system/shell.test tests/system/files.test
     counted "shares of the processor, hosted, in virtual time" python3 tests/schedule/run.py --face hosted
     counted "misdeeds, hosted, each task walled in" python3 tests/system/run.py --face hosted --isolate \
         tests/system/mischief.test tests/system/shell.test
@@ -267,6 +270,8 @@ part_processors() { # every system test on several processors, and QEMU's own th
             counted "system tests on $cpus processors, $face" \
                 python3 tests/system/run.py --face "$face" --cpus "$cpus"
         done
+        counted "system tests on $cpus host threads" \
+            python3 tests/system/run.py --face hosted --cpus "$cpus" --host-threads
     done
     counted "system tests, hosted, each task walled in" python3 tests/system/run.py --face hosted --isolate
     for face in x86_64 arm64; do

@@ -1,5 +1,6 @@
 // The gemel program: reads the command line (CLI11) and hands over to one function per sub-command.
 // ./gemel builds and starts it; what needs no built program (test, bench, doctor) is a script.
+#include "frontends/cli/host_threads.hpp"
 #include "frontends/cli/options.hpp"
 #include "frontends/cli/sim_commands.hpp"
 
@@ -76,6 +77,7 @@ CLI::App& add_record(CLI::App& app, RunOptions& options)
     add_run_options(command, options);
     command.add_option(
         "-o,--output", options.record_to, "the file (default: session-DATE-TIME.gemel)");
+    refuse_host_threads(command);
     return command;
 }
 

@@ -1,6 +1,7 @@
 #include "frontends/cli/sim_commands.hpp"
 
 #include "frontends/cli/edges_build.hpp"
+#include "frontends/cli/host_threads.hpp"
 
 namespace gemel::cli {
 
@@ -23,6 +24,7 @@ void SimCommands::add_replay(CLI::App& app)
 {
     auto& options = replay_options_;
     replay_ = app.add_subcommand("replay", "a failed run or a recorded session again");
+    refuse_host_threads(*replay_);
     replay_->add_option("FILE", options.file, "of gemel sim (fail-....gemel) or gemel record")
         ->required();
     replay_->add_option(
@@ -94,6 +96,7 @@ void SimCommands::add_run_options(CLI::App& command)
         ->capture_default_str();
     command.add_flag("--preempt", options_.preempt,
         "threads are stopped inside their code, too; builds hosted-preempt, by clang-16");
+    refuse_host_threads(command);
     command.add_flag("--console", options_.show_console, "show the end of the console");
     command.add_flag(
         "--no-jail", options_.open_jail, "do not trap what is outside (for debuggers)");

@@ -154,6 +154,19 @@ def part_cpus():
             count = int(found(r"^round trip on \d processors: (\d+)$", text, "scale")[1])
             values.append(f"{face} {count} ({count / alone.setdefault(face, count):.2f} times one processor's)")
         yield f"a round trip while {cpus} processors make them, instructions of all", values[0], values[1]
+    yield from hosted_cpus()
+
+
+def hosted_cpus(rounds=15, trips=20000):
+    """In turn, and the best of each: a busy host takes its time from both."""
+    for cpus in (1, 2, 4, 8):
+        taken = {1: [], 0: []}
+        for _ in range(rounds):
+            for threads, values in taken.items():
+                text = output_of([f"{TOP}/build/hosted/tests/native_scale", f"cpus={cpus}", f"host_threads={threads}", f"trips={trips}"])
+                values.append(int(found(r"^round trip on \d processors: (\d+)$", text, "scale")[1]))
+        yield (f"a round trip while {cpus} processors make them, hosted, a host thread each", f"{min(taken[1])} ns",
+            f"{min(taken[0])} ns, in turns on one host thread")
 
 
 def part_size():

@@ -1,6 +1,6 @@
 // What a round trip costs when every processor makes them at once: a caller and a server bound to
 // each. Under `qemu -icount shift=0` a nanosecond is an instruction of whichever processor: waiting
-// for the kernel's lock counts.
+// for the kernel's lock counts. Hosted it is a nanosecond.
 #include "tests/native/raw.hpp"
 
 namespace gemel {
@@ -10,7 +10,7 @@ using namespace raw;
 namespace {
 
 constexpr u64 stack_bytes = 4 * page_bytes;
-constexpr u64 round_trips = 2000; // of each processor
+constexpr u64 round_trips = 2000; // of each processor, unless trips=N says otherwise
 constexpr u64 processors_max = 8;
 constexpr u64 priority = 4;
 constexpr u64 timeout_us = 60'000'000;
@@ -19,6 +19,7 @@ struct Pair {
     u64 port = 0;
     u64 begin = 0; // signalled to each caller when all are there
     u64 done = 0; // signalled by it
+    u64 trips = 0;
 };
 
 void echo(u64 port)
@@ -57,7 +58,7 @@ void ask(u64 argument)
     auto const& pair = *reinterpret_cast<Pair const*>(argument);
     signal(pair.done);
     wait(pair.begin);
-    for (u64 trip = 0; trip < round_trips; ++trip) {
+    for (u64 trip = 0; trip < pair.trips; ++trip) {
         Registers registers {};
         registers.words[0] = pair.port;
         registers.words[1] = 1;
@@ -86,9 +87,10 @@ void start(Startup const& startup, void (*entry)(u64), u64 argument, u64 cpu)
 bool measure(Startup const& startup)
 {
     Pair pairs[processors_max];
+    auto const each = variable(startup, "trips", round_trips);
     for (u64 cpu = 0; cpu < startup.cpus; ++cpu) {
         auto& pair = pairs[cpu];
-        pair = { port_new(), port_new(), port_new() };
+        pair = { port_new(), port_new(), port_new(), each };
         start(startup, echo, pair.port, cpu);
         start(startup, ask, reinterpret_cast<u64>(&pair), cpu);
         if (!wait(pair.done))
@@ -100,7 +102,7 @@ bool measure(Startup const& startup)
     for (u64 cpu = 0; cpu < startup.cpus; ++cpu)
         if (!wait(pairs[cpu].done))
             return false;
-    auto const trips = startup.cpus * round_trips;
+    auto const trips = startup.cpus * each;
     print("round trip on ");
     print(startup.cpus);
     print(" processors: ");
