@@ -28,7 +28,7 @@ REGION_BYTES = 2 << 20  # a stack lies within one region
 LAST_FRAME = "fiber_main"
 SYSTEM_CALL = "gemel::arch::system_call"
 RECEIVE, CALL, SEND_FIRST, REPLY_TOKEN = 3, 1, 2, 1 << 63  # core/abi/call.hpp
-CURRENT = "'gemel::arch::(anonymous namespace)::host'.system->pages_.kernel.cpu_->current"
+CURRENT = "'gemel::arch::host'.system->pages_.kernel.cpu_->current"
 # Frames between a program's wait and the switch of stacks: not what a person asks for.
 MACHINERY = ("jump_fcontext", "switch_to", "leave", "system_call", "interrupted")
 

@@ -19,7 +19,7 @@ HANDLE_INDEX = 0xFFFF_FFFF
 
 def running_kernel():
     """The kernel of the system that runs, or None."""
-    host = gdb.parse_and_eval("'gemel::arch::(anonymous namespace)::host'")
+    host = gdb.parse_and_eval("'gemel::arch::host'")
     return host["system"].dereference()["pages_"]["kernel"] if int(host["system"]) else None
 
 

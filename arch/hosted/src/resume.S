@@ -1,6 +1,6 @@
 // void gemel_resume(Interrupted* saved, ucontext_t* context): into the task code that was
 // interrupted. Comes back if this processor was called and whoever called could not see yet that it
-// is in task code. A signal between the two labels begins interrupted(saved) anew (system.cpp), so that
+// is in task code. A signal between the two labels begins interrupted(saved) anew (signals.cpp), so that
 // however often one comes, what was interrupted takes the same room on its stack.
     .text
     .globl gemel_resume, gemel_resume_end
