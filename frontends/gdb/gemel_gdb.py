@@ -25,6 +25,8 @@ import gemel_travel  # noqa: E402,F401  makes its commands
 SAVED = {"r12": 8, "r13": 16, "r14": 24, "r15": 32, "rbx": 40, "rbp": 48, "rip": 56}
 SAVED_BYTES = 64
 REGION_BYTES = 2 << 20  # a stack lies within one region
+WINDOWS, WINDOWS_SHIFT = 2, 44  # where tasks' stacks are: arch/hosted's windows_address
+HANDLER_FRAMES = 8
 LAST_FRAME = "fiber_main"
 SYSTEM_CALL = "gemel::arch::system_call"
 RECEIVE, CALL, SEND_FIRST, REPLY_TOKEN = 3, 1, 2, 1 << 63  # core/abi/call.hpp
@@ -60,9 +62,12 @@ class Thread:
         top = int(self.value["frame"]["stack_pointer_"])
         return (top - 1) // REGION_BYTES * REGION_BYTES <= pointer <= top
 
+    def host_thread(self):
+        """The host thread that is on its stack, or None; if there is one, its saved registers are old."""
+        return next((host for host, pointer in stack_pointers() if self.owns_stack(pointer)), None)
+
     def is_live(self):
-        """Its stack is the one the processor is on; then its saved registers are old."""
-        return self.owns_stack(stack_pointer())
+        return self.host_thread() is not None
 
     def is_started(self):
         return self.context != 0
@@ -83,8 +88,30 @@ def thread_of(number):
 
 
 def stack_pointer():
+    """Of the selected host thread: of what a signal has interrupted, if its handler is running."""
+    frame = gdb.newest_frame()
+    pointer = int(frame.read_register("rsp"))
+    for _ in range(HANDLER_FRAMES):
+        if pointer >> WINDOWS_SHIFT == WINDOWS or frame is None:
+            break
+        interrupted = frame.type() == gdb.SIGTRAMP_FRAME
+        frame = frame.older()
+        if interrupted and frame is not None:
+            return int(frame.read_register("rsp"))
+    return pointer
+
+
+def stack_pointers():
+    """Where each host thread stands; the one that is selected comes first."""
     SPLICE.turn_off()
-    return int(gdb.newest_frame().read_register("rsp"))
+    selected = gdb.selected_thread()
+    others = [thread for thread in gdb.selected_inferior().threads() if thread.num != selected.num]
+    found = []
+    for thread in [selected, *others]:
+        thread.switch()
+        found.append((thread, stack_pointer()))
+    selected.switch()
+    return found
 
 
 class FrameId:
@@ -171,8 +198,10 @@ gdb.frame_filters["gemel"] = Frames()
 
 
 def look_at(thread):
-    """Selects the thread's innermost own frame. False: it has none."""
-    if thread.is_live():
+    """Selects the thread's innermost own frame, on whichever host thread. False: it has none."""
+    host = thread.host_thread()
+    if host is not None:
+        host.switch()
         gdb.newest_frame().select()
         return True
     if not thread.is_started():
@@ -193,11 +222,12 @@ def own_frames(frame):
 
 def is_machinery(frame):
     name = plain(frame.name())
-    return name.startswith(("gemel::arch::", "gemel::Kernel::", "gemel::system::")) or name.split("::")[-1] in MACHINERY
+    return frame.type() == gdb.SIGTRAMP_FRAME or name.startswith(("gemel::arch::", "gemel::Kernel::", "gemel::system::")) or name.split("::")[-1] in MACHINERY
 
 
 def place(thread):
     """Where the program itself stands: function, file, line."""
+    selected = gdb.selected_thread()
     if not look_at(thread):
         return "(not started)"
     try:
@@ -209,6 +239,7 @@ def place(thread):
         return "(in the kernel)"
     finally:
         SPLICE.turn_off()
+        selected.switch()
 
 
 class InfoTasks(gdb.Command):
@@ -250,6 +281,7 @@ class TaskCommand(gdb.Command):
 
     def apply(self, which, command):
         chosen = None if which == "all" else {int(word) for word in which.split(",")}
+        selected = gdb.selected_thread()
         for thread in threads():
             if chosen is not None and thread.id not in chosen:
                 continue
@@ -261,6 +293,7 @@ class TaskCommand(gdb.Command):
                 gdb.execute(command)
             finally:
                 SPLICE.turn_off()
+                selected.switch()
         gdb.newest_frame().select()
 
 

@@ -51,6 +51,20 @@ def test_waiting_caller():
     ]
 
 
+# Goal: with a host thread for each processor, what runs is found on every one of them.
+# Method: stop while each processor has a thread that never calls the kernel, or the one that started them.
+def test_host_threads():
+    text = debug(
+        ["break Checks::expect", "run", "info tasks", "task apply all bt", "thread"],
+        ["--args", f"{TOP}/build/hosted/tests/native_smp", "cpus=2", "host_threads=1"],
+    )
+    return text, [
+        r"^\* +1 init +init +running +.*?tests/native/smp.cpp:",
+        r"^\* +[23] init +\S* +running +.*?count_for_ever.*? at \S*tests/native/smp.cpp:",
+        r'^Task 1 "init"', r"every_processor_works", r"^#\d+ .*?count_for_ever", r"Current thread is 1 ",
+    ]
+
+
 # Goal: step-ipc goes from a call to the server that received it, and from its reply back.
 # Method: three steps, because a tick may have let either side be first.
 def test_step_ipc():
