@@ -3,6 +3,7 @@
 # nothing needs a stack that is aligned to more than a word, and aligning it costs each function that calls another.
 # The kernel's own address, passed in a register, is shorter than made anew in each function.
 set(x86_64_kernel_options -Oz -fno-jump-tables -fno-ipa-cp -fno-if-conversion -fno-expensive-optimizations
+  -fno-shrink-wrap -fno-tree-fre
   -fno-tree-tail-merge -mpreferred-stack-boundary=3 -flto -ffreestanding -mgeneral-regs-only -mno-red-zone -mcmodel=kernel -fno-pic
   -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fomit-frame-pointer
   -ffunction-sections -fdata-sections -ffile-prefix-map=${CMAKE_SOURCE_DIR}/= -ffile-prefix-map=../../=)

@@ -135,9 +135,17 @@ concept MemoryLike = requires(
     noexcept->std::same_as<void>;
 };
 
+// A thread, as far as a machine knows it.
+template <typename Frame, typename Fpu>
+struct SavedThread {
+    Frame frame;
+    Fpu fpu;
+};
+
 template <typename M, typename Frame, typename Fpu>
-concept MachineLike = MemoryLike<M> && requires(
-    M& machine, Frame& frame, Fpu& fpu, u64 value, u32 line, u8 status, char character)
+concept MachineLike
+    = MemoryLike<M> && requires(M& machine, Frame& frame, Fpu& fpu, SavedThread<Frame, Fpu>* last,
+        SavedThread<Frame, Fpu>& next, u64 value, u32 line, u8 status, char character)
 {
     {
         machine.now_ns()
@@ -220,9 +228,9 @@ concept MachineLike = MemoryLike<M> && requires(
     }
     noexcept->std::same_as<void>; // what it has in the processor
     {
-        machine.load_thread(frame, fpu)
+        machine.switch_thread(last, next)
     }
-    noexcept->std::same_as<void>; // the same; and the CPU leaves into this frame
+    noexcept->std::same_as<void>; // saves the last, if there is one; the CPU leaves into the next
     {
         machine.prepare_fpu(fpu)
     }

@@ -2,9 +2,22 @@
 // server's; without one, threads of a level take turns at each tick.
 #include "core/kernel.hpp"
 
-#include <bit>
-
 namespace gemel {
+
+namespace {
+
+// Of a set that is not empty.
+u32 lowest(u32 set)
+{
+    return static_cast<u32>(__builtin_ctz(set));
+}
+
+u32 highest(u32 set)
+{
+    return 31 ^ static_cast<u32>(__builtin_clz(set));
+}
+
+} // namespace
 
 void Kernel::enter_locked()
 {
@@ -20,7 +33,7 @@ u32 Kernel::processor_for(Thread const& thread) const
         return cpu_->number;
     u32 const idle = idle_cpus_ & thread.cpus;
     u32 const fit = idle != 0 ? idle : thread.cpus;
-    return (fit >> thread.cpu & 1) != 0 ? thread.cpu : static_cast<u32>(std::countr_zero(fit));
+    return (fit >> thread.cpu & 1) != 0 ? thread.cpu : lowest(fit);
 }
 
 // One that runs is not done with its turn: it comes first of its level again. What a thread does
@@ -100,17 +113,14 @@ void Kernel::run(Thread& thread)
         cpu.root = thread.root;
         machine_.activate(thread.root);
     }
-    if (last)
-        machine_.save_thread(last->frame, last->fpu);
-    machine_.load_thread(thread.frame, thread.fpu);
+    machine_.switch_thread(last, thread);
 }
 
 // The most urgent ready thread, here or else elsewhere. None: the processor is idle.
 void Kernel::dispatch()
 {
     auto const levels = cpu_->ready_levels;
-    auto* next = levels != 0 ? static_cast<Thread*>(cpu_->ready[31 - std::countl_zero(levels)].next)
-                             : stolen();
+    auto* next = levels != 0 ? static_cast<Thread*>(cpu_->ready[highest(levels)].next) : stolen();
     if (!next)
         return idle();
     unready(*next);
@@ -169,7 +179,7 @@ void Kernel::preempt()
         dispatch();
         // More came at once than it can run: who may run it elsewhere looks.
         for (auto idle = cpu_->ready_levels != 0 ? idle_cpus_ : 0; idle != 0; idle &= idle - 1)
-            machine_.interrupt_cpu(static_cast<u32>(std::countr_zero(idle)));
+            machine_.interrupt_cpu(lowest(idle));
         return;
     }
     dispatch();

@@ -136,47 +136,29 @@ kernel_bug:
 .arch_extension simd
 .global _ZN5gemel4arch7Machine8save_fpuERNS0_8FpuStateE
 _ZN5gemel4arch7Machine8save_fpuERNS0_8FpuStateE:
-    stp q0, q1, [x1, #0]
-    stp q2, q3, [x1, #32]
-    stp q4, q5, [x1, #64]
-    stp q6, q7, [x1, #96]
-    stp q8, q9, [x1, #128]
-    stp q10, q11, [x1, #160]
-    stp q12, q13, [x1, #192]
-    stp q14, q15, [x1, #224]
-    stp q16, q17, [x1, #256]
-    stp q18, q19, [x1, #288]
-    stp q20, q21, [x1, #320]
-    stp q22, q23, [x1, #352]
-    stp q24, q25, [x1, #384]
-    stp q26, q27, [x1, #416]
-    stp q28, q29, [x1, #448]
-    stp q30, q31, [x1, #480]
+    st1 {v0.2d-v3.2d}, [x1], #64
+    st1 {v4.2d-v7.2d}, [x1], #64
+    st1 {v8.2d-v11.2d}, [x1], #64
+    st1 {v12.2d-v15.2d}, [x1], #64
+    st1 {v16.2d-v19.2d}, [x1], #64
+    st1 {v20.2d-v23.2d}, [x1], #64
+    st1 {v24.2d-v27.2d}, [x1], #64
+    st1 {v28.2d-v31.2d}, [x1], #64
     mrs x2, fpcr
     mrs x3, fpsr
-    add x1, x1, #512
     stp x2, x3, [x1]
     ret
 
 .global _ZN5gemel4arch7Machine8load_fpuERNS0_8FpuStateE
 _ZN5gemel4arch7Machine8load_fpuERNS0_8FpuStateE:
-    ldp q0, q1, [x1, #0]
-    ldp q2, q3, [x1, #32]
-    ldp q4, q5, [x1, #64]
-    ldp q6, q7, [x1, #96]
-    ldp q8, q9, [x1, #128]
-    ldp q10, q11, [x1, #160]
-    ldp q12, q13, [x1, #192]
-    ldp q14, q15, [x1, #224]
-    ldp q16, q17, [x1, #256]
-    ldp q18, q19, [x1, #288]
-    ldp q20, q21, [x1, #320]
-    ldp q22, q23, [x1, #352]
-    ldp q24, q25, [x1, #384]
-    ldp q26, q27, [x1, #416]
-    ldp q28, q29, [x1, #448]
-    ldp q30, q31, [x1, #480]
-    add x1, x1, #512
+    ld1 {v0.2d-v3.2d}, [x1], #64
+    ld1 {v4.2d-v7.2d}, [x1], #64
+    ld1 {v8.2d-v11.2d}, [x1], #64
+    ld1 {v12.2d-v15.2d}, [x1], #64
+    ld1 {v16.2d-v19.2d}, [x1], #64
+    ld1 {v20.2d-v23.2d}, [x1], #64
+    ld1 {v24.2d-v27.2d}, [x1], #64
+    ld1 {v28.2d-v31.2d}, [x1], #64
     ldp x2, x3, [x1]
     msr fpcr, x2
     msr fpsr, x3

@@ -102,14 +102,15 @@ void Machine::synchronize_instructions(u64 const* leaf, u32 first, u32 pages) no
 u64 Machine::now_ns() noexcept
 {
     asm volatile("isb");
-    return product_32_32(READ_REGISTER(cntvct_el0) - counter_start_, nanoseconds_per_tick_);
+    return product_32_32(
+        READ_REGISTER(cntvct_el0) - the_machine.counter_start_, the_machine.nanoseconds_per_tick_);
 }
 
 // The last instant, ~0, comes out centuries away: never.
 void Machine::wake_at(u64 deadline_ns) noexcept
 {
-    auto const ticks = product_32_32(deadline_ns, ticks_per_nanosecond_) + 1;
-    WRITE_REGISTER(cntv_cval_el0, counter_start_ + ticks);
+    auto const ticks = product_32_32(deadline_ns, the_machine.ticks_per_nanosecond_) + 1;
+    WRITE_REGISTER(cntv_cval_el0, the_machine.counter_start_ + ticks);
 }
 
 void Machine::wait_for_interrupt() noexcept
@@ -121,10 +122,10 @@ void Machine::wait_for_interrupt() noexcept
 // Aff0.
 void Machine::interrupt_cpu(u32 number) noexcept
 {
-    auto const affinity = u64 { affinities_[number] };
+    auto const affinity = u64 { the_machine.affinities_[number] };
     asm volatile("dsb ishst" : : : "memory"); // what the other is to see is there
-    if (cpu_interface_) {
-        distributor_[gic::software / 4] = 1u << (16 + (affinity & 7)) | call_line;
+    if (the_machine.cpu_interface_) {
+        the_machine.distributor_[gic::software / 4] = 1u << (16 + (affinity & 7)) | call_line;
         return;
     }
     WRITE_REGISTER(ICC_SGI1R_EL1,
@@ -135,8 +136,9 @@ void Machine::interrupt_cpu(u32 number) noexcept
 
 u32 Machine::interrupt_taken() noexcept
 {
-    auto const acknowledged = cpu_interface_ ? cpu_interface_[gic::acknowledge / 4]
-                                             : static_cast<u32>(READ_REGISTER(ICC_IAR1_EL1));
+    auto const acknowledged = the_machine.cpu_interface_
+        ? the_machine.cpu_interface_[gic::acknowledge / 4]
+        : static_cast<u32>(READ_REGISTER(ICC_IAR1_EL1));
     auto line = acknowledged & gic::line_mask;
     if (line >= interrupt_lines_max)
         return interrupt_lines_max;
@@ -146,12 +148,13 @@ u32 Machine::interrupt_taken() noexcept
     } else if (line == call_line) {
         line = interrupt_lines_max;
     } else {
-        auto* const enables = line < gic::private_lines ? processor().private_lines : distributor_;
+        auto* const enables
+            = line < gic::private_lines ? processor().private_lines : the_machine.distributor_;
         enables[gic::disable / 4 + line / 32] = 1u << line % 32;
     }
     asm volatile("dsb sy; isb" : : : "memory"); // the line is quiet before its end is told
-    if (cpu_interface_)
-        cpu_interface_[gic::end / 4] = acknowledged;
+    if (the_machine.cpu_interface_)
+        the_machine.cpu_interface_[gic::end / 4] = acknowledged;
     else
         WRITE_REGISTER(ICC_EOIR1_EL1, u64 { acknowledged });
     return line;
@@ -159,24 +162,25 @@ u32 Machine::interrupt_taken() noexcept
 
 void Machine::interrupt_unmask(u32 line) noexcept
 {
-    auto* const enables = line < gic::private_lines ? processor().private_lines : distributor_;
+    auto* const enables
+        = line < gic::private_lines ? processor().private_lines : the_machine.distributor_;
     enables[gic::enable / 4 + line / 32] = 1u << line % 32;
 }
 
 void Machine::console_write(char character) noexcept
 {
-    while (uart_[pl011::flags / 4] & pl011::transmit_full) { }
-    uart_[pl011::data / 4] = static_cast<u8>(character);
+    while (the_machine.uart_[pl011::flags / 4] & pl011::transmit_full) { }
+    the_machine.uart_[pl011::data / 4] = static_cast<u8>(character);
 }
 
 // SplitMix64 over the boot seed, the counter and, where there is one, the processor's own source.
 u64 Machine::entropy() noexcept
 {
     u64 fresh = 0;
-    if (random_instruction_)
+    if (the_machine.random_instruction_)
         fresh = READ_REGISTER(S3_3_C2_C4_0); // RNDR; 0 when it has none to give
-    entropy_ += (fresh ^ READ_REGISTER(cntvct_el0)) + 0x9E37'79B9'7F4A'7C15;
-    auto mixed = entropy_;
+    the_machine.entropy_ += (fresh ^ READ_REGISTER(cntvct_el0)) + 0x9E37'79B9'7F4A'7C15;
+    auto mixed = the_machine.entropy_;
     mixed = (mixed ^ mixed >> 30) * 0xBF58'476D'1CE4'E5B9;
     mixed = (mixed ^ mixed >> 27) * 0x94D0'49BB'1331'11EB;
     return mixed ^ mixed >> 31;
@@ -208,9 +212,9 @@ void Machine::power_off(u8 status) noexcept
             console_write(static_cast<char>('0' + status / unit % 10));
     print("\n");
     register u64 function asm("x0") = power_off_function;
-    if (conduit_ == Conduit::hvc)
+    if (the_machine.conduit_ == Conduit::hvc)
         asm volatile("hvc #0" : "+r"(function) : : "memory");
-    else if (conduit_ == Conduit::smc)
+    else if (the_machine.conduit_ == Conduit::smc)
         asm volatile("smc #0" : "+r"(function) : : "memory");
     while (true)
         asm volatile("wfi");

@@ -6,7 +6,6 @@
 
 extern "C" {
 extern gemel::u8 gemel_cpu_begin[], gemel_cpu_end[];
-extern gemel::u8 gemel_kernel_stacks[];
 extern gemel::u64 gemel_cpu_stack, gemel_cpu_root;
 void gemel_boot_cpu();
 }
@@ -16,7 +15,6 @@ namespace gemel::arch {
 namespace {
 
 constexpr u64 start_page = 0x8000;
-constexpr u64 stack_bytes = 16384;
 constexpr usize start_bytes_max = 128; // of the code copied to start_page
 
 constexpr u32 apic_command = 0x300;
@@ -84,7 +82,7 @@ void Setup::command(u32 apic_id, u32 command)
 
 bool Setup::start_cpu(u32 cpu, u32 apic_id)
 {
-    gemel_cpu_stack = reinterpret_cast<u64>(gemel_kernel_stacks) + (cpu + 1) * stack_bytes;
+    gemel_cpu_stack = kernel_stack(cpu);
     __atomic_store_n(&starting, cpu, __ATOMIC_SEQ_CST);
     command(apic_id, init);
     wait(init_ns);

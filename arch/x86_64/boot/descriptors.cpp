@@ -88,6 +88,7 @@ void Setup::descriptors(u32 cpu)
 {
     auto& state = gemel_task_states[cpu];
     state.ist[0] = reinterpret_cast<u64>(gemel_panic_stack_top);
+    state.kernel_stack = kernel_stack(cpu);
     load_segments(cpu);
     TablePointer const interrupts { sizeof(gemel_gates) - 1, reinterpret_cast<u64>(gemel_gates) };
     asm volatile("lidt %0" ::"m"(interrupts));

@@ -7,6 +7,8 @@
 
 #include <gemel/arch/machine.hpp>
 
+extern "C" gemel::u8 gemel_kernel_stacks[]; // src/entry.S
+
 namespace gemel::arch {
 
 class Setup {
@@ -42,6 +44,13 @@ private:
     Machine& machine_;
     bool x2apic_ = false;
 };
+
+// Where a processor's stack in the kernel begins, which grows downwards.
+inline u64 kernel_stack(u32 cpu)
+{
+    constexpr u64 stack_bytes = 16384;
+    return reinterpret_cast<u64>(gemel_kernel_stacks) + (cpu + 1) * stack_bytes;
+}
 
 // The window of the interrupt controller: 0 the local APIC, 1.. the I/O APICs.
 inline u64 device_window(u32 index, u64 physical)

@@ -3,7 +3,6 @@
 // GS is the user's: the kernel finds everything by address, so there is no swapgs to forget.
 
 .set user_data_selector, 0x1B
-.set user_code_selector, 0x23
 .set flags_user_may_have, 0x240DD5
 .set flags_always, 0x202
 .set by_system_call, -1
@@ -13,16 +12,15 @@
 // Processor n: its task state (machine.hpp), of 128 bytes, and its stack. The task register's selector
 // says n.
 .set cpus, 8
-.set task_state_selector, 0x28
 .set state_bytes, 128
 .set state_rsp0, 4
+.set state_kernel_stack, 12
 .set state_user_stack, 104
 .set stack_shift, 14
 
 .macro load_kernel_stack // changes rcx
     str %ecx
-    shl $(stack_shift - 4), %ecx
-    lea gemel_kernel_stacks + (1 << stack_shift) - (task_state_selector << (stack_shift - 4))(%rcx), %rsp
+    mov gemel_task_states_origin + state_kernel_stack(, %rcx, 8), %rsp
 .endm
 
 .macro push_registers // all that C++ or the next thread would lose, but rcx and r11
@@ -65,11 +63,9 @@ system_call_entry_\number:
     system_call_entry 0
 system_call:
     push %r11
-    push $user_code_selector
-    push %rcx
-    push $0
     push $by_system_call
-    sub $16, %rsp
+    push %rcx
+    sub $32, %rsp // a trap's vector, error code, rcx and r11
     push_registers
     load_kernel_stack
     jmp gemel_system_call
@@ -89,7 +85,7 @@ gemel_leave: // the stack pointer is at the frame
     pop %r14
     pop %r15
     mov 32(%rsp), %rcx
-    cmpl $by_system_call, 16(%rsp)
+    cmpl $by_system_call, 40(%rsp)
     jne 1f
     mov 48(%rsp), %r11
     mov 56(%rsp), %rsp

@@ -59,17 +59,16 @@ void Machine::leaf_emptied(void* leaf) noexcept
 void Machine::flush(u64 root) noexcept
 {
     write_cr3(read_cr3());
-    if (cpus_ == 1)
+    if (machine.cpus_ == 1)
         return;
-    auto const wanted = flushes_ + 1;
-    __atomic_store_n(&flushes_, wanted, __ATOMIC_SEQ_CST);
+    auto const wanted = machine.flushes_ + 1;
+    __atomic_store_n(&machine.flushes_, wanted, __ATOMIC_SEQ_CST);
     auto& own = own_state();
     own.flushed = wanted;
     u32 asked = 0;
-    for (u32 number = 0; number < cpus_; ++number) {
+    for (u32 number = 0; number < machine.cpus_; ++number) {
         auto const& other = gemel_task_states[number];
-        if (&other == &own
-            || (root == 0 ? other.root == physical_of(kernel_root_) : other.root != root))
+        if (&other == &own || (root == 0 ? other.root == 0 : other.root != root))
             continue;
         asked |= 1u << number;
         interrupt_cpu(number);
@@ -84,7 +83,7 @@ void Machine::flush(u64 root) noexcept
 void Machine::lock_waits() noexcept
 {
     auto& own = own_state();
-    auto const wanted = __atomic_load_n(&flushes_, __ATOMIC_SEQ_CST);
+    auto const wanted = __atomic_load_n(&machine.flushes_, __ATOMIC_SEQ_CST);
     if (own.flushed != wanted) {
         write_cr3(read_cr3());
         __atomic_store_n(&own.flushed, wanted, __ATOMIC_RELEASE);
@@ -96,31 +95,31 @@ void Machine::lock_waits() noexcept
 // takes a moment to send.
 void Machine::interrupt_cpu(u32 number) noexcept
 {
-    auto const apic_id = apic_ids_[number];
-    if (apic_ == nullptr) {
+    auto const apic_id = machine.apic_ids_[number];
+    if (machine.apic_ == nullptr) {
         write_msr(
             static_cast<u32>(Msr::x2apic) + apic_command / 16, u64 { apic_id } << 32 | call_vector);
         return;
     }
-    apic_[apic_command_target / sizeof(u32)] = apic_id << 24;
-    apic_[apic_command / sizeof(u32)] = call_vector;
-    while (apic_[apic_command / sizeof(u32)] & apic_command_pending)
+    machine.apic_[apic_command_target / sizeof(u32)] = apic_id << 24;
+    machine.apic_[apic_command / sizeof(u32)] = call_vector;
+    while (machine.apic_[apic_command / sizeof(u32)] & apic_command_pending)
         asm volatile("pause");
 }
 
 u32 Machine::apic_read(u32 offset) noexcept
 {
-    if (apic_ == nullptr)
+    if (machine.apic_ == nullptr)
         return static_cast<u32>(read_msr(static_cast<u32>(Msr::x2apic) + offset / 16));
-    return apic_[offset / sizeof(u32)];
+    return machine.apic_[offset / sizeof(u32)];
 }
 
 void Machine::apic_write(u32 offset, u32 value) noexcept
 {
-    if (apic_ == nullptr)
+    if (machine.apic_ == nullptr)
         write_msr(static_cast<u32>(Msr::x2apic) + offset / 16, value);
     else
-        apic_[offset / sizeof(u32)] = value;
+        machine.apic_[offset / sizeof(u32)] = value;
 }
 
 // One shot. A deadline beyond the counter's range comes early; the kernel then asks again.
@@ -129,7 +128,7 @@ void Machine::wake_at(u64 deadline_ns) noexcept
     u64 count = 0; // stops the timer
     if (deadline_ns != ~0ull) {
         auto const now = now_ns();
-        count = scale(deadline_ns > now ? deadline_ns - now : 0, timer_per_ns_) + 1;
+        count = scale(deadline_ns > now ? deadline_ns - now : 0, machine.timer_per_ns_) + 1;
         if (count > ~0u)
             count = ~0u;
     }
@@ -166,12 +165,12 @@ void Machine::interrupt_unmask(u32 line) noexcept
 
 u32 volatile* Machine::redirection(u32 line) noexcept
 {
-    if (line == tick_line || line >= io_lines_)
+    if (line == tick_line || line >= machine.io_lines_)
         return nullptr;
-    auto const* io_apic = io_apics_;
-    for (u32 index = 1; index < io_apic_count_; ++index) {
-        if (io_apics_[index].first_line <= line)
-            io_apic = &io_apics_[index];
+    auto const* io_apic = machine.io_apics_;
+    for (u32 index = 1; index < machine.io_apic_count_; ++index) {
+        if (machine.io_apics_[index].first_line <= line)
+            io_apic = &machine.io_apics_[index];
     }
     io_apic->window[0] = redirection_first + 2 * (line - io_apic->first_line);
     return &io_apic->window[4];
@@ -179,10 +178,10 @@ u32 volatile* Machine::redirection(u32 line) noexcept
 
 MsiTarget Machine::msi_target(u32 first) noexcept
 {
-    auto const line = first < io_lines_ ? io_lines_ : first;
+    auto const line = first < machine.io_lines_ ? machine.io_lines_ : first;
     if (line >= lines_max)
         return {};
-    return { msi_address | apic_ids_[0] << 12, first_vector + line, line };
+    return { msi_address | machine.apic_ids_[0] << 12, first_vector + line, line };
 }
 
 void Machine::console_write(char character) noexcept
@@ -200,7 +199,7 @@ void Machine::console_write(char character) noexcept
 u64 Machine::entropy() noexcept
 {
     u64 value = read_tsc() * 0x9E37'79B9'7F4A'7C15;
-    if (rdrand_) {
+    if (machine.rdrand_) {
         u64 drawn;
         asm volatile("rdrand %0" : "=r"(drawn)::"cc");
         value ^= drawn;
@@ -222,8 +221,8 @@ void Machine::power_off(u8 status) noexcept
             console_write(static_cast<char>('0' + status / unit % 10));
     console_write('\n');
     out32(debug_exit_port, status);
-    if (power_control_ != 0)
-        out16(power_control_, power_off_value_);
+    if (machine.power_control_ != 0)
+        out16(machine.power_control_, machine.power_off_value_);
     for (;;)
         asm volatile("cli; hlt");
 }
@@ -247,7 +246,8 @@ void Machine::pio_write(u32 port, u32 bytes, u32 value) noexcept
 
 void Machine::will_idle() noexcept
 {
-    activate(physical_of(kernel_root_));
+    activate(physical_of(machine.kernel_root_));
+    own_state().root = 0;
 }
 
 } // namespace gemel::arch

@@ -3,6 +3,8 @@
 
 #include "arch/x86_64/src/state.hpp"
 
+#include <array>
+
 namespace gemel::arch {
 
 constinit Machine machine;
@@ -26,39 +28,36 @@ struct Traps {
     static constexpr u64 page_fault = 14;
     static constexpr u64 thread_pointer = 31;
 
-    static Frame& frame()
-    {
-        auto const& state = Machine::own_state();
-        return *reinterpret_cast<Frame*>(state.rsp0 - FrameLayout::pushed_end);
-    }
+    // Of the vectors that an exception has; others are `other`.
+    static constexpr u32 vectors = 20;
+    static constexpr auto kinds = [] {
+        std::array<FaultKind, vectors> table;
+        table.fill(FaultKind::other);
+        table[0] = table[16] = table[19] = FaultKind::arithmetic;
+        table[1] = table[3] = FaultKind::breakpoint;
+        table[6] = FaultKind::illegal_instruction;
+        table[17] = FaultKind::alignment;
+        return table;
+    }();
 
-    static FaultKind kind_of(u64 vector)
+    static FaultReport report_of(Frame const& thread)
     {
-        // One hexadecimal digit for each of the vectors 0 to 19.
-        constexpr auto digit = [](FaultKind kind, u32 number) {
-            return static_cast<unsigned __int128>(kind) << (number * 4);
-        };
-        constexpr auto kinds = digit(FaultKind::arithmetic, 0) | digit(FaultKind::breakpoint, 1)
-            | digit(FaultKind::breakpoint, 3) | digit(FaultKind::illegal_instruction, 6)
-            | digit(FaultKind::page, 14) | digit(FaultKind::arithmetic, 16)
-            | digit(FaultKind::alignment, 17) | digit(FaultKind::arithmetic, 19);
-        auto const kind = static_cast<u8>(vector < 20 ? kinds >> (vector * 4) & 0xF : 0);
-        return kind == 0 ? FaultKind::other : static_cast<FaultKind>(kind);
+        auto const vector = thread.vector_;
+        if (vector == page_fault)
+            return { FaultKind::page, read_cr2(), thread.error_ };
+        return { vector < vectors ? kinds[vector] : FaultKind::other, 0, thread.error_ };
     }
 
     static void trap()
     {
-        auto& thread = frame();
-        FaultReport report { kind_of(thread.vector_), 0, thread.error_ };
-        if (thread.vector_ == page_fault)
-            report.address = read_cr2();
         storage.kernel.enter();
+        auto const& thread = storage.kernel.cpu().current->frame;
         if (thread.vector_ >= first_vector) {
             storage.kernel.on_interrupt(machine.interrupt_taken());
         } else if (thread.vector_ == thread_pointer) {
             write_msr(Msr::fs_base, thread.words_[0]);
         } else {
-            storage.kernel.on_fault(report);
+            storage.kernel.on_fault(report_of(thread));
         }
     }
 };
@@ -69,9 +68,9 @@ void gemel_leave_kernel()
     while (!storage.kernel.cpu().current)
         [[unlikely]] storage.kernel.rest();
     // Read before the lock is given: after it, the kernel's own processor is whoever came in next.
-    auto* const frame = &storage.kernel.cpu().current->frame;
+    auto* const thread = storage.kernel.cpu().current;
     storage.kernel.leave();
-    asm volatile("mov %0, %%rsp\n jmp gemel_leave" : : "r"(frame) : "memory");
+    asm volatile("lea %0, %%rsp\n jmp gemel_leave" : : "m"(thread->frame) : "memory");
     __builtin_unreachable();
 }
 

@@ -27,8 +27,6 @@ public:
 
     void prepare(u64 entry, u64 stack, u64 argument) noexcept
     {
-        for (auto& value : registers_)
-            value = 0;
         registers_[0] = argument;
         instruction_pointer() = entry;
         stack_pointer() = stack;

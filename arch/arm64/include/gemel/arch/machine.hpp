@@ -16,6 +16,8 @@ inline constexpr u64 direct_map = 0xFFFF'0000'0000'0000;
 struct Platform; // boot/platform.hpp
 enum class Conduit : u8;
 
+// There is one. What is long and frequently called is static and finds it by its address, which is
+// one argument less.
 class Machine {
 public:
     void* at_physical(u64 physical) noexcept
@@ -43,23 +45,26 @@ public:
     void leaf_changed(void* leaf, u32 first, u32 pages) noexcept;
     void leaf_emptied(void* leaf) noexcept;
 
-    u64 now_ns() noexcept;
-    void wake_at(u64 deadline_ns) noexcept;
+    static u64 now_ns() noexcept;
+    static void wake_at(u64 deadline_ns) noexcept;
     void wait_for_interrupt() noexcept;
     // The line that interrupted, masked and acknowledged; interrupt_lines_max: none.
-    u32 interrupt_taken() noexcept;
-    void interrupt_unmask(u32 line) noexcept;
+    static u32 interrupt_taken() noexcept;
+    static void interrupt_unmask(u32 line) noexcept;
     MsiTarget msi_target(u32) noexcept { return {}; } // no controller that takes messages
-    void console_write(char character) noexcept;
-    u64 entropy() noexcept;
-    void power_off(u8 status) noexcept;
+    static void console_write(char character) noexcept;
+    static u64 entropy() noexcept;
+    static void power_off(u8 status) noexcept;
     u32 pio_read(u32, u32) noexcept { return ~0u; } // arm64 has no ports
     void pio_write(u32, u32, u32) noexcept { }
     void save_thread(Frame&, FpuState& state) noexcept { save_fpu(state); }
-    void load_thread(Frame& frame, FpuState& state) noexcept
+    template <typename Saved>
+    [[gnu::always_inline]] void switch_thread(Saved* last, Saved& next) noexcept
     {
-        load_fpu(state);
-        processor().frame = &frame;
+        if (last)
+            save_fpu(last->fpu);
+        load_fpu(next.fpu);
+        processor().frame = &next.frame;
     }
     void prepare_fpu(FpuState& state) noexcept;
     void activate(u64 root) noexcept;
@@ -78,7 +83,7 @@ public:
 
     // Processors.
     u32 cpu_number() noexcept { return processor().number; }
-    void interrupt_cpu(u32 number) noexcept;
+    static void interrupt_cpu(u32 number) noexcept;
     void lock_waits() noexcept { asm volatile("yield"); } // flushes reach it by themselves
     void will_idle() noexcept
     {
@@ -96,8 +101,8 @@ public:
     void join(Platform const& platform, u32 number) noexcept;
     u32 cpus() const noexcept { return cpus_; }
 
-    void print(char const* text) noexcept;
-    void print_hexadecimal(u64 value) noexcept;
+    static void print(char const* text) noexcept;
+    static void print_hexadecimal(u64 value) noexcept;
 
 private:
     void save_fpu(FpuState& state) noexcept; // src/entry.S

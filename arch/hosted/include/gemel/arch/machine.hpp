@@ -122,7 +122,10 @@ public:
     u32 pio_read(u32 port, u32 bytes) noexcept;
     void pio_write(u32 port, u32 bytes, u32 value) noexcept;
     void save_thread(Frame&, FpuState&) noexcept { }
-    void load_thread(Frame&, FpuState&) noexcept { }
+    template <typename Saved>
+    void switch_thread(Saved*, Saved&) noexcept
+    {
+    }
     void prepare_fpu(FpuState&) noexcept { }
     void activate(u64) noexcept { }
 

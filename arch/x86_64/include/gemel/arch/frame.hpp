@@ -26,7 +26,7 @@ public:
     // frames that are as a SYSCALL left them.
     u64& instruction_pointer() noexcept
     {
-        vector_ = vector_none;
+        cs_ = user_code_selector;
         return rip_;
     }
     u64& stack_pointer() noexcept { return rsp_; }
@@ -35,7 +35,7 @@ public:
     // rflags, 18 fs base, 19 gs base.
     u64* register_at(u32 index) noexcept
     {
-        vector_ = vector_none;
+        cs_ = user_code_selector;
         if (index < 10)
             return &words_[index];
         if (index < 12)
@@ -67,8 +67,6 @@ private:
     friend struct FrameLayout;
     friend struct Traps;
 
-    static constexpr u64 vector_none = 0;
-
     u64 words_[8] = {}; // rdi rsi rdx r10 r8 r9 r12 r13
     u64 rbx_ = 0;
     u64 rax_ = 0;
@@ -77,10 +75,10 @@ private:
     u64 r15_ = 0;
     u64 rcx_ = 0;
     u64 r11_ = 0;
-    u64 vector_ = vector_none; // of the last trap; all ones: SYSCALL
+    u64 vector_ = 0; // of the last trap
     u64 error_ = 0;
     u64 rip_ = 0; // from here to ss the processor pushes
-    u64 cs_ = 0;
+    u64 cs_ = 0; // all ones: SYSCALL
     u64 rflags_ = 0;
     u64 rsp_ = 0;
     u64 ss_ = 0;
@@ -91,7 +89,8 @@ private:
 // What src/entry.S relies on.
 struct FrameLayout {
     static constexpr usize pushed_end = 176; // rsp0; 16-aligned, or the processor would skip a word
-    static_assert(offsetof(Frame, rbx_) == 64 && offsetof(Frame, vector_) == 120);
+    static_assert(offsetof(Frame, rbx_) == 64 && offsetof(Frame, vector_) == 120
+        && offsetof(Frame, cs_) == 144);
     static_assert(offsetof(Frame, rip_) == 136 && offsetof(Frame, ss_) == 168);
     static_assert(offsetof(Frame, fs_base_) == pushed_end);
 };

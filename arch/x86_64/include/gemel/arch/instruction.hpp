@@ -71,9 +71,9 @@ inline void write_msr(Msr msr, u64 value)
 
 inline u64 read_tsc()
 {
-    u32 low, high;
+    u64 low, high; // their upper halves are cleared
     asm volatile("rdtsc" : "=a"(low), "=d"(high));
-    return u64 { high } << 32 | low;
+    return high << 32 | low;
 }
 
 inline u64 read_cr2()
@@ -107,8 +107,8 @@ inline void flush_global()
 inline u64 scale(u64 value, u64 factor)
 {
     u64 low, high;
-    asm("mul %3" : "=a"(low), "=d"(high) : "0"(value), "r"(factor) : "cc");
-    return high << 32 | low >> 32;
+    asm("mul %3\n shrd $32, %1, %0" : "=a"(low), "=d"(high) : "0"(value), "r"(factor) : "cc");
+    return low;
 }
 
 } // namespace gemel::arch

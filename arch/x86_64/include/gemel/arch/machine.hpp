@@ -46,7 +46,7 @@ inline constexpr u32 io_apics_max = 8;
 struct [[gnu::packed]] TaskState {
     u32 reserved0 = 0;
     u64 rsp0 = 0; // the end of the running thread's frame
-    u64 rsp1 = 0;
+    u64 kernel_stack = 0; // the processor would take it for ring 1, where it never is
     u64 rsp2 = 0;
     u64 reserved1 = 0;
     u64 ist[7] = {}; // the first: stack of the traps that panic
@@ -55,12 +55,15 @@ struct [[gnu::packed]] TaskState {
     u16 io_map = 104; // none
     u64 user_stack = 0; // SYSCALL's, for a moment; no part of what the processor knows
     u64 flushed = 0; // the last flush of translations that this processor has done
-    u64 root = 0; // the address space that is active here
+    u64 root = 0; // the address space that is active here; 0: the kernel's own
 };
 static_assert(sizeof(TaskState) == 128);
 inline constexpr u32 task_state_bytes = 104;
 
 extern "C" TaskState gemel_task_states[cpus_max];
+// From here a task register's selector, times what a TaskState has for each 16 of it, leads to its
+// own (kernel.ld).
+extern "C" u8 gemel_task_states_origin[];
 extern "C" [[noreturn]] void gemel_leave_kernel(); // src/trap.cpp
 
 struct IoApic {
@@ -68,6 +71,8 @@ struct IoApic {
     u32 first_line = 0;
 };
 
+// There is one. What is not inline is static and finds it by its address, which is one argument
+// less.
 class Machine {
 public:
     // Memory.
@@ -75,7 +80,7 @@ public:
     {
         return reinterpret_cast<void*>(direct_map + address);
     }
-    u64 physical_of(void const* pointer) noexcept
+    static u64 physical_of(void const* pointer) noexcept
     {
         return reinterpret_cast<u64>(pointer) - direct_map;
     }
@@ -130,8 +135,14 @@ public:
     void leaf_unlinked(u64 root, u64, void*) noexcept { flush(root); }
     // Not present before the kernel empties it: a walk in between must not fill the translations
     // again.
-    void leaf_emptied(void* leaf) noexcept;
-    void leaf_changed(void*, u32, u32) noexcept { flush(0); }
+    static void leaf_emptied(void* leaf) noexcept;
+    [[gnu::always_inline]] void leaf_changed(void*, u32, u32) noexcept
+    {
+        if (cpus_ == 1) [[likely]]
+            write_cr3(read_cr3());
+        else
+            flush(0);
+    }
     void activate(u64 root) noexcept
     {
         own_state().root = root;
@@ -158,50 +169,49 @@ public:
         u64 selector;
         asm("str %k0" : "=r"(selector));
         constexpr u64 scale = sizeof(TaskState) / 16;
-        return *reinterpret_cast<TaskState*>(reinterpret_cast<u64>(gemel_task_states)
-            + selector * scale - task_state_selector * scale);
+        return *reinterpret_cast<TaskState*>(gemel_task_states_origin + selector * scale);
     }
-    void interrupt_cpu(u32 number) noexcept;
-    void lock_waits() noexcept;
+    static void interrupt_cpu(u32 number) noexcept;
+    static void lock_waits() noexcept;
     void will_idle() noexcept;
 
     // Time.
-    u64 now_ns() noexcept { return scale(read_tsc() - tsc_at_boot_, ns_per_tsc_); }
-    void wake_at(u64 deadline_ns) noexcept;
+    static u64 now_ns() noexcept;
+    static void wake_at(u64 deadline_ns) noexcept;
 
     // Interrupts.
     void wait_for_interrupt() noexcept;
-    u32 interrupt_taken() noexcept; // the line in service, masked and acknowledged
-    void interrupt_unmask(u32 line) noexcept;
-    MsiTarget msi_target(u32 first) noexcept;
+    static u32 interrupt_taken() noexcept; // the line in service, masked and acknowledged
+    static void interrupt_unmask(u32 line) noexcept;
+    static MsiTarget msi_target(u32 first) noexcept;
 
-    void console_write(char character) noexcept;
-    u64 entropy() noexcept;
-    void power_off(u8 status) noexcept;
+    static void console_write(char character) noexcept;
+    static u64 entropy() noexcept;
+    static void power_off(u8 status) noexcept;
     u32 pio_read(u32 port, u32 bytes) noexcept;
     void pio_write(u32 port, u32 bytes, u32 value) noexcept;
 
     // FS and GS are the thread's too, and may change without a trap.
     void save_thread(Frame& frame, FpuState& fpu) noexcept
     {
-        if (fpu_components_ != 0) [[likely]] {
-            asm volatile("xsave64 %0" : "+m"(fpu) : "a"(fpu_components_), "d"(0));
-            asm volatile("rdfsbase %0" : "=r"(frame.fs_base_));
-            asm volatile("rdgsbase %0" : "=r"(frame.gs_base_));
-        } else {
+        if (fpu_components_ != 0) [[likely]]
+            save_quickly(frame, fpu, fpu_components_);
+        else
             save_slowly(frame, fpu);
-        }
     }
-    void load_thread(Frame& frame, FpuState& fpu) noexcept
+    template <typename Saved>
+    [[gnu::always_inline]] void switch_thread(Saved* last, Saved& next) noexcept
     {
-        if (fpu_components_ != 0) [[likely]] {
-            asm volatile("xrstor64 %0" ::"m"(fpu), "a"(fpu_components_), "d"(0));
-            asm volatile("wrfsbase %0" ::"r"(frame.fs_base_));
-            asm volatile("wrgsbase %0" ::"r"(frame.gs_base_));
+        if (auto const components = fpu_components_; components != 0) [[likely]] {
+            if (last)
+                save_quickly(last->frame, last->fpu, components);
+            load_quickly(next.frame, next.fpu, components);
         } else {
-            load_slowly(frame, fpu);
+            if (last)
+                save_slowly(last->frame, last->fpu);
+            load_slowly(next.frame, next.fpu);
         }
-        own_state().rsp0 = reinterpret_cast<u64>(&frame) + FrameLayout::pushed_end;
+        own_state().rsp0 = reinterpret_cast<u64>(&next.frame) + FrameLayout::pushed_end;
     }
     // All registers empty, all exceptions masked, round to nearest.
     void prepare_fpu(FpuState& state) noexcept
@@ -210,19 +220,33 @@ public:
         *reinterpret_cast<u32*>(state.area + 24) = 0x1F80;
     }
 
-    void print(char const* text) noexcept; // for panics and boot code
+    static void print(char const* text) noexcept; // for panics and boot code
 
 private:
     friend class Setup;
 
+    [[gnu::always_inline]] static void save_quickly(
+        Frame& frame, FpuState& fpu, u32 components) noexcept
+    {
+        asm volatile("xsave64 %0" : "+m"(fpu) : "a"(components), "d"(0));
+        asm volatile("rdfsbase %0" : "=r"(frame.fs_base_));
+        asm volatile("rdgsbase %0" : "=r"(frame.gs_base_));
+    }
+    [[gnu::always_inline]] static void load_quickly(
+        Frame& frame, FpuState& fpu, u32 components) noexcept
+    {
+        asm volatile("xrstor64 %0" ::"m"(fpu), "a"(components), "d"(0));
+        asm volatile("wrfsbase %0" ::"r"(frame.fs_base_));
+        asm volatile("wrgsbase %0" ::"r"(frame.gs_base_));
+    }
     // Out of the way, for the sake of the registers that they need.
     static void save_slowly(Frame& frame, FpuState& fpu) noexcept;
     static void load_slowly(Frame& frame, FpuState& fpu) noexcept;
-    u32 apic_read(u32 offset) noexcept;
-    void apic_write(u32 offset, u32 value) noexcept;
-    u32 volatile* redirection(u32 line) noexcept; // of a line that an I/O APIC has; or null
+    static u32 apic_read(u32 offset) noexcept;
+    static void apic_write(u32 offset, u32 value) noexcept;
+    static u32 volatile* redirection(u32 line) noexcept; // of a line that an I/O APIC has; or null
     // No processor has an old translation of the address space (0: of any) when this returns.
-    void flush(u64 root) noexcept;
+    static void flush(u64 root) noexcept;
 
     u64* kernel_root_ = nullptr;
     u64 tsc_at_boot_ = 0;
@@ -242,6 +266,11 @@ private:
 };
 
 extern Machine machine; // there is one
+
+inline u64 Machine::now_ns() noexcept
+{
+    return scale(read_tsc() - machine.tsc_at_boot_, machine.ns_per_tsc_);
+}
 
 // What the kernel keeps of its machine: nothing, its address is known.
 struct MachineHolder {
