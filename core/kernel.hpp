@@ -126,13 +126,19 @@ private:
     void pages_wanted(Task const& payer, u64 pages, u32 others = 0);
     void* page_new(Task& payer, PageUse use, ObjectType type = ObjectType::none);
     void* object_new(Task& payer, ObjectType type, Task& owner, u64* words);
-    void page_free(void* page);
+    void page_free(PageInfo& info);
+    void page_free(void const* page) { page_free(info_of(page)); }
     PageInfo& info_of(void const* page) { return pages_[number_of(page)]; }
     // Pages are numbered from the lowest one the machine has.
     u32 number_of(void const* page)
     {
         return static_cast<u32>(
             static_cast<usize>(static_cast<u8 const*>(page) - memory_) / page_bytes);
+    }
+    // Of a page entry's target.
+    PageInfo& info_at(u64 physical)
+    {
+        return pages_[static_cast<u32>(physical / page_bytes - page_base_)];
     }
     void* page_at(u32 number) { return memory_ + u64 { number } * page_bytes; }
     template <typename T>
@@ -150,15 +156,18 @@ private:
         if (index >= row_count_)
             return nullptr;
         auto& row = rows_[index];
-        return row.generation == handle >> 32 && row.owner == me.task->index
-                && row.stamp == validity_epoch_
-            ? &row
-            : nullptr;
+        return named(row, me, handle) ? &row : nullptr;
+    }
+    [[gnu::always_inline]] bool named(Row const& row, Thread const& me, u64 handle)
+    {
+        return row.generation == static_cast<u32>(handle >> 32) && row.owner == me.task_index
+            && row.stamp == validity_epoch_;
     }
     Row& look(u64 handle);
     Row& look_closely(u64 handle);
-    Row& look(u64 handle, ObjectType type, Rights any_of); // 0: no right is needed
-    Row& checked(Row& row, ObjectType type, Rights any_of);
+    Row& look(u64 handle, ObjectType type, Rights all_of);
+    Row& look_closely(u64 handle, ObjectType type, Rights all_of);
+    Row& port_with_one(Row& row, Rights any_of);
     Row& owned(u64 handle); // alive or not
     bool alive(Row& row);
     Row* stored(u32 index, u32 generation);
@@ -168,7 +177,13 @@ private:
     Row& row_new(Task& owner, u32 object, Rights rights, Row* parent);
     void row_close(Row& row);
     void row_kill_children(Row& row);
-    void row_told(Row& row); // its watcher
+    // The row's watcher, if it has one.
+    [[gnu::always_inline]] void row_told(Row const& row)
+    {
+        if (row.watch != 0) [[unlikely]]
+            row_tell(row);
+    }
+    void row_tell(Row const& row);
     u64 row_move(Row& row, Task& to); // the new handle. There is a row for it
     u64 handle_of(Row const& row) { return u64 { row.generation } << 32 | index_of(row); }
     u32 index_of(Row const& row) { return static_cast<u32>(&row - rows_); }
@@ -193,12 +208,10 @@ private:
         thread.waits_on = &port;
         port.queue.add(thread, state);
     }
-    // Puts a message into a receiver's registers.
-    [[gnu::always_inline]] static void put_message(
-        Thread& receiver, u64 const* carried, u64 badge, u64 tag, u64 token)
+    // Puts a message into a receiver's registers, but for the words that it carries.
+    [[gnu::always_inline]] static void put_message(Thread& receiver, u64 badge, u64 tag, u64 token)
     {
         auto* to = receiver.frame.words();
-        copy_words(to + first_word, carried);
         to[0] = badge;
         to[1] = tag;
         receiver.frame.status() = status_ok;
@@ -208,7 +221,7 @@ private:
     [[gnu::always_inline]] static void received(Thread& caller, Thread const& receiver)
     {
         caller.state = ThreadState::awaiting_reply;
-        caller.reply_owner = receiver.task->index;
+        caller.reply_owner = receiver.task_index;
     }
     void hand_message(Thread& receiver, u64 const* carried, u64 badge, u64 tag, Thread* caller);
     void notified(Thread& receiver, Port& port);
@@ -217,7 +230,7 @@ private:
     void port_destroy(Port& port);
 
     // object/thread.cpp
-    Thread& thread_new(Task& task, Task& owner, u64 const (&start)[3], u8 priority, u64* words);
+    Thread& thread_new(Task& task, Task& owner, u64 const* start, u8 priority, u64* words);
     void thread_free(Thread& thread);
     void halt(Thread& thread);
     void wake(Thread& thread, Error error);
@@ -234,12 +247,13 @@ private:
     u64* region_new(Task& payer, u32 pages, u64* words);
     u64* region_physical(Task& payer, u64 first_page, u64 pages, u64 flags, u64* words);
     void region_destroy(u64* leaf);
+    PageInfo* region_orphaned(u64* leaf);
     void region_end(u64* leaf);
     void region_disown(u64* leaf);
     void leaf_retire(PageInfo& info);
     u64* shared_leaf(u64* leaf);
     void region_cut(u64* leaf);
-    void region_changed(u64* leaf, u32 first, u32 pages);
+    void shared_changed(u64 const* leaf, u64 first, u64 pages);
     enum class Tables : bool { found, made };
     bool in_space(Task const& task, u64 address);
     u64* walk(Task& task, u64 address, Tables tables);
@@ -252,8 +266,8 @@ private:
     u64 region_bytes(u64 const* leaf);
     void region_unmap(Task& task, u64 address);
     void region_unlink(u64 root, u64 address, u64& entry);
-    void region_protect(u64* leaf, u64 first, u64 pages, u64 flags);
-    void region_fill(u64* to, u64 to_page, Row const& source, u64 from_page);
+    void region_protect(Row const& region, u64 const* words);
+    bool region_fill(Row const& target, Row const& source, u64 const* words);
     void data_release(u64 physical);
     u64 free_address(Task& task);
 
@@ -268,6 +282,7 @@ private:
     void run(Thread& thread);
     void dispatch();
     void hand_over(Thread* next);
+    void hand_over_with(Thread* receiver, u64 const* carried, Thread& caller);
     void tick();
     void deadlines_check();
     void set_deadline(Thread& thread, u64 deadline_us);
@@ -279,6 +294,7 @@ private:
     // syscall/message.cpp
     bool call_at_once(Thread& me, u64 number);
     bool answer_at_once(Thread& me, u64 number);
+    void fill_and_resume(Thread& me, Port& port, Thread& faulted);
     void held_up(Thread& me);
     Thread* send(u64* words);
     Thread* reply(u64 token, u64* words);
@@ -297,17 +313,19 @@ private:
     void capabilities_move(u64* words, Task& to, bool waits = false);
     void capabilities_follow(Task const& giver, Thread& me, bool from_ring);
     bool take_message(Port& port, Thread& me);
-    void fault_call(Thread& thread, u64 tag, PendingCall pending);
+    Thread* fault_call(Thread& thread, u64 tag, PendingCall pending);
 
     // syscall/call.cpp
     void any_call(Thread& me, u64 number);
     void system_call(Thread& me, u64 number);
+    void signal(u64 const* words);
     void rare_call(Thread& me, u64 number);
     void port_allocate(Task& task, u64* words);
     void vm_allocate(Task& task, u64* words);
     void vm_deallocate(Task& task, u64 address, u64 bytes);
-    void cap_move(Task& task, u64* words);
-    void cap_derive(Row& source, Task& to, CapOperation operation, u64* words);
+    void cap_move(Thread& me, u64* words);
+    void cap_rarely(CapOperation operation, u64* words);
+    void cap_derive(Thread& me, CapOperation operation, u64* words);
     void cap_destroy(Row& source);
     void cap_limit(Row& source, u64 nanoseconds);
     void cap_watch(Row& source, u64 const* words);
@@ -317,7 +335,8 @@ private:
     void debug_print(u64 const* words);
 
     // syscall/broker.cpp
-    void broker_call(Row const& broker, u64* words);
+    void broker_call(Row const& broker, u32 number, u64* words);
+    bool fill_at_once(Thread const& me, u64 const* words);
     void operate(Operation operation, Row* first, Row* second, u64* words);
     void task_create(u64* words);
     void thread_create(Task& task, u64* words);
@@ -338,7 +357,7 @@ private:
     void audit_task(u64* words);
     void audit_port(u64* words);
     void audit_totals(u64* words);
-    Row* argument(u32 packed_argument, u64 const* words);
+    Row* argument(u32 packed, u64 const* words);
 
     // boot/boot.cpp
     void add_free(MemoryRange range);
@@ -374,18 +393,19 @@ private:
     u32 free_rows_ = 0;
     u64 validity_epoch_ = 1;
     PageInfo* pages_ = nullptr;
-    u64 page_base_ = 0; // physical page number of pages_[0]
-    u8* memory_ = nullptr; // where that page would be
+    u8* memory_ = nullptr; // where page number 0 would be
+    u64 page_base_ = 0; // its physical page number
     u32 page_count_ = 0;
-    u32 broker_object_ = 0; // the page that every broker row names
     u32 page_free_ = 0;
     u32 free_pages_ = 0;
-    u32 total_pages_ = 0;
     u32 zombie_leaves_ = 0; // tables may point at a leaf that was cut
     u32 tick_now_ = 1;
     u32 next_expiry_ = ~0u;
     u64 next_deadline_ns_ = ~0ull;
     u64 calls_ = 0;
+    u64 number_ = 0; // of the call that is made, for again()
+    u32 broker_object_ = 0; // the page that every broker row names
+    u32 total_pages_ = 0;
     u32 thread_count_ = 0;
     u32 task_count_ = 0;
     u16 scheduler_task_ = 0;

@@ -131,7 +131,8 @@ enum class FaultKind : u8 {
 enum class FaultReply : u16 {
     resume = 0, // go on where it stood
     stop = 1, // stay stopped; THREAD_RUN goes on
-    return_value = 2 // w2 into the foreign call's result register, then resume
+    return_value = 2, // w2 into the foreign call's result register, then resume
+    fill = 3, // w6 broker MM: its operation fill with w2..w5, then resume
 };
 
 // w0 of a CALL: the caller's own fault port. The kernel sets the tag to KernelTag::exit.

@@ -89,9 +89,8 @@ u64* Kernel::region_physical(Task& payer, u64 first_page, u64 pages, u64 flags, 
 // One leaf entry less holds the page.
 void Kernel::data_release(u64 physical)
 {
-    auto* page = machine_.at_physical(physical);
-    if (--info_of(page).links == 0)
-        page_free(page);
+    if (auto& info = info_at(physical); --info.links == 0)
+        page_free(info);
 }
 
 // Of a leaf that no table points at any more.
@@ -149,14 +148,11 @@ void Kernel::region_cut(u64* leaf)
 }
 
 // The region's leaf has new entries: so has the shared one.
-void Kernel::region_changed(u64* leaf, u32 first, u32 pages)
+[[gnu::noinline]] void Kernel::shared_changed(u64 const* leaf, u64 first, u64 pages)
 {
-    machine_.leaf_changed(leaf, first, pages);
-    auto const number = info_of(leaf).next;
-    if (number == 0)
-        return;
-    __builtin_memcpy(page_at(number), leaf, page_bytes);
-    machine_.leaf_changed(page_at(number), first, pages);
+    auto* const shared = page_at(info_of(leaf).next);
+    __builtin_memcpy(shared, leaf, page_bytes);
+    machine_.leaf_changed(shared, static_cast<u32>(first), static_cast<u32>(pages));
 }
 
 // Up to the first page that is not there.
@@ -168,31 +164,38 @@ u64 Kernel::region_bytes(u64 const* leaf)
     return pages * page_bytes;
 }
 
+// Nobody can name it any more: it lives while it is mapped. Null: it is gone already.
+[[gnu::noinline]] PageInfo* Kernel::region_orphaned(u64* leaf)
+{
+    auto& info = info_of(leaf);
+    info.orphan = 1;
+    if (info.links != 0)
+        return &info;
+    region_destroy(leaf);
+    return nullptr;
+}
+
 // The region's capabilities are dead at once, and the mappings through derived ones are cut. Its
 // memory stays with who maps it otherwise, at the payer's cost, until the last of them unmaps it: a
 // client cannot pull memory from under a server, nor from under a device.
 void Kernel::region_end(u64* leaf)
 {
     region_cut(leaf);
-    auto& info = info_of(leaf);
-    if (info.links == 0)
-        return region_destroy(leaf);
-    ++info.generation;
-    ++validity_epoch_;
-    info.orphan = 1;
+    if (auto* const info = region_orphaned(leaf)) {
+        ++info->generation;
+        ++validity_epoch_;
+    }
 }
 
 // Its payer has ended. Who still maps it keeps the memory, which nobody pays for any more (its
 // pages: reap_page): a server that works for a client that dies must not fault.
 void Kernel::region_disown(u64* leaf)
 {
-    auto& info = info_of(leaf);
-    if (info.links == 0)
-        return region_destroy(leaf);
-    info.orphan = 1;
-    if (info.next != 0)
-        pages_[info.next].owner = 0;
-    info.owner = 0;
+    auto* const info = region_orphaned(leaf);
+    if (!info)
+        return;
+    pages_[info->next].owner = 0; // number 0 is no page
+    info->owner = 0;
 }
 
 bool Kernel::in_space(Task const& task, u64 address)
@@ -288,12 +291,11 @@ u64& Kernel::record_of(u64* entry)
 
 // A page fault: a cut mapping whose own capability lives is linked again. False: it is a fault, as
 // it is when there is no page for the leaf that such mappings share.
-bool Kernel::region_restore(Task& task, u64 address)
+[[gnu::noinline]] bool Kernel::region_restore(Task& task, u64 address)
 {
     address = align_down<u64>(address, region_bytes_max);
     auto* entry = in_space(task, address) ? walk(task, address, Tables::found) : nullptr;
-    if (!entry || *entry == 0
-        || info_of(machine_.at_physical(machine_.entry_target(*entry))).use != PageUse::zombie_leaf
+    if (!entry || *entry == 0 || info_at(machine_.entry_target(*entry)).use != PageUse::zombie_leaf
         || info_of(page_of(entry)).next == 0)
         return false;
     auto const record = record_of(entry);
@@ -322,57 +324,72 @@ void Kernel::region_unmap(Task& task, u64 address)
 
 void Kernel::region_unlink(u64 root, u64 address, u64& entry)
 {
-    auto* leaf = static_cast<u64*>(machine_.at_physical(machine_.entry_target(entry)));
+    auto const target = machine_.entry_target(entry);
     entry = 0;
-    machine_.leaf_unlinked(root, address, leaf);
-    auto* info = &info_of(leaf);
+    machine_.leaf_unlinked(root, address, machine_.at_physical(target));
+    auto* info = &info_at(target);
     if (--info->links != 0)
         return;
     if (info->use == PageUse::shared_leaf) {
-        auto* region = static_cast<u64*>(page_at(info->next));
-        page_free(leaf);
-        leaf = region;
-        info = &info_of(leaf);
+        auto& region = pages_[info->next];
+        page_free(*info);
+        info = &region;
         info->next = 0;
         if (--info->links != 0)
             return;
     }
     if (info->use == PageUse::zombie_leaf) {
         --zombie_leaves_;
-        page_free(leaf);
+        page_free(*info);
     } else if (info->orphan != 0) {
-        region_destroy(leaf);
+        region_destroy(static_cast<u64*>(page_at(static_cast<u32>(info - pages_))));
     }
 }
 
 // Takes access away from pages of the region itself, in every task that maps it.
-void Kernel::region_protect(u64* leaf, u64 first, u64 pages, u64 flags)
+void Kernel::region_protect(Row const& region, u64 const* words)
 {
+    auto* const leaf = object_of<u64>(region);
+    auto const first = words[3];
+    auto const pages = words[4];
+    auto const flags = words[5];
     if (first >= region_pages_max || pages > region_pages_max - first
         || (static_cast<u16>(flags) & ~vm_access))
         fail(Error::invalid);
     for (auto i = first; i < first + pages; ++i)
         if (leaf[i] != 0)
             leaf[i] = machine_.narrowed_entry(leaf[i], static_cast<u16>(flags));
-    region_changed(leaf, static_cast<u32>(first), static_cast<u32>(pages));
+    machine_.leaf_changed(leaf, static_cast<u32>(first), static_cast<u32>(pages));
+    if (pages_[region.object].next != 0)
+        shared_changed(leaf, first, pages);
 }
 
-// The source's page also becomes the destination's: what a pager answers a fault with.
-void Kernel::region_fill(u64* to, u64 to_page, Row const& source, u64 from_page)
+// The source's page also becomes the destination's: what a pager answers a fault with. False: there
+// is no such page, or it has as many holders as can be counted.
+[[gnu::noinline]] bool Kernel::region_fill(Row const& target, Row const& source, u64 const* words)
 {
-    auto const* from = object_of<u64>(source);
-    if (to_page >= region_pages_max || from_page >= region_pages_max || from[from_page] == 0
-        || info_of(to).physical || pages_[source.object].physical)
-        fail(Error::invalid);
-    auto const old = to[to_page];
-    auto& info = info_of(machine_.at_physical(machine_.entry_target(from[from_page])));
+    auto& target_info = pages_[target.object];
+    auto* const to = object_of<u64>(target);
+    auto const* const from = object_of<u64>(source);
+    auto const to_page = words[3];
+    auto const from_page = words[5];
+    if ((to_page | from_page) >= region_pages_max || from[from_page] == 0
+        || (target_info.physical | pages_[source.object].physical) != 0)
+        return false;
+    auto& info = info_at(machine_.entry_target(from[from_page]));
     if (info.links == 0xFFFF)
-        fail(Error::too_big);
+        return false;
     ++info.links;
+    auto const old = to[to_page];
     to[to_page] = machine_.narrowed_entry(from[from_page], access_of(source.rights));
-    region_changed(to, static_cast<u32>(to_page), 1);
-    if (old != 0)
-        data_release(machine_.entry_target(old));
+    machine_.leaf_changed(to, static_cast<u32>(to_page), 1);
+    if (target_info.next != 0) [[unlikely]]
+        shared_changed(to, to_page, 1);
+    if (old == 0)
+        return true;
+    if (auto& released = info_at(machine_.entry_target(old)); --released.links == 0)
+        page_free(released);
+    return true;
 }
 
 // The next address at which a region fits; fails when the window is full.

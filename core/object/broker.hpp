@@ -5,47 +5,32 @@
 
 namespace gemel {
 
-struct BrokerRange {
-    u32 operation_first;
-    u32 operation_end;
-    u32 argument_first;
-    u32 argument_end; // equal to first: every argument
+constexpr bool allows(u64 badge, Operation operation)
+{
+    return static_cast<u64>(operation) - (badge & 0xFF) < (badge >> 8 & 0xFF);
+}
 
-    static constexpr BrokerRange of(u64 badge)
-    {
-        auto const operation = static_cast<u32>(badge & 0xFF);
-        auto const operations = static_cast<u32>(badge >> 8 & 0xFF);
-        auto const argument = static_cast<u32>(badge >> 16 & 0xFF'FFFF);
-        auto const arguments = static_cast<u32>(badge >> 40);
-        return { operation, operation + operations, argument, argument + arguments };
-    }
+constexpr bool allows_argument(u64 badge, u64 argument)
+{
+    auto const count = badge >> 40;
+    return count == 0 || argument - (badge >> 16 & 0xFF'FFFF) < count;
+}
 
-    constexpr bool every_argument() const { return argument_first == argument_end; }
-    constexpr bool allows(u32 operation) const
-    {
-        return operation >= operation_first && operation < operation_end;
-    }
-    constexpr bool allows_argument(u64 argument) const
-    {
-        return every_argument() || (argument >= argument_first && argument < argument_end);
-    }
-};
+// Whether a range that is not empty lies in another.
+constexpr bool within(u64 first, u64 count, u64 wide_first, u64 wide_count)
+{
+    return count != 0 && first >= wide_first && first + count <= wide_first + wide_count;
+}
 
 // Deriving may only narrow.
 constexpr bool narrows(u64 from, u64 to)
 {
-    auto const wide = BrokerRange::of(from);
-    auto const narrow = BrokerRange::of(to);
-    if (narrow.operation_first < wide.operation_first || narrow.operation_end > wide.operation_end
-        || narrow.operation_first == narrow.operation_end)
-        return false;
-    if (wide.every_argument())
-        return true;
-    return !narrow.every_argument() && narrow.argument_first >= wide.argument_first
-        && narrow.argument_end <= wide.argument_end;
+    return within(to & 0xFF, to >> 8 & 0xFF, from & 0xFF, from >> 8 & 0xFF)
+        && (from >> 40 == 0
+            || within(to >> 16 & 0xFF'FFFF, to >> 40, from >> 16 & 0xFF'FFFF, from >> 40));
 }
 
 // region_physical's argument is a page number; its range counts in units of 256 pages (1 MiB).
-inline constexpr u64 physical_range_pages = 256;
+inline constexpr unsigned physical_range_shift = 8;
 
 } // namespace gemel

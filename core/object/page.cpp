@@ -42,10 +42,9 @@ void* Kernel::object_new(Task& payer, ObjectType type, Task& owner, u64* words)
     return page;
 }
 
-void Kernel::page_free(void* page)
+void Kernel::page_free(PageInfo& info)
 {
-    auto const number = number_of(page);
-    auto& info = pages_[number];
+    auto const number = static_cast<u32>(&info - pages_);
     ++tasks_[info.owner]->pages;
     ++info.generation;
     if (info.type != ObjectType::none)

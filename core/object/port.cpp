@@ -9,10 +9,11 @@ namespace gemel {
 {
     if (caller)
         received(*caller, receiver);
-    put_message(receiver, carried, badge, tag, caller ? reply_tokens_[caller->id] : 0);
+    copy_words(receiver.frame.words() + first_word, carried);
+    put_message(receiver, badge, tag, caller ? reply_tokens_[caller->id] : 0);
 }
 
-void Kernel::notified(Thread& receiver, Port& port)
+[[gnu::noinline]] void Kernel::notified(Thread& receiver, Port& port)
 {
     auto* words = receiver.frame.words();
     words[0] = 0;
@@ -32,7 +33,7 @@ Thread* Kernel::deliver(Port& port, u64 const* carried, u64 badge, u64 tag)
         hand_message(*receiver, carried, badge, tag, nullptr);
         return receiver;
     }
-    auto* slot = port.ring[(port.ring_head + port.ring_count) % port_ring_messages];
+    auto* slot = port.ring[ring_slot(port.ring_head + port.ring_count)];
     ++port.ring_count;
     copy_words(slot + first_word, carried);
     slot[0] = badge;

@@ -20,4 +20,10 @@ struct Port {
 };
 static_assert(sizeof(Port) <= page_bytes);
 
+// Of an index that is past the end at most once.
+constexpr u32 ring_slot(u32 index)
+{
+    return index < port_ring_messages ? index : index - port_ring_messages;
+}
+
 } // namespace gemel

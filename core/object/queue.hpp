@@ -22,7 +22,7 @@ enum class ThreadState : u8 {
 struct Link {
     Link* next = nullptr;
     Link* previous = nullptr;
-    ThreadState state = ThreadState::stopped;
+    alignas(2) ThreadState state = ThreadState::stopped;
     bool foreign = false; // a thread whose system calls are not the kernel's
 
     void leave()

@@ -30,7 +30,7 @@ bool Kernel::alive(Row& row)
 }
 
 // A row that was remembered; null: it is another's by now, or dead. Row 0 is nobody's, ever.
-Row* Kernel::stored(u32 index, u32 generation)
+[[gnu::noinline]] Row* Kernel::stored(u32 index, u32 generation)
 {
     auto& row = rows_[index];
     return row.generation == generation && row.owner != 0 && alive(row) ? &row : nullptr;
@@ -56,12 +56,22 @@ Error Kernel::why_dead(Row const& row)
 }
 
 // All at once, and nothing to be kept for later: what does not fit is looked at anew.
-[[gnu::noinline]] Row& Kernel::look(u64 handle, ObjectType type, Rights any_of)
+[[gnu::noinline]] Row& Kernel::look(u64 handle, ObjectType type, Rights all_of)
 {
     auto* const row = known(*cpu_->current, handle);
-    if (row && row->type == type && (row->rights & any_of) != 0) [[likely]]
+    if (row && row->type == type && (all_of & ~row->rights) == 0) [[likely]]
         return *row;
-    return checked(look_closely(handle), type, any_of);
+    return look_closely(handle, type, all_of);
+}
+
+// One of the rights is enough.
+Row& Kernel::port_with_one(Row& row, Rights any_of)
+{
+    if (row.type != ObjectType::port)
+        fail(Error::port_invalid);
+    if ((row.rights & any_of) == 0)
+        fail(Error::no_rights);
+    return row;
 }
 
 Row& Kernel::owned(u64 handle)
@@ -70,7 +80,7 @@ Row& Kernel::owned(u64 handle)
     if (index >= row_count_ || rows_[index].generation != handle >> 32)
         fail(Error::cap_invalid);
     auto& row = rows_[index];
-    if (row.owner != cpu_->current->task->index)
+    if (row.owner != cpu_->current->task_index)
         fail(row.owner == 0 ? Error::cap_invalid : Error::not_owner);
     return row;
 }
@@ -87,11 +97,12 @@ Row& Kernel::owned(u64 handle)
     return row;
 }
 
-Row& Kernel::checked(Row& row, ObjectType type, Rights any_of)
+[[gnu::noinline]] Row& Kernel::look_closely(u64 handle, ObjectType type, Rights all_of)
 {
+    auto& row = look_closely(handle);
     if (row.type != type)
         fail(type == ObjectType::port ? Error::port_invalid : Error::cap_invalid);
-    if (any_of != 0 && (row.rights & any_of) == 0)
+    if ((all_of & ~row.rights) != 0)
         fail(Error::no_rights);
     return row;
 }
@@ -135,11 +146,10 @@ Row& Kernel::row_new(Task& owner, u32 object, Rights rights, Row* parent)
     return row;
 }
 
-// Tells the row's watcher, if the watcher's own capability still lives.
-void Kernel::row_told(Row& row)
+// If the watcher's own capability still lives.
+[[gnu::noinline]] void Kernel::row_tell(Row const& row)
 {
-    if (row.watch != 0)
-        signal_row(row.watch, row.watch_generation, 1ull << row.watch_bit);
+    signal_row(row.watch, row.watch_generation, 1ull << row.watch_bit);
 }
 
 void Kernel::row_kill_children(Row& row)
@@ -214,10 +224,7 @@ void Kernel::object_abandoned(Row& row)
     case ObjectType::port:
         return port_destroy(*object_of<Port>(row));
     case ObjectType::region:
-        if (auto& info = pages_[row.object]; info.links != 0)
-            info.orphan = 1;
-        else
-            region_destroy(object_of<u64>(row));
+        region_orphaned(object_of<u64>(row));
         return;
     case ObjectType::none:
     case ObjectType::task:

@@ -5,6 +5,8 @@
 #include "core/abi/right.hpp"
 #include "core/base/types.hpp"
 
+#include <cstddef>
+
 namespace gemel {
 
 struct Row {
@@ -25,8 +27,23 @@ struct Row {
     u16 children = 0;
     u8 watch_bit = 0;
     ObjectType type = ObjectType::none; // the object's, for as long as there is one
+
+    // Owner, rights, type and what lies between, in one word.
+    u64 nature() const
+    {
+        u64 word;
+        __builtin_memcpy(&word, __builtin_assume_aligned(&owner, sizeof word), sizeof word);
+        return word;
+    }
 };
-static_assert(sizeof(Row) == 64);
+static_assert(sizeof(Row) == 64 && offsetof(Row, owner) == 56);
+
+// Of that word: an owner, some rights and the type.
+constexpr u64 nature_of(u16 owner, Rights rights, ObjectType type)
+{
+    return owner | u64 { rights } << 16 | static_cast<u64>(type) << 56;
+}
+static_assert(offsetof(Row, rights) == 58 && offsetof(Row, type) == 63);
 
 inline constexpr u32 row_depth_max = 15;
 inline constexpr u32 handle_generation_mask = 0x7FFF'FFFF;

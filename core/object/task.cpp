@@ -1,8 +1,6 @@
 // Tasks: an address space and quotas, taken from the creator's and given back when it is reaped.
 #include "core/kernel.hpp"
 
-#include <new>
-
 namespace gemel {
 
 namespace {
@@ -23,7 +21,8 @@ Task& Kernel::task_new(Task& creator, u32 pages, u32 rows, u32 threads, u64 cons
         fail(Error::no_memory);
     pages_wanted(creator, 1, 1);
     row_wanted(creator);
-    auto* task = ::new (page_new(creator, PageUse::object, ObjectType::task)) Task;
+    auto* page = page_new(creator, PageUse::object, ObjectType::task);
+    auto* task = static_cast<Task*>(page); // zero is what a new one consists of, but for:
     task->index = index;
     task->creator = creator.index;
     task->pages = task->pages_quota = pages;

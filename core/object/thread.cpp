@@ -4,7 +4,7 @@
 namespace gemel {
 
 // The new thread is stopped, its handle the owner's, in word 2. `start`: entry, stack, argument.
-Thread& Kernel::thread_new(Task& task, Task& owner, u64 const (&start)[3], u8 priority, u64* words)
+Thread& Kernel::thread_new(Task& task, Task& owner, u64 const* start, u8 priority, u64* words)
 {
     if (task.threads == 0)
         fail(Error::quota);
@@ -13,14 +13,16 @@ Thread& Kernel::thread_new(Task& task, Task& owner, u64 const (&start)[3], u8 pr
         ++id;
     if (id == threads_max)
         fail(Error::no_memory);
+    auto const argument = start[2]; // where the handle comes, perhaps
     auto* page = object_new(task, ObjectType::thread, owner, words);
     auto* thread = static_cast<Thread*>(page); // zero is what a new one consists of, but for:
     thread->cpus = 0xFF;
     thread->id = id;
     thread->task = &task;
+    thread->task_index = task.index;
     thread->root = task.root;
     thread->priority = priority;
-    thread->frame.prepare(start[0], start[1], start[2]);
+    thread->frame.prepare(start[0], start[1], argument);
     machine_.prepare_fpu(thread->fpu);
     threads_[id] = thread;
     --task.threads;

@@ -26,6 +26,7 @@ struct Thread : Link {
     u8 cpu = 0; // on which it runs, in whose ready queue it is, or where it ran last
     u16 id = 0; // index in the thread table
     u16 reply_owner = 0; // task that received the call
+    u16 task_index = 0; // copy of task->index: one load less at each look at a handle
     Task* task = nullptr;
     Port* waits_on = nullptr; // while it is receiving or calling
     u64 root = 0; // copy of task->root: one load less on the switch
@@ -44,8 +45,7 @@ struct Thread : Link {
     bool runs_native() const
     {
         u16 both;
-        __builtin_memcpy(
-            &both, reinterpret_cast<u8 const*>(this) + offsetof(Link, state), sizeof both);
+        __builtin_memcpy(&both, __builtin_assume_aligned(&state, sizeof both), sizeof both);
         return both == static_cast<u16>(ThreadState::running);
     }
 };

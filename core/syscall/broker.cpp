@@ -5,7 +5,7 @@
 #include "core/base/assert.hpp"
 #include "core/kernel.hpp"
 
-#include <bit>
+#include <algorithm>
 #include <iterator>
 
 namespace gemel {
@@ -15,30 +15,24 @@ namespace {
 constexpr u32 operation_first = 0x10;
 constexpr u32 operation_end = 0x52;
 
-// A handle argument in eleven bits: its word, its type, counted from 1 the one right that it needs,
-// and whether it needs WRITE as well.
-constexpr unsigned argument_bits = 11;
-constexpr unsigned write_as_well = 10;
+// A handle argument in sixteen bits: its word, its type, the rights that it needs.
+constexpr unsigned argument_type_shift = 3;
+constexpr unsigned argument_rights_shift = 6;
+constexpr unsigned argument_bits = 16;
 
 consteval u32 packed(HandleArgument const& wanted)
 {
-    auto const both = std::popcount(wanted.rights) == 2 && has(wanted.rights, Right::write);
-    auto const one = both ? wanted.rights & ~rights_of(Right::write) : wanted.rights;
-    ASSERT(wanted.word <= 7 && static_cast<u8>(wanted.type) <= 7
-        && std::popcount(static_cast<u32>(one)) <= 1);
-    return wanted.word | static_cast<u32>(wanted.type) << 3
-        | static_cast<u32>(std::bit_width(static_cast<u32>(one))) << 6
-        | static_cast<u32>(both) << write_as_well;
+    ASSERT(wanted.word <= 7 && static_cast<u8>(wanted.type) <= 7 && wanted.rights <= rights_mask);
+    return wanted.word | static_cast<u32>(wanted.type) << argument_type_shift
+        | static_cast<u32>(wanted.rights) << argument_rights_shift;
 }
 
-constexpr HandleArgument unpacked(u32 bits)
-{
-    return { static_cast<u8>(bits & 7), static_cast<ObjectType>(bits >> 3 & 7),
-        static_cast<Rights>(1u << (bits >> 6 & 15) >> 1) };
-}
+// The word that a badge's argument range narrows is the same for every operation that has one.
+constexpr unsigned narrowed_word = 2;
+constexpr u8 narrowed = 0x80;
 
-// The table without its names: the first argument, the second, the narrowed word; and by operation
-// number where they stand, counted from 1. 0: there is no such operation.
+// The table without its names: the first argument and the second; and by operation number where
+// they stand, counted from 1, and whether it is narrowed. 0: there is no such operation.
 struct PolicyTable {
     u32 wanted[std::size(operations)];
     u8 at[operation_end - operation_first];
@@ -49,62 +43,92 @@ consteval PolicyTable make_policy()
     PolicyTable table {};
     u8 count = 0;
     for (auto const& info : operations) {
-        table.wanted[count] = packed(info.first) | packed(info.second) << argument_bits
-            | static_cast<u32>(info.narrowed_word) << 2 * argument_bits;
-        table.at[static_cast<u8>(info.operation) - operation_first] = ++count;
+        ASSERT(info.narrowed_word == 0 || info.narrowed_word == narrowed_word);
+        table.wanted[count] = packed(info.first) | packed(info.second) << argument_bits;
+        table.at[static_cast<u8>(info.operation) - operation_first]
+            = static_cast<u8>(++count | (info.narrowed_word != 0 ? narrowed : 0));
     }
     return table;
 }
 
 constexpr PolicyTable policy = make_policy();
 
+consteval OperationInfo wanted_by(Operation operation)
+{
+    return *std::ranges::find(operations, operation, &OperationInfo::operation);
+}
+
 // The narrowed argument, and with it everything the operation reaches from there: pages, ports.
-bool arguments_allowed(BrokerRange range, Operation operation, u64 const* words, u8 word)
+bool arguments_allowed(u64 badge, Operation operation, u64 const* words)
 {
     auto const pages = operation == Operation::region_physical;
     auto const ports = operation == Operation::pio_read || operation == Operation::pio_write;
-    auto const unit = pages ? physical_range_pages : 1;
-    auto const first = words[word];
+    auto const shift = pages ? physical_range_shift : 0;
+    auto const first = words[narrowed_word];
     auto const more = (pages || ports) && words[3] != 0 ? words[3] - 1 : 0;
-    return more <= ~first && range.allows_argument(first / unit)
-        && range.allows_argument((first + more) / unit);
+    return more <= ~first && allows_argument(badge, first >> shift)
+        && allows_argument(badge, (first + more) >> shift);
 }
 
 } // namespace
 
 // The row that the operation wants; null: none.
-Row* Kernel::argument(u32 packed_argument, u64 const* words)
+Row* Kernel::argument(u32 packed, u64 const* words)
 {
-    auto const wanted = unpacked(packed_argument);
-    if (wanted.word == 0)
+    auto const word = packed & 7;
+    if (word == 0)
         return nullptr;
-    auto& row = look(words[wanted.word], wanted.type, wanted.rights);
-    if ((packed_argument >> write_as_well & 1) != 0 && !has(row.rights, Right::write))
-        fail(Error::no_rights);
-    return &row;
+    return &look(words[word], static_cast<ObjectType>(packed >> argument_type_shift & 7),
+        static_cast<Rights>(packed >> argument_rights_shift & rights_mask));
 }
 
-void Kernel::broker_call(Row const& broker, u64* words)
+[[gnu::noinline]] void Kernel::broker_call(Row const& broker, u32 number, u64* words)
 {
-    auto const number = static_cast<u32>(words[1] & 0xFFFF);
-    auto const range = BrokerRange::of(broker.badge);
+    auto const operation = static_cast<Operation>(number); // once it is known to be one
     auto const index = number - operation_first; // below the first: very large
-    auto const at = index < std::size(policy.at) ? policy.at[index] : 0;
+    u32 const at = index < std::size(policy.at) ? policy.at[index] : 0;
     if (at == 0)
         fail(Error::bad_call);
-    auto const wanted = policy.wanted[at - 1];
-    auto const narrowed_word = static_cast<u8>(wanted >> 2 * argument_bits);
-    if (!range.allows(number) || !has(broker.rights, Right::call)
-        || (narrowed_word != 0
-            && !arguments_allowed(range, static_cast<Operation>(number), words, narrowed_word)))
+    if (!allows(broker.badge, operation) || !has(broker.rights, Right::call)
+        || ((at & narrowed) != 0 && !arguments_allowed(broker.badge, operation, words)))
         fail(Error::no_rights);
+    auto const wanted = policy.wanted[(at & ~u32 { narrowed }) - 1];
     auto* const first = argument(wanted, words);
     auto* const second = argument(wanted >> argument_bits, words);
-    operate(static_cast<Operation>(number), first, second, words);
+    operate(operation, first, second, words);
+}
+
+// The fill that a reply to a fault carries, if nothing stands against it. False: nothing was done.
+bool Kernel::fill_at_once(Thread const& me, u64 const* words)
+{
+    struct Wanted {
+        u64 asked; // of a row's nature
+        u64 answer; // but for the owner
+        u64 word;
+    };
+    constexpr auto of = [](HandleArgument const& handle) {
+        return Wanted { nature_of(0xFFFF, handle.rights, ObjectType { 0xFF }),
+            nature_of(0, handle.rights, handle.type), handle.word };
+    };
+    static constexpr Wanted all[] = { of({ 6, ObjectType::broker, rights_of(Right::call) }),
+        of(wanted_by(Operation::fill).first), of(wanted_by(Operation::fill).second) };
+    Row* rows[std::size(all)];
+    for (usize i = 0; i < std::size(all); ++i) {
+        auto const handle = words[all[i].word];
+        auto const index = static_cast<u32>(handle);
+        if (index >= row_count_)
+            return false;
+        auto& row = rows_[index];
+        if (row.generation != static_cast<u32>(handle >> 32) || row.stamp != validity_epoch_
+            || ((row.nature() ^ me.task_index) & all[i].asked) != all[i].answer)
+            return false;
+        rows[i] = &row;
+    }
+    return allows(rows[0]->badge, Operation::fill) && region_fill(*rows[1], *rows[2], words);
 }
 
 // Every operation of the table, so that a new one does not build until it is here.
-void Kernel::operate(Operation operation, Row* first, Row* second, u64* words)
+[[gnu::noinline]] void Kernel::operate(Operation operation, Row* first, Row* second, u64* words)
 {
     auto* const object = first ? page_at(first->object) : nullptr;
     auto* const thread = static_cast<Thread*>(object); // when the table says so
@@ -139,9 +163,11 @@ void Kernel::operate(Operation operation, Row* first, Row* second, u64* words)
     case Operation::unmap:
         return operate_mapping(operation, *static_cast<Task*>(object), second, words);
     case Operation::protect:
-        return region_protect(leaf, words[3], words[4], words[5]);
+        return region_protect(*first, words);
     case Operation::fill:
-        return region_fill(leaf, words[3], *second, words[5]);
+        if (!region_fill(*first, *second, words))
+            fail(Error::invalid);
+        return;
     case Operation::region_address:
         return region_address(leaf, words);
     case Operation::region_physical:
@@ -156,7 +182,7 @@ void Kernel::operate(Operation operation, Row* first, Row* second, u64* words)
     case Operation::pio_write:
         return port_access(operation, words);
     case Operation::scheduler_register:
-        scheduler_task_ = cpu_->current->task->index;
+        scheduler_task_ = cpu_->current->task_index;
         scheduler_row_ = index_of(*first);
         scheduler_generation_ = first->generation;
         scheduler_bits_ = words[3];
@@ -201,9 +227,9 @@ void Kernel::thread_create(Task& task, u64* words)
     if (words[6] >= priority_levels)
         fail(Error::invalid);
     auto* const fault_port
-        = words[7] != 0 ? &look(words[7], ObjectType::port, Right::send | Right::call) : nullptr;
-    auto& thread = thread_new(task, *cpu_->current->task, { words[3], words[4], words[5] },
-        static_cast<u8>(words[6]), words);
+        = words[7] != 0 ? &port_with_one(look(words[7]), Right::send | Right::call) : nullptr;
+    auto& thread
+        = thread_new(task, *cpu_->current->task, words + 3, static_cast<u8>(words[6]), words);
     __builtin_memcpy(thread.name, task.name, sizeof task.name);
     if (fault_port) {
         thread.fault_row = index_of(*fault_port);
@@ -325,7 +351,7 @@ void Kernel::msi_allocate(Row const& port, u64* words)
         fail(Error::invalid);
     auto const target = machine_.msi_target(static_cast<u32>(words[2]));
     // The broker's range holds for the line that it becomes.
-    if (target.line == 0 || !BrokerRange::of(look(words[0]).badge).allows_argument(target.line))
+    if (target.line == 0 || !allows_argument(look(words[0]).badge, target.line))
         fail(Error::unavailable);
     bind_interrupt(target.line, port, words[4]);
     words[2] = target.address;
@@ -378,7 +404,7 @@ void Kernel::audit_thread(u64* words)
     auto const* thread = words[2] < threads_max ? threads_[words[2]] : nullptr;
     if (!thread)
         fail(words[2] < threads_max ? Error::not_found : Error::invalid);
-    words[2] = thread->task->index | u64 { static_cast<u8>(thread->state) } << 32
+    words[2] = thread->task_index | u64 { static_cast<u8>(thread->state) } << 32
         | u64 { thread->priority } << 40;
     name_words(words + 3, thread->name);
     words[5] = thread->run_ns;

@@ -3,8 +3,6 @@
 #include "core/kernel.hpp"
 #include "core/object/broker.hpp"
 
-#include <bit>
-
 namespace gemel {
 
 namespace {
@@ -21,12 +19,15 @@ constexpr u16 vm_flag(VmFlag flag)
 // The general way, which every call can take.
 [[gnu::noinline]] void Kernel::any_call(Thread& me, u64 number)
 {
+    number_ = number;
+    me.frame.status() = status_ok; // for as long as nothing else is said
     machine_.attempt([&] {
-        if ((number & 0xFF) == static_cast<u8>(Call::port_receive)) [[likely]]
-            system_receive(me, number);
-        else
+        if ((number & 0xFF) != static_cast<u8>(Call::port_receive))
             system_call(me, number);
-        me.frame.status() = status_ok;
+        else if ((number >> 8 & static_cast<u8>(ReceiveFlag::call)) != 0)
+            call(me, number);
+        else
+            system_receive(me, number);
         call_ended();
     });
 }
@@ -38,10 +39,12 @@ constexpr u16 vm_flag(VmFlag flag)
     give_up();
 }
 
-// Another processor is in the call's way. Its number is in the status word still.
+// Another processor is in the call's way.
 [[gnu::noinline]] void Kernel::again()
 {
-    cpu_->current->frame.restart_call();
+    auto& frame = cpu_->current->frame;
+    frame.status() = number_;
+    frame.restart_call();
     give_up();
 }
 
@@ -53,21 +56,18 @@ constexpr u16 vm_flag(VmFlag flag)
 
 void Kernel::system_call(Thread& me, u64 number)
 {
-    auto* words = me.frame.words();
-    auto& task = *me.task;
     switch (static_cast<Call>(number & 0xFF)) {
     case Call::port_send:
-        if (auto* receiver = send(words))
+        if (auto* receiver = send(me.frame.words()))
             make_ready(*receiver);
         return;
     case Call::cap_move:
-        return cap_move(task, words);
+        return cap_move(me, me.frame.words());
     case Call::time:
-        words[2] = machine_.now_ns();
+        me.frame.words()[2] = machine_.now_ns();
         return;
     case Call::signal:
-        return signal_port(
-            *object_of<Port>(look(words[0], ObjectType::port, rights_of(Right::send))), words[1]);
+        return signal(me.frame.words());
     case Call::port_receive:
         return;
     case Call::port_allocate:
@@ -80,6 +80,12 @@ void Kernel::system_call(Thread& me, u64 number)
         break;
     }
     rare_call(me, number);
+}
+
+[[gnu::noinline]] void Kernel::signal(u64 const* words)
+{
+    signal_port(
+        *object_of<Port>(look(words[0], ObjectType::port, rights_of(Right::send))), words[1]);
 }
 
 // What takes long anyway; in a function of its own, so that the others need not save the registers
@@ -163,18 +169,32 @@ void Kernel::vm_deallocate(Task& task, u64 address, u64 bytes)
         region_unmap(task, address + at);
 }
 
-[[gnu::noinline]] void Kernel::cap_move(Task& task, u64* words)
+// In three functions, so that the frequent operations need not save the registers that others use.
+[[gnu::noinline]] void Kernel::cap_move(Thread& me, u64* words)
 {
     auto const operation = static_cast<CapOperation>(words[2] >> 16 & 0xFF);
-    // A dead handle can still be closed: what else would one do with it?
-    if (operation == CapOperation::close)
+    switch (operation) {
+    case CapOperation::close: // a dead handle, too: what else would one do with it?
         return row_close(owned(words[0]));
+    case CapOperation::derive:
+    case CapOperation::badge:
+    case CapOperation::move:
+        return cap_derive(me, operation, words);
+    case CapOperation::revoke:
+        return row_kill_children(look(words[0]));
+    case CapOperation::destroy:
+    case CapOperation::watch:
+    case CapOperation::inspect:
+    case CapOperation::time_to_live:
+        break;
+    }
+    cap_rarely(operation, words);
+}
+
+[[gnu::noinline]] void Kernel::cap_rarely(CapOperation operation, u64* words)
+{
     auto& source = look(words[0]);
     switch (operation) {
-    case CapOperation::close:
-        break;
-    case CapOperation::revoke:
-        return row_kill_children(source);
     case CapOperation::destroy:
         return cap_destroy(source);
     case CapOperation::watch:
@@ -183,21 +203,23 @@ void Kernel::vm_deallocate(Task& task, u64 address, u64 bytes)
         return cap_inspect(source, words);
     case CapOperation::time_to_live:
         return cap_limit(source, words[3]);
+    case CapOperation::close:
+    case CapOperation::revoke:
     case CapOperation::derive:
     case CapOperation::badge:
-    case CapOperation::move: {
-        auto* to = &task;
-        if (words[1] != 0)
-            to = object_of<Task>(look(words[1], ObjectType::task, rights_of(Right::grant)));
-        return cap_derive(source, *to, operation, words);
-    }
+    case CapOperation::move:
+        break;
     }
     fail(Error::invalid);
 }
 
-void Kernel::cap_derive(Row& source, Task& to, CapOperation operation, u64* words)
+[[gnu::noinline]] void Kernel::cap_derive(Thread& me, CapOperation operation, u64* words)
 {
-    auto const rights = static_cast<Rights>(words[2] & 0xFFFF);
+    auto& source = look(words[0]);
+    auto& to = words[1] == 0
+        ? *me.task
+        : *object_of<Task>(look(words[1], ObjectType::task, rights_of(Right::grant)));
+    auto const rights = static_cast<Rights>(words[2]);
     if (!has(source.rights, Right::derive))
         fail(Error::no_rights);
     if (to.dead)
@@ -270,7 +292,7 @@ void Kernel::cap_watch(Row& source, u64 const* words)
     auto& port = look(words[3], ObjectType::port, rights_of(Right::send));
     source.watch = index_of(port);
     source.watch_generation = port.generation;
-    source.watch_bit = static_cast<u8>(std::countr_zero(bits));
+    source.watch_bit = static_cast<u8>(__builtin_ctzll(bits));
 }
 
 void Kernel::cap_inspect(Row& source, u64* words)
@@ -284,8 +306,7 @@ void Kernel::cap_inspect(Row& source, u64* words)
 
 void Kernel::spawn(Thread& me, u64* words)
 {
-    auto& thread
-        = thread_new(*me.task, *me.task, { words[0], words[1], words[2] }, me.priority, words);
+    auto& thread = thread_new(*me.task, *me.task, words, me.priority, words);
     copy_name(thread.name, words + 3);
     thread.fault_row = me.fault_row;
     thread.fault_generation = me.fault_generation;
@@ -294,7 +315,7 @@ void Kernel::spawn(Thread& me, u64* words)
 
 void Kernel::switch_to(Thread& me, u64 const* words)
 {
-    if (scheduler_task_ != me.task->index)
+    if (scheduler_task_ != me.task_index)
         fail(Error::no_rights_sched);
     auto& thread = *object_of<Thread>(look(words[0], ObjectType::thread, 0));
     if (thread.state != ThreadState::ready || (thread.cpus & cpu_->bit) == 0)

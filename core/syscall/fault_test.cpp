@@ -68,7 +68,7 @@ TEST(Fault, AnAnswerThatIsNoneIsRefused)
                 receive_flags(ReceiveFlag::send_first) | flags, flags == 0 ? 0 : now_us)
                 .number;
         };
-        constexpr u64 no_answer = static_cast<u64>(FaultReply::return_value) + 1;
+        constexpr u64 no_answer = static_cast<u64>(FaultReply::fill) + 1;
         EXPECT_EQ(answered(no_answer, 0), status_of(Error::invalid));
         constexpr auto poll = receive_flags(ReceiveFlag::poll);
         EXPECT_EQ(answered(static_cast<u64>(FaultReply::stop), poll), status_of(Error::timed_out));

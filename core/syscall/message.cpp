@@ -30,7 +30,12 @@ bool tag_plain(u64 tag)
 
 constexpr bool fault_reply(u64 tag)
 {
-    return (tag & tag_operation) <= static_cast<u64>(FaultReply::return_value);
+    return (tag & tag_operation) <= static_cast<u64>(FaultReply::fill);
+}
+
+constexpr bool fills(u64 tag)
+{
+    return (tag & tag_operation) == static_cast<u64>(FaultReply::fill);
 }
 
 // Where the words that a caller's message carries stand.
@@ -40,6 +45,12 @@ constexpr bool fault_reply(u64 tag)
         return caller.frame.words() + first_word;
     return caller.pending == PendingCall::foreign ? caller.frame.foreign_arguments()
                                                   : caller.fault_words;
+}
+
+// Where those of a call of the kernel's go: to who took it, or to wait.
+[[gnu::always_inline]] inline u64* words_to(Thread* receiver, Thread& caller)
+{
+    return receiver ? receiver->frame.words() + first_word : caller.fault_words;
 }
 
 // What port_receive is asked to do: the call and its flags, without a deadline.
@@ -73,7 +84,7 @@ constexpr bool wants(u64 number, ReceiveFlag wanted)
     }
     if (to.dead)
         fail(Error::dead);
-    if (to.index != cpu_->current->task->index && to.rows < count)
+    if (to.index != cpu_->current->task_index && to.rows < count)
         fail(Error::quota);
     for (unsigned i = 0; i < count && !waits; ++i)
         words[8 - count + i] = row_move(*rows[i], to);
@@ -89,12 +100,12 @@ constexpr bool wants(u64 number, ReceiveFlag wanted)
         auto const index = static_cast<u32>(words[i]);
         auto& row = rows_[index < row_count_ ? index : 0];
         auto const owner = row.generation == words[i] >> 32 ? row.owner : 0;
-        if (from_ring && owner == me.task->index)
+        if (from_ring && owner == me.task_index)
             continue; // it moved when it was sent
         words[i] = 0;
         if (owner != giver.index || !has(row.rights, Right::derive))
             continue;
-        if (alive(row) && (owner == me.task->index || me.task->rows != 0))
+        if (alive(row) && (owner == me.task_index || me.task->rows != 0))
             words[i] = row_move(row, *me.task);
         else
             row_close(row);
@@ -108,7 +119,7 @@ Thread* Kernel::send(u64* words)
         return reply(words[0], words);
     if (!tag_allowed(words[1]))
         fail(Error::invalid);
-    auto& row = look(words[0], ObjectType::port, Right::send | Right::send_once);
+    auto& row = port_with_one(look(words[0]), Right::send | Right::send_once);
     auto& port = *object_of<Port>(row);
     if (port.ring_count == port_ring_messages) // so nobody waits
         fail(Error::port_full);
@@ -126,13 +137,16 @@ Thread* Kernel::reply(u64 token, u64* words)
     auto* caller = id < threads_max ? threads_[id] : nullptr;
     if (!caller || caller->state != ThreadState::awaiting_reply || reply_tokens_[id] != token)
         fail(Error::cap_invalid);
-    if (caller->reply_owner != cpu_->current->task->index)
+    if (caller->reply_owner != cpu_->current->task_index)
         fail(Error::not_owner);
     if (!tag_allowed(words[1]))
         fail(Error::invalid);
     if (caller->pending != PendingCall::message) {
         if (!fault_reply(words[1]))
             fail(Error::invalid);
+        if (fills(words[1]))
+            broker_call(
+                look(words[6], ObjectType::broker, 0), static_cast<u32>(Operation::fill), words);
         return resume_faulted(*caller, words);
     }
     capabilities_move(words, *caller->task);
@@ -156,12 +170,13 @@ Thread* Kernel::reply(u64 token, u64* words)
     auto const answer = words[1] & tag_operation;
     if (answer == static_cast<u64>(FaultReply::return_value))
         thread.frame.foreign_result(words[2]);
-    halt(thread);
+    thread.pending = PendingCall::message;
+    thread.state = ThreadState::stopped;
     return answer == static_cast<u64>(FaultReply::stop) ? nullptr : &thread;
 }
 
 // A call needs no queue slot: without a receiver, the blocked caller itself is the queue entry.
-// Answers the receiver that took it.
+// Answers the receiver that took it: the words that it carries are the caller's to put there.
 [[gnu::noinline]] Thread* Kernel::call_on(Port& port, Thread& caller, u64 badge, u64 tag)
 {
     auto const token = next_reply(caller);
@@ -174,24 +189,31 @@ Thread* Kernel::reply(u64 token, u64* words)
     }
     receiver->leave();
     received(caller, *receiver);
-    put_message(*receiver, carried_by(caller), badge, tag, token);
+    put_message(*receiver, badge, tag, token);
     return receiver;
+}
+
+// To who took the call, with what it carries.
+[[gnu::noinline]] void Kernel::hand_over_with(Thread* receiver, u64 const* carried, Thread& caller)
+{
+    copy_words(words_to(receiver, caller), carried);
+    hand_over(receiver);
 }
 
 [[gnu::noinline]] void Kernel::call(Thread& me, u64 number)
 {
     auto* words = me.frame.words();
     if (words[0] == own_fault_port) {
-        copy_words(me.fault_words, words + first_word);
         set_deadline(me, 0);
-        return fault_call(me, static_cast<u64>(KernelTag::exit), PendingCall::fault);
+        return hand_over_with(fault_call(me, static_cast<u64>(KernelTag::exit), PendingCall::fault),
+            words + first_word, me);
     }
     if (!tag_allowed(words[1]))
         fail(Error::invalid);
     auto& row = look(words[0]);
     if (row.type == ObjectType::broker)
-        return broker_call(row, words);
-    checked(row, ObjectType::port, Right::call | Right::send | Rights(Right::send_once));
+        return broker_call(row, static_cast<u32>(words[1] & tag_operation), words);
+    port_with_one(row, Right::call | Right::send | Rights(Right::send_once));
     auto& port = *object_of<Port>(row);
     if (capabilities_of(words[1]) != 0)
         capabilities_move(words, receiving_task(port), !receiver_of(port));
@@ -199,7 +221,7 @@ Thread* Kernel::reply(u64 token, u64* words)
     if (has(row.rights, Right::send_once))
         row_close(row);
     set_deadline(me, number >> 16);
-    hand_over(call_on(port, me, badge, words[1]));
+    hand_over_with(call_on(port, me, badge, words[1]), words + first_word, me);
 }
 
 // The two calls that a server's clients and the server itself make over and over, when the other
@@ -216,9 +238,11 @@ Thread* Kernel::reply(u64 token, u64* words)
         || (row->rights & (Right::call | Right::send)) == 0 || (row->rights & once) != 0)
         return false;
     auto& port = *object_of<Port>(*row);
-    if (!receiver_of(port))
+    auto* const receiver = receiver_of(port);
+    if (!receiver)
         return false;
     me.deadline_ns = 0;
+    copy_words(receiver->frame.words() + first_word, words + first_word);
     hand_over(call_on(port, me, row->badge, words[1]));
     return true;
 }
@@ -240,9 +264,13 @@ Thread* Kernel::reply(u64 token, u64* words)
         return false;
     auto* caller = threads_[id];
     if (!caller || caller->state != ThreadState::awaiting_reply || reply_tokens_[id] != token
-        || caller->reply_owner != me.task->index
+        || caller->reply_owner != me.task_index
         || (caller->pending != PendingCall::message && !fault_reply(words[1])))
         return false;
+    if (caller->pending != PendingCall::message && fills(words[1])) [[unlikely]] {
+        fill_and_resume(me, port, *caller);
+        return true;
+    }
     me.deadline_ns = 0;
     queue_add(port, me, ThreadState::receiving);
     if (caller->pending == PendingCall::message)
@@ -251,6 +279,17 @@ Thread* Kernel::reply(u64 token, u64* words)
         caller = resume_faulted(*caller, words);
     hand_over(caller);
     return true;
+}
+
+// A pager's answer. What stands against the fill is found out in the general way.
+[[gnu::noinline]] void Kernel::fill_and_resume(Thread& me, Port& port, Thread& faulted)
+{
+    if (!fill_at_once(me, me.frame.words()))
+        return any_call(me, me.frame.status());
+    me.deadline_ns = 0;
+    queue_add(port, me, ThreadState::receiving);
+    faulted.pending = PendingCall::message;
+    hand_over(&faulted);
 }
 
 // A notification, a ring message or a queued caller, in this order. False: nothing is there.
@@ -262,7 +301,7 @@ bool Kernel::take_message(Port& port, Thread& me)
     }
     if (port.ring_count != 0) {
         auto const* words = port.ring[port.ring_head];
-        port.ring_head = static_cast<u16>((port.ring_head + 1) % port_ring_messages);
+        port.ring_head = static_cast<u16>(ring_slot(port.ring_head + 1u));
         --port.ring_count;
         hand_message(me, words + first_word, words[0], words[1], nullptr);
         capabilities_follow(*tasks_[info_of(&port).owner], me, true);
@@ -278,8 +317,6 @@ bool Kernel::take_message(Port& port, Thread& me)
 
 [[gnu::noinline]] void Kernel::system_receive(Thread& me, u64 number)
 {
-    if (wants(number, ReceiveFlag::call))
-        return call(me, number);
     auto& port
         = *object_of<Port>(look(me.frame.port(), ObjectType::port, rights_of(Right::receive)));
     auto* const woken = wants(number, ReceiveFlag::send_first) ? send(me.frame.words()) : nullptr;
@@ -298,16 +335,16 @@ bool Kernel::take_message(Port& port, Thread& me)
 }
 
 // The kernel calls the thread's fault port in its name. Without one the thread stays stopped.
-[[gnu::noinline]] void Kernel::fault_call(Thread& thread, u64 tag, PendingCall pending)
+[[gnu::noinline]] Thread* Kernel::fault_call(Thread& thread, u64 tag, PendingCall pending)
 {
-    Thread* next = nullptr;
     thread.state = ThreadState::stopped;
-    auto* row = stored(thread.fault_row, thread.fault_generation);
-    if (row && row->type == ObjectType::port) {
-        thread.pending = pending;
-        next = call_on(*object_of<Port>(*row), thread, row->badge, tag);
-    }
-    hand_over(next);
+    auto* row = &rows_[thread.fault_row];
+    if (row->generation != thread.fault_generation || row->stamp != validity_epoch_) [[unlikely]]
+        row = stored(thread.fault_row, thread.fault_generation); // a free one has no stamp
+    if (!row)
+        return nullptr;
+    thread.pending = pending;
+    return call_on(*object_of<Port>(*row), thread, row->badge, tag);
 }
 
 void Kernel::on_system_call()
@@ -330,8 +367,10 @@ void Kernel::on_system_call()
     }
     ++calls_;
     me.deadline_ns = 0;
-    fault_call(me, static_cast<u64>(KernelTag::foreign_call) | me.frame.foreign_number() << 32,
-        PendingCall::foreign);
+    hand_over_with(
+        fault_call(me, static_cast<u64>(KernelTag::foreign_call) | me.frame.foreign_number() << 32,
+            PendingCall::foreign),
+        me.frame.foreign_arguments(), me);
 }
 
 void Kernel::on_fault(arch::FaultReport const& report)
@@ -342,16 +381,18 @@ void Kernel::on_fault(arch::FaultReport const& report)
     if (report.kind == FaultKind::page && zombie_leaves_ != 0
         && region_restore(*me.task, report.address))
         return;
-    auto* words = me.fault_words;
+    me.deadline_ns = 0;
+    auto* const next
+        = fault_call(me, static_cast<u64>(KernelTag::fault) | static_cast<u64>(report.kind) << 16,
+            PendingCall::fault);
+    auto* const words = words_to(next, me);
     words[0] = me.frame.instruction_pointer();
     words[1] = report.address;
     words[2] = report.code;
     words[3] = me.frame.stack_pointer();
     words[4] = me.id;
     words[5] = 0;
-    me.deadline_ns = 0;
-    fault_call(me, static_cast<u64>(KernelTag::fault) | static_cast<u64>(report.kind) << 16,
-        PendingCall::fault);
+    hand_over(next);
 }
 
 } // namespace gemel

@@ -106,7 +106,7 @@ TEST(Operations, ForeignCallsGoToTheFaultPort)
         for (unsigned i = 0; i < 6; ++i)
             EXPECT_EQ(scene.word(2 + i), 11 + i);
         auto const token = scene.current().frame.port();
-        scene.refuse(Error::invalid, { token, 3 }, number_of(Call::port_send));
+        scene.refuse(Error::invalid, { token, 4 }, number_of(Call::port_send));
         ASSERT_EQ(scene.call(Call::port_send, { token, static_cast<u64>(reply), 1234 }), status_ok);
         if (reply == FaultReply::stop) {
             EXPECT_EQ(scene.kernel.thread(id)->state, ThreadState::stopped);
@@ -155,6 +155,39 @@ TEST(Operations, MemoryOfOthers)
     for (u64 const flags : Words { 0, 1, 2, 3 })
         EXPECT_EQ(
             scene.broker("broker-phys", Operation::region_physical, { 100, 3, flags }), status_ok);
+}
+
+// A pager's answer to a fault brings the page along: at once where the pager waits for the next
+// fault, and the general way.
+TEST(Operations, AnAnswerToAFaultFills)
+{
+    Scene scene;
+    auto const port = scene.allocate_port();
+    auto const target = scene.region(2);
+    auto const source = scene.region(2);
+    scene.run(scene.new_thread(scene.self, Scene::init_level, port));
+    auto const mm = scene.capability("broker-mm");
+    constexpr auto fill = static_cast<u64>(FaultReply::fill);
+    scene.yield();
+    scene.kernel.on_fault({ .kind = FaultKind::page, .address = 4096, .code = 6 });
+    ASSERT_EQ(scene.call(Call::port_receive, {}, port), status_ok);
+    auto const token = scene.current().frame.port();
+    auto const id = static_cast<u32>(token);
+    scene.trap({ token, fill, target, 1, source, 0, mm },
+        number_of(Call::port_receive, flag_send_first), port);
+    EXPECT_EQ(scene.current().id, id); // it goes on, and the pager waits
+    EXPECT_EQ(scene.page_entry(target, 1), scene.page_entry(source, 0));
+    scene.kernel.on_fault({ .kind = FaultKind::page, .address = 8192, .code = 6 });
+    ASSERT_EQ(scene.current().id, 1);
+    EXPECT_EQ(scene.word(3), 8192u);
+    auto const next = scene.current().frame.port();
+    EXPECT_NE(next, token);
+    scene.refuse(
+        Error::cap_invalid, { token, fill, target, 7, source, 1, mm }, number_of(Call::port_send));
+    ASSERT_EQ(scene.call(Call::port_send, { next, fill, target, 7, source, 1, mm }), status_ok);
+    EXPECT_EQ(scene.page_entry(target, 7), scene.page_entry(source, 1));
+    EXPECT_EQ(scene.kernel.thread(id)->state, ThreadState::ready);
+    EXPECT_EQ(scene.audit(), "");
 }
 
 // What the dead mapped, shared and served, all of it at once.

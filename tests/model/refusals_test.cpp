@@ -638,6 +638,11 @@ TEST(Refusals, OfBrokerArguments)
     for (auto const& [to, from] :
         { std::pair<u64, u64> { 512, 0 }, { 0, 512 }, { 0, 1 }, { ~0ull, 0 }, { 0, ~0ull } })
         refuse(Error::invalid, "broker-mm", Operation::fill, { region, to, other, from });
+    refuse(Error::bad_call, "broker-mm", Operation { 0x24 }, { region, 0, other, 0 });
+    scene.refuse(Error::bad_call,
+        { scene.capability("broker-mm"), 0x100 + static_cast<u64>(Operation::fill), region, 0,
+            other, 0 },
+        number_of(Call::port_receive, flag_call));
     ASSERT_EQ(scene.broker("broker-phys", Operation::region_physical, { 100, 1, 1 }), status_ok);
     auto const physical = scene.word(2);
     refuse(Error::invalid, "broker-mm", Operation::fill, { physical, 0, other, 0 });
@@ -697,6 +702,55 @@ TEST(Refusals, OfCallsThatAreNone)
         scene.refuse(Error::bad_call, { 1, 2, 3 }, number);
     scene.refuse(Error::too_big, { 49, 0, 'a' }, number_of(Call::debug_print));
     scene.refuse(Error::too_big, { ~0ull, 0, 'a' }, number_of(Call::debug_print));
+}
+
+// An answer to a fault that is to fill is refused for what the operation itself is, whichever way
+// it comes, and the fault can still be answered.
+TEST(Refusals, FillingAnswers)
+{
+    Scene scene;
+    auto const port = scene.allocate_port();
+    auto const target = scene.region(1);
+    auto const source = scene.region(1);
+    auto const mm = scene.capability("broker-mm");
+    auto const narrow
+        = scene.badged(mm, broker_badge(Operation::map, 3), Right::call | Right::derive);
+    auto const mute = scene.derived(mm, rights_of(Right::derive));
+    auto const revoked = scene.derived(source, rights_all);
+    auto const parent = scene.derived(mm, Right::call | Right::derive);
+    auto const broker = scene.derived(parent, rights_of(Right::call));
+    ASSERT_EQ(scene.cap(CapOperation::revoke, parent), status_ok);
+    ASSERT_EQ(scene.cap(CapOperation::revoke, source), status_ok);
+    auto const reader = scene.derived(source, rights_of(Right::read));
+    auto const lent = scene.derived(target, Right::grant | Right::read);
+    auto const full = scene.derived(target, rights_all);
+    scene.run(scene.new_thread(scene.self, Scene::init_level, port));
+    scene.yield();
+    scene.kernel.on_fault({ .kind = FaultKind::page, .address = 4096, .code = 6 });
+    ASSERT_EQ(scene.call(Call::port_receive, {}, port), status_ok);
+    auto const token = scene.current().frame.port();
+    auto const refuse = [&](Error error, u64 to, u64 page, u64 from, u64 from_page, u64 through) {
+        Words const words { token, static_cast<u64>(FaultReply::fill), to, page, from, from_page,
+            through };
+        scene.refuse(error, words, number_of(Call::port_send));
+        scene.refuse(error, words, number_of(Call::port_receive, flag_send_first), port);
+    };
+    refuse(Error::cap_invalid, full, 0, source, 0, 0);
+    refuse(Error::cap_invalid, full ^ u64 { 1 } << 32, 0, source, 0, mm);
+    refuse(Error::cap_invalid, full, 0, source, 0, port);
+    refuse(Error::no_rights, full, 0, source, 0, narrow);
+    refuse(Error::no_rights, full, 0, source, 0, mute);
+    refuse(Error::revoked, full, 0, source, 0, broker);
+    refuse(Error::cap_invalid, port, 0, source, 0, mm);
+    refuse(Error::no_rights, lent, 0, source, 0, mm);
+    refuse(Error::cap_invalid, full, 0, mm, 0, mm);
+    refuse(Error::no_rights, full, 0, reader, 0, mm);
+    refuse(Error::revoked, full, 0, revoked, 0, mm);
+    refuse(Error::invalid, full, 512, source, 0, mm);
+    refuse(Error::invalid, full, 0, source, 1, mm);
+    refuse(Error::invalid, full, 0, source, 512, mm);
+    ASSERT_EQ(
+        scene.call(Call::port_send, { token, static_cast<u64>(FaultReply::resume) }), status_ok);
 }
 
 } // namespace gemel

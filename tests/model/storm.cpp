@@ -145,7 +145,7 @@ u64 Storm::broker(Operation operation)
     auto const mute = one_in(12);
     return any_row([&](u32 index) {
         return mine(index) && type(index) == ObjectType::broker
-            && BrokerRange::of(row(index).badge).allows(number)
+            && allows(row(index).badge, static_cast<Operation>(number))
             && has(row(index).rights, Right::call) != mute;
     });
 }
@@ -220,6 +220,21 @@ void Storm::fill_message(u64 to)
                                   : handle();
     if (count > 1 && one_in(6))
         words_[6] = words_[7];
+    auto const* caller = scene_.kernel.thread(static_cast<u32>(to) % threads_looked_at);
+    if ((to & reply_token_bit) != 0 && caller && caller->pending != PendingCall::message
+        && one_in(2))
+        fill_of_fault();
+}
+
+// A pager's answer.
+void Storm::fill_of_fault()
+{
+    words_[1] = static_cast<u64>(FaultReply::fill);
+    words_[2] = handle(ObjectType::region);
+    words_[3] = one_in(8) ? random_() : below(4);
+    words_[4] = handle(ObjectType::region);
+    words_[5] = below(4);
+    words_[6] = wrong() ? handle(ObjectType::broker) : broker(Operation::fill);
 }
 
 void Storm::fill_receive(unsigned flags)
@@ -280,7 +295,8 @@ void Storm::fill_capability(Deed deed)
     // A broker's badge must narrow it: its last operation only.
     if (deed == Deed::badge && has_row && type(index) == ObjectType::broker && one_in(2))
         words_[3] = broker_badge(
-            static_cast<Operation>(BrokerRange::of(row(index).badge).operation_end - 1), 1);
+            static_cast<Operation>((row(index).badge & 0xFF) + (row(index).badge >> 8 & 0xFF) - 1),
+            1);
 }
 
 void Storm::fill_other(Deed deed)

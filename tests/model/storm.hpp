@@ -63,6 +63,7 @@ private:
     void choose();
     bool persist();
     void fill_message(u64 to);
+    void fill_of_fault();
     void fill_receive(unsigned flags);
     void fill_memory(Deed deed);
     void fill_capability(Deed deed);

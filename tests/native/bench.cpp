@@ -258,7 +258,10 @@ void touch_pages(u64 address)
         *reinterpret_cast<u8 volatile*>(address) = 1;
 }
 
-void bench_pager(Bench const& bench)
+// What the pager does with a fault on the page: `mend` has the message with words 2..5 as the
+// operation fill wants them, and makes an answer of it.
+template <typename Mend>
+void bench_pager(Bench const& bench, std::string_view name, Mend&& mend)
 {
     constexpr u64 faults = 400;
     auto const port = port_new();
@@ -277,15 +280,27 @@ void bench_pager(Bench const& bench)
                 .stack_top = stack.address + stack_bytes,
                 .argument = target.address,
                 .fault_port = port }));
-    auto const spent = serve(port, faults, [&](Registers& message) {
-        Registers fill {};
-        fill.words[2] = target.region;
-        fill.words[3] = (message.words[3] - target.address) / page_bytes;
-        fill.words[4] = source.region;
-        operate(fill, bench.memory_broker, Operation::fill);
+    auto const spent = serve(port, faults, [target, source, &mend](Registers& message) {
+        message.words[2] = target.region;
+        message.words[3] = (message.words[3] - target.address) / page_bytes;
+        message.words[4] = source.region;
+        message.words[5] = 0;
+        mend(message);
+    });
+    report(name, spent, faults);
+}
+
+void bench_pagers(Bench const& bench)
+{
+    bench_pager(bench, "page fault, to a pager that fills and back", [bench](Registers& message) {
+        operate(message, bench.memory_broker, Operation::fill);
         message.words[1] = static_cast<u64>(FaultReply::resume);
     });
-    report("page fault, to a pager that fills and back", spent, faults);
+    bench_pager(
+        bench, "page fault, to a pager whose answer fills and back", [bench](Registers& message) {
+            message.words[1] = static_cast<u64>(FaultReply::fill);
+            message.words[6] = bench.memory_broker;
+        });
 }
 
 } // namespace
@@ -306,6 +321,6 @@ void gemel_program_start(gemel::Startup const* startup)
     bench_same_space(bench, port);
     bench_other_space(bench);
     bench_foreign(bench);
-    bench_pager(bench);
+    bench_pagers(bench);
     power_off(*startup, 0);
 }

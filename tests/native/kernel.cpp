@@ -14,6 +14,13 @@ constexpr u64 timeout_us = subject_timeout_us;
 // --- faults
 // -----------------------------------------------------------------------------------------
 
+void add_at(u64 address)
+{
+    auto volatile& value = *reinterpret_cast<u64 volatile*>(address);
+    value = value + 1;
+    leave(0);
+}
+
 void write_at(u64 address)
 {
     *reinterpret_cast<u8 volatile*>(address) = 1;
@@ -49,6 +56,25 @@ void fault_is_resumed(Checks& checks)
     checks.expect(
         is_exit(subject.next(), 0), "a thread goes on where it faulted once its page is there");
     subject.end();
+    // The same with a page that the answer brings.
+    auto const window = memory_new(page_bytes);
+    auto const source = memory_new(page_bytes);
+    *reinterpret_cast<u64 volatile*>(source.address) = 41;
+    Subject filled(checks, add_at, window.address + page_bytes);
+    filled.run();
+    message = filled.next();
+    checks.expect(is_fault(message, FaultKind::page), "a region ends with its last page");
+    message.words[0] = message.port;
+    message.words[1] = static_cast<u64>(FaultReply::fill);
+    message.words[2] = window.region;
+    message.words[3] = 1;
+    message.words[4] = source.region;
+    message.words[5] = 0;
+    message.words[6] = checks.memory_broker;
+    checks.expect(call(message, Call::port_send) == status_ok, "an answer to a fault may fill");
+    checks.expect(is_exit(filled.next(), 0) && *reinterpret_cast<u64*>(source.address) == 42,
+        "a thread that faulted goes on with the page that the answer brought");
+    filled.end();
     Subject trap(checks, trap_forever);
     trap.run();
     checks.expect((trap.next().words[1] & 0xFFFF) == static_cast<u64>(KernelTag::fault),
