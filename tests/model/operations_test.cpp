@@ -176,6 +176,7 @@ TEST(Operations, AnAnswerToAFaultFills)
     scene.trap({ token, fill, target, 1, source, 0, mm },
         number_of(Call::port_receive, flag_send_first), port);
     EXPECT_EQ(scene.current().id, id); // it goes on, and the pager waits
+    EXPECT_EQ(scene.current().pending, PendingCall::message);
     EXPECT_EQ(scene.page_entry(target, 1), scene.page_entry(source, 0));
     scene.kernel.on_fault({ .kind = FaultKind::page, .address = 8192, .code = 6 });
     ASSERT_EQ(scene.current().id, 1);
@@ -188,6 +189,26 @@ TEST(Operations, AnAnswerToAFaultFills)
     EXPECT_EQ(scene.page_entry(target, 7), scene.page_entry(source, 1));
     EXPECT_EQ(scene.kernel.thread(id)->state, ThreadState::ready);
     EXPECT_EQ(scene.audit(), "");
+}
+
+// A fault port whose capability was revoked is none: the thread stays stopped, and nobody hears.
+TEST(Operations, ARevokedFaultPortHearsNothing)
+{
+    Scene scene;
+    auto const port = scene.allocate_port();
+    auto const parent = scene.derived(port);
+    auto const thread = scene.new_thread(
+        scene.self, Scene::init_level, scene.derived(parent, Right::send | Right::call));
+    scene.run(thread);
+    ASSERT_EQ(scene.cap(CapOperation::revoke, parent), status_ok);
+    scene.yield();
+    auto const id = scene.current().id;
+    ASSERT_NE(id, 1);
+    scene.kernel.on_fault({ .kind = FaultKind::page, .address = 4096, .code = 6 });
+    ASSERT_EQ(scene.current().id, 1);
+    EXPECT_EQ(scene.kernel.thread(id)->state, ThreadState::stopped);
+    scene.trap({}, number_of(Call::port_receive, flag_poll), port);
+    EXPECT_EQ(scene.status(), status_of(Error::timed_out));
 }
 
 // What the dead mapped, shared and served, all of it at once.
