@@ -15,9 +15,12 @@ std::optional<sim::Journal> read_journal(std::string const& path, std::string& n
         note = std::strerror(errno);
         return std::nullopt;
     }
-    std::vector<u8> bytes(sim::Journal::bytes_max + 4096);
-    file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-    bytes.resize(static_cast<usize>(file.gcount()));
+    std::vector<u8> bytes;
+    while (file && bytes.size() < sim::Journal::bytes_max_whole) {
+        char part[4096];
+        file.read(part, sizeof part);
+        bytes.insert(bytes.end(), part, part + file.gcount());
+    }
     sim::Journal journal;
     sim::JournalError error;
     usize dropped = 0;
@@ -31,7 +34,8 @@ std::optional<sim::Journal> read_journal(std::string const& path, std::string& n
     return journal;
 }
 
-bool write_journal(std::string const& path, SimSpec const& spec, SimResult const& result)
+bool write_journal(
+    std::string const& path, SimSpec const& spec, SimResult const& result, JournalSize size)
 {
     sim::Journal journal;
     journal.seed = spec.seed;
@@ -44,7 +48,8 @@ bool write_journal(std::string const& path, SimSpec const& spec, SimResult const
     journal.check = result.failure.check;
     journal.l1 = result.l1;
     journal.decisions = result.decisions;
-    auto const bytes = sim::encode(journal);
+    auto const bytes = sim::encode(journal,
+        size == JournalSize::whole ? sim::Journal::bytes_max_whole : sim::Journal::bytes_max);
     // Whole or not at all: written beside, then put in place.
     auto const beside = path + ".new";
     std::ofstream file { beside, std::ios::binary };

@@ -11,8 +11,11 @@ namespace gemel::cli {
 
 // Null, and why in `note`. A journal that lost records at its end is taken, and `note` says so.
 std::optional<sim::Journal> read_journal(std::string const& path, std::string& note);
+// whole: also where the seed alone would do (sim::Journal::bytes_max_whole).
+enum class JournalSize : u8 { usual, whole };
 // False after a message.
-bool write_journal(std::string const& path, SimSpec const& spec, SimResult const& result);
+bool write_journal(
+    std::string const& path, SimSpec const& spec, SimResult const& result, JournalSize size);
 
 SimSpec spec_of(sim::Journal const& journal);
 

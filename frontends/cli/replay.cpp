@@ -157,7 +157,7 @@ int shrink_journal(ShrinkOptions const& options)
     spec.decisions = shrunk.decisions;
     auto const last = host->run(spec);
     auto const file = options.to.empty() ? options.file : options.to;
-    if (!write_journal(file, spec, last))
+    if (!write_journal(file, spec, last, JournalSize::whole))
         return exit_failed;
     show_result(spec, last);
     std::printf("  shrunk %zu decisions -> %zu in %u runs\n", first.decisions.size(),

@@ -6,6 +6,7 @@
 #include "frontends/cli/options.hpp"
 #include "frontends/cli/place.hpp"
 #include "frontends/cli/process.hpp"
+#include "frontends/cli/sim_corpus.hpp"
 #include "frontends/cli/sim_farm.hpp"
 
 #include <gemel/hosted/site.hpp>
@@ -124,21 +125,25 @@ struct Tally {
 
 class Campaign {
 public:
-    Campaign(SimHost const& host, SimSpec const& spec, SimOptions const& options)
+    // `corpus`: null, or what runs are made from; it outlives the campaign.
+    Campaign(SimHost const& host, SimSpec const& spec, SimOptions const& options, SimCorpus* corpus)
         : host_(host)
         , spec_(spec)
         , options_(options)
+        , corpus_(corpus)
         , farm_(host, options.jobs)
     {
     }
 
-    // Starts a seed when there is room, first waiting until there is.
+    // Starts a seed when there is room, first waiting until there is. A run of the corpus depends
+    // on all before it.
     void add(u64 seed)
     {
-        if (running_.size() >= options_.jobs)
+        if (running_.size() >= (corpus_ ? 1 : options_.jobs))
             take_one();
-        auto spec = spec_;
-        spec.seed = seed;
+        auto spec = corpus_ ? corpus_->next(spec_, seed) : spec_;
+        if (!corpus_)
+            spec.seed = seed;
         auto sampled = way();
         if (spec.workload == judged_workload && seed % judged_seeds == 0 && !options_.twice)
             sampled.disk = DiskAfter::kept;
@@ -152,9 +157,12 @@ public:
     Tally const& tally() const { return tally_; }
     bool is_over() const
     {
-        return options_.first_failure
-            && tally_.failed + tally_.different + tally_.inconclusive != 0;
+        return broken_
+            || (options_.first_failure
+                && tally_.failed + tally_.different + tally_.inconclusive != 0);
     }
+    // The corpus could not be kept; that was said.
+    bool is_broken() const { return broken_; }
 
 private:
     SimWay way() const
@@ -175,9 +183,11 @@ private:
     SimHost const& host_;
     SimSpec const& spec_;
     SimOptions const& options_;
+    SimCorpus* corpus_;
     SimFarm farm_;
     std::vector<SimFarm::Running> running_;
     Tally tally_;
+    bool broken_ = false;
 };
 
 void Campaign::take_one()
@@ -190,6 +200,8 @@ void Campaign::take_one()
     if (result.disk >= 0)
         judge_disk(result);
     judge(spec, result);
+    if (corpus_ && !corpus_->take(spec, result))
+        broken_ = true;
 }
 
 // What the run left, in the eyes of another program.
@@ -294,18 +306,21 @@ void Campaign::report_failure(SimSpec const& spec, SimResult const& result) cons
     auto const* word = result.verdict == Verdict::leaked ? "LEAK"
         : result.verdict == Verdict::inconclusive        ? "INCONCLUSIVE"
                                                          : "FAIL";
-    std::printf(
-        "%s %s  \"%s\"  t=%s  event %llu  task %s  seed 0x%llx  L1 %s\n  again:   gemel sim "
-        "--seed %llu --workload %s --strategy %s --faults %s%s\n",
-        word, failure.check.c_str(), with_lines(failure.what).c_str(),
-        time_text(failure.time_ns).c_str(), static_cast<unsigned long long>(failure.event),
+    std::printf("%s %s  \"%s\"  t=%s  event %llu  task %s  seed 0x%llx  L1 %s\n", word,
+        failure.check.c_str(), with_lines(failure.what).c_str(), time_text(failure.time_ns).c_str(),
+        static_cast<unsigned long long>(failure.event),
         failure.task.empty() ? "-" : failure.task.c_str(),
-        static_cast<unsigned long long>(spec.seed), text_of(result.l1).c_str(),
-        static_cast<unsigned long long>(spec.seed), shell_word(spec.workload).c_str(),
-        options_.strategy.c_str(), options_.faults.c_str(), ways_of(spec).c_str());
+        static_cast<unsigned long long>(spec.seed), text_of(result.l1).c_str());
+    if (corpus_)
+        std::printf("  run:     %s\n", corpus_->origin().c_str());
+    else
+        std::printf("  again:   gemel sim --seed %llu --workload %s --strategy %s --faults %s%s\n",
+            static_cast<unsigned long long>(spec.seed), shell_word(spec.workload).c_str(),
+            options_.strategy.c_str(), options_.faults.c_str(), ways_of(spec).c_str());
     auto const file
         = options_.journal_folder + "/fail-" + text_of(result.l1).substr(0, 8) + ".gemel";
-    if (result.verdict == Verdict::failed && write_journal(file, spec, result))
+    auto const size = corpus_ ? JournalSize::whole : JournalSize::usual;
+    if (result.verdict == Verdict::failed && write_journal(file, spec, result, size))
         std::printf("  replay:  gemel replay %s --gdb\n  shrink:  gemel shrink %s\n", file.c_str(),
             file.c_str());
     std::fflush(stdout);
@@ -334,6 +349,38 @@ bool traces_of(SimOptions const& options)
 {
     return (options.trace_text.empty() && options.trace.empty())
         || write_traces(options.events, options.trace_text, options.trace);
+}
+
+// How many runs, how fast.
+void tell_total(Tally const& tally, SimSpec const& spec, double seconds)
+{
+    std::printf(
+        "%llu runs of %s: %llu failed, %llu different, %llu inconclusive; %.1f s, %.1f runs/s, "
+        "%.0f events/s, %.0f times real time; %llu events, %llu virtual ms\n",
+        static_cast<unsigned long long>(tally.runs), spec.workload.c_str(),
+        static_cast<unsigned long long>(tally.failed),
+        static_cast<unsigned long long>(tally.different),
+        static_cast<unsigned long long>(tally.inconclusive), seconds,
+        static_cast<double>(tally.runs) / seconds, static_cast<double>(tally.events) / seconds,
+        static_cast<double>(tally.virtual_ns) / 1e9 / seconds,
+        static_cast<unsigned long long>(tally.events),
+        static_cast<unsigned long long>(tally.virtual_ns / 1'000'000));
+}
+
+void tell_particulars(Tally const& tally, double seconds)
+{
+    if (tally.stops != 0)
+        std::printf("%llu edges, %llu stops inside code\n",
+            static_cast<unsigned long long>(tally.edges),
+            static_cast<unsigned long long>(tally.stops));
+    if (tally.power_cuts != 0)
+        std::printf(
+            "%llu power cuts, %llu crash states checked, %.0f a second; %llu disks judged by "
+            "e2fsck\n",
+            static_cast<unsigned long long>(tally.power_cuts),
+            static_cast<unsigned long long>(tally.crash_states),
+            static_cast<double>(tally.crash_states) / seconds,
+            static_cast<unsigned long long>(tally.judged));
 }
 
 } // namespace
@@ -413,8 +460,19 @@ int simulate(SimOptions const& given)
     auto const host = SimHost::open();
     if (!host)
         return exit_failed;
+    std::unique_ptr<SimCorpus> corpus;
+    if (!options.corpus.empty()) {
+        corpus = SimCorpus::open(options.corpus, *spec, options.campaign_seed,
+            options.guided ? sim::Guidance::by_coverage : sim::Guidance::off);
+        if (!corpus)
+            return exit_failed;
+    }
+    if (options.minimise) {
+        std::printf("corpus: %s\n", corpus->summary().c_str());
+        return exit_ok;
+    }
     auto const begun = std::chrono::steady_clock::now();
-    Campaign campaign { *host, *spec, options };
+    Campaign campaign { *host, *spec, options, corpus.get() };
     if (*time != 0)
         run_for(campaign, *time);
     else if (!options.seeds.empty())
@@ -429,31 +487,13 @@ int simulate(SimOptions const& given)
     auto const& tally = campaign.tally();
     std::chrono::duration<double> const seconds = std::chrono::steady_clock::now() - begun;
     if (tally.runs > 1 || !options.seeds.empty())
-        std::printf(
-            "%llu runs of %s: %llu failed, %llu different, %llu inconclusive; %.1f s, %.1f runs/s, "
-            "%.0f events/s, %.0f times real time; %llu events, %llu virtual ms\n",
-            static_cast<unsigned long long>(tally.runs), spec->workload.c_str(),
-            static_cast<unsigned long long>(tally.failed),
-            static_cast<unsigned long long>(tally.different),
-            static_cast<unsigned long long>(tally.inconclusive), seconds.count(),
-            static_cast<double>(tally.runs) / seconds.count(),
-            static_cast<double>(tally.events) / seconds.count(),
-            static_cast<double>(tally.virtual_ns) / 1e9 / seconds.count(),
-            static_cast<unsigned long long>(tally.events),
-            static_cast<unsigned long long>(tally.virtual_ns / 1'000'000));
-    if (tally.stops != 0)
-        std::printf("%llu edges, %llu stops inside code\n",
-            static_cast<unsigned long long>(tally.edges),
-            static_cast<unsigned long long>(tally.stops));
-    if (tally.power_cuts != 0)
-        std::printf(
-            "%llu power cuts, %llu crash states checked, %.0f a second; %llu disks judged by "
-            "e2fsck\n",
-            static_cast<unsigned long long>(tally.power_cuts),
-            static_cast<unsigned long long>(tally.crash_states),
-            static_cast<double>(tally.crash_states) / seconds.count(),
-            static_cast<unsigned long long>(tally.judged));
-    if (!traces_of(options))
+        tell_total(tally, *spec, seconds.count());
+    tell_particulars(tally, seconds.count());
+    if (corpus) {
+        corpus->minimise();
+        std::printf("corpus: %s\n", corpus->summary().c_str());
+    }
+    if (!traces_of(options) || campaign.is_broken())
         return exit_failed;
     return verdict_of(tally);
 }

@@ -26,6 +26,10 @@ struct SimOptions {
     unsigned jobs = 1;
     bool twice = false;
     bool first_failure = false; // ends with it
+    std::string corpus; // a folder: runs are made from what is kept there; "": of seeds alone
+    unsigned campaign_seed = 0; // of such runs
+    bool guided = true; // such runs are kept by what they covered
+    bool minimise = false; // of such runs, no more; then it ends
     bool each = false; // says a line about seeds that passed, too
     bool preempt = false;
     unsigned cpus = 1;

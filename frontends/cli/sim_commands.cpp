@@ -125,10 +125,31 @@ void SimCommands::add_sim(CLI::App& app)
         "servers print what they answer: another run, since that takes its time");
     sim_->add_option("--block-log", options_.block_log,
         "what is asked of the disk, a line each, into this file (one seed, not with --twice)");
+    add_corpus_options(*sim_);
     sim_->add_option("--heap-fill", options_.heap_fill, "what fresh memory holds: 1..255")
         ->check(CLI::Range(0, 255));
     sim_->add_option("--stack-pad", options_.stack_pad, "bytes that the host's stack is moved by")
         ->check(CLI::Range(0u, 4u << 20));
+}
+
+void SimCommands::add_corpus_options(CLI::App& command)
+{
+    auto* corpus = command.add_option("--corpus", options_.corpus,
+        "a folder: --seeds A..B number runs that are made from journals in there, one after the "
+        "other; what shows something new is kept");
+    corpus->excludes("--twice", "--jobs", "--events", "--trace-text", "--trace", "--block-log");
+    command
+        .add_option("--campaign-seed", options_.campaign_seed, "of the corpus: other runs of it")
+        ->needs(corpus)
+        ->capture_default_str();
+    command
+        .add_flag("!--no-guidance", options_.guided,
+            "of the corpus: keep runs whatever they showed, for comparison")
+        ->needs(corpus);
+    command
+        .add_flag("--minimise", options_.minimise,
+            "of the corpus: take out what covers nothing more, run nothing")
+        ->needs(corpus);
 }
 
 // The program calls itself for a run in a fresh process: no words for users.

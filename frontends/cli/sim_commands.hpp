@@ -23,6 +23,7 @@ private:
     bool needs_edges() const;
     void add_sim(CLI::App& app);
     void add_run_options(CLI::App& command);
+    void add_corpus_options(CLI::App& command);
     void add_replay(CLI::App& app);
     void add_when(CLI::App& app);
 

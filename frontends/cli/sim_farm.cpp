@@ -31,6 +31,7 @@ struct Order {
     sim::StrategyKind strategy;
     bool preempts;
     bool decided;
+    bool covers;
     Jail jail;
     u32 workload_bytes;
     u32 decisions;
@@ -69,8 +70,8 @@ bool read_all(int from, void* bytes, usize count)
 bool send_order(int to, SimSpec const& spec, Jail jail)
 {
     Order const order { spec.seed, spec.until_ns, spec.processor_seconds_max, spec.branch,
-        spec.fault_kinds, spec.cpus, spec.strategy, spec.preempts, spec.decisions.has_value(), jail,
-        static_cast<u32>(spec.workload.size()),
+        spec.fault_kinds, spec.cpus, spec.strategy, spec.preempts, spec.decisions.has_value(),
+        spec.covers, jail, static_cast<u32>(spec.workload.size()),
         spec.decisions ? static_cast<u32>(spec.decisions->size()) : 0 };
     return write_all(to, &order, sizeof order)
         && write_all(to, spec.workload.data(), spec.workload.size())
@@ -93,6 +94,7 @@ std::optional<std::pair<SimSpec, Jail>> read_order(int from)
     spec.strategy = order.strategy;
     spec.preempts = order.preempts;
     spec.cpus = order.cpus;
+    spec.covers = order.covers;
     spec.workload.resize(order.workload_bytes);
     if (order.decided)
         spec.decisions.emplace(order.decisions);

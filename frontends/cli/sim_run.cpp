@@ -63,6 +63,9 @@ struct SimShared {
     u32 crash_states = 0;
     u32 decision_count = 0;
     u32 reached_count = 0;
+    u32 covered_count = 0;
+    u64 begun_event = 0;
+    u64 free_event = 0;
     u32 stop_count = 0;
     u32 stops_kept = 0;
     u64 edges = 0;
@@ -73,6 +76,7 @@ struct SimShared {
     char task[32] = {};
     char console[8192] = {};
     sim::Decision decisions[decisions_max];
+    sim::CoveredPoint covered[sim::Coverage::places];
 };
 
 namespace {
@@ -119,6 +123,10 @@ void report(sim::Outcome const& outcome)
     std::copy_n(outcome.decisions.begin(), to.decision_count, to.decisions);
     to.reached_count = static_cast<u32>(std::min<usize>(outcome.reached.size(), reached_max));
     std::copy_n(outcome.reached.begin(), to.reached_count, to.reached);
+    to.begun_event = outcome.begun_event;
+    to.free_event = outcome.free_event;
+    to.covered_count = static_cast<u32>(outcome.covered.size());
+    std::copy_n(outcome.covered.begin(), to.covered_count, to.covered);
     to.edges = outcome.edges;
     to.stop_count = outcome.stop_count;
     to.stops_kept = static_cast<u32>(outcome.stops.size());
@@ -298,6 +306,7 @@ sim::Setup SimHost::setup_of(SimSpec const& spec) const
     setup.until_ns = spec.until_ns;
     setup.decisions = spec.decisions;
     setup.branch = spec.branch;
+    setup.covers = spec.covers;
     auto const* workload = sim::find_workload(spec.workload);
     if (workload && workload->crash_states != 0) {
         setup.crash_states = workload->crash_states;
@@ -425,7 +434,7 @@ SimShared* SimHost::make_shared()
     return static_cast<SimShared*>(memory);
 }
 
-// The decisions stay: their number says how many of them mean something.
+// Decisions and what was covered stay: their numbers say how much of them means something.
 void SimHost::reset(SimShared& shared)
 {
     std::memset(static_cast<void*>(&shared), 0, offsetof(SimShared, decisions));
@@ -450,6 +459,9 @@ SimResult SimHost::result_of(SimShared const& from, int wait_status)
     result.power_cuts = from.power_cuts;
     result.crash_states = from.crash_states;
     result.decisions.assign(from.decisions, from.decisions + from.decision_count);
+    result.begun_event = from.begun_event;
+    result.free_event = from.free_event;
+    result.covered.assign(from.covered, from.covered + from.covered_count);
     result.edges = from.edges;
     result.stop_count = from.stop_count;
     result.stops.assign(from.stops, from.stops + from.stops_kept);

@@ -24,6 +24,7 @@ struct SimSpec {
     u64 until_ns = 10'000'000'000;
     std::optional<std::vector<sim::Decision>> decisions;
     sim::Plan::Branch branch; // of a forked run
+    bool covers = false; // of a forked run: SimResult::covered is wanted
     // A recorded session in place of all that.
     std::shared_ptr<sim::Recording const> recording;
     u64 processor_seconds_max = 60; // of one run: then it is said to be inconclusive
@@ -74,9 +75,12 @@ struct SimResult {
     sim::Hash boot_l1 { 0, 0 }; // when the first boot was over; zeroes: it was not
     u64 time_ns = 0;
     u64 events = 0;
+    u64 begun_event = 0; // sim::Outcome
+    u64 free_event = 0;
     sim::StrategyKind strategy = sim::StrategyKind::run_to_block;
     u32 power_cuts = 0;
     u32 crash_states = 0;
+    std::vector<sim::CoveredPoint> covered;
     std::vector<sim::Decision> decisions;
     u64 edges = 0;
     u32 stop_count = 0;

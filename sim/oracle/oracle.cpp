@@ -65,21 +65,25 @@ Rates swarm(u64 seed, u32 allowed)
 
 Oracle::Oracle(u64 seed, Rates const& rates)
     : seed_(seed)
+    , entropy_seed_(seed)
     , rates_(rates)
 {
 }
 
 Oracle::Oracle(u64 seed, std::span<Decision const> decisions)
     : seed_(seed)
+    , entropy_seed_(seed)
     , replaying_(true)
 {
     for (auto const& decision : decisions)
         given_[decision.key] = decision.value;
 }
 
-void Oracle::branch(u64 seed, Rates const& rates)
+void Oracle::branch(u64 seed, Rates const& rates, Entropy entropy)
 {
     seed_ = seed;
+    if (entropy == Entropy::fresh)
+        entropy_seed_ = seed;
     rates_ = rates;
     replaying_ = false;
 }
@@ -139,7 +143,7 @@ u64 Oracle::next_given(Kind kind, u32 entity, u64 from) const
 
 u64 Oracle::entropy()
 {
-    return mix(seed_, static_cast<u64>(Kind::entropy), 0, entropy_count_++);
+    return mix(entropy_seed_, static_cast<u64>(Kind::entropy), 0, entropy_count_++);
 }
 
 } // namespace gemel::sim

@@ -83,6 +83,10 @@ inline constexpr u32 lawful_kinds = all_kinds & ~(1u << static_cast<u32>(Kind::d
 // also says which time it was switched on: these bits of it, in a key that was answered.
 inline constexpr u32 boot_shift = 28;
 
+// Of a run that branches: another seed's as well, or that of its beginning, so that a journal of
+// what was decided is all of the run.
+enum class Entropy : u8 { fresh, kept };
+
 class Oracle {
 public:
     // Answers come from the seed.
@@ -101,7 +105,7 @@ public:
     // The machine is switched on again: keys are asked anew. At most 16 times.
     void next_boot() { ++boot_; }
     // From here on answers come from this seed, whatever they came from before.
-    void branch(u64 seed, Rates const& rates);
+    void branch(u64 seed, Rates const& rates, Entropy entropy);
     // Faults happen only while they are on.
     void faults(bool on) { faults_on_ = on; }
     bool replaying() const { return replaying_; }
@@ -116,6 +120,7 @@ private:
     u32 answered(Key key, u32 value, u32 usual);
 
     u64 seed_;
+    u64 entropy_seed_;
     Rates rates_;
     bool replaying_ = false;
     bool faults_on_ = false;

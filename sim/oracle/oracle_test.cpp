@@ -1,6 +1,7 @@
 #include "sim/oracle/oracle.hpp"
 
 #include <gtest/gtest.h>
+#include <optional>
 
 namespace gemel::sim {
 namespace {
@@ -65,7 +66,7 @@ TEST(Oracle, Branches)
         again.faults(true);
         for (u32 i = 0; i < 100; ++i)
             (void)again.choose({ Kind::disk_delay, 0, i }, 50, 0);
-        again.branch(seed, often());
+        again.branch(seed, often(), Entropy::fresh);
         for (u32 i = 100; i < 200; ++i)
             (void)again.choose({ Kind::disk_delay, 0, i }, 50, 0);
         return again.decisions();
@@ -77,6 +78,20 @@ TEST(Oracle, Branches)
     EXPECT_EQ(before(branched(8)), before(first.decisions()));
     EXPECT_NE(branched(8), branched(9));
     EXPECT_NE(branched(8), first.decisions());
+}
+
+// Goal: with the decisions of a branched run its seed gives the same entropy, where that was kept.
+TEST(Oracle, KeepsItsEntropy)
+{
+    auto const second = [](std::optional<Entropy> entropy) {
+        Oracle oracle { 3, std::span<Decision const> {} };
+        (void)oracle.entropy();
+        if (entropy)
+            oracle.branch(8, Rates {}, *entropy);
+        return oracle.entropy();
+    };
+    EXPECT_EQ(second(Entropy::kept), second(std::nullopt));
+    EXPECT_NE(second(Entropy::fresh), second(std::nullopt));
 }
 
 // Goal: the numbers are the same on every compiler and machine, for ever: journals hold seeds.

@@ -79,7 +79,7 @@ void append(std::vector<u8>& to, Record record)
 
 } // namespace
 
-std::vector<u8> encode(Journal const& journal)
+std::vector<u8> encode(Journal const& journal, usize bytes_max)
 {
     Header header {};
     std::memcpy(header.magic, magic, sizeof magic);
@@ -95,7 +95,7 @@ std::vector<u8> encode(Journal const& journal)
     usize bytes = sizeof header;
     for (auto const& decision : journal.decisions)
         bytes += decision.key.entity >> 16 != 0 ? 2 * sizeof(Record) : sizeof(Record);
-    header.complete = journal.complete && bytes <= Journal::bytes_max;
+    header.complete = journal.complete && bytes <= bytes_max;
     header.check = check_of(&header, offsetof(Header, check), 0);
     std::vector<u8> file(sizeof header);
     std::memcpy(file.data(), &header, sizeof header);

@@ -14,6 +14,8 @@ namespace gemel::sim {
 
 struct Journal {
     static constexpr usize bytes_max = 10 * 1024;
+    // Of a run that its seed alone does not give: all of its decisions.
+    static constexpr usize bytes_max_whole = 16u << 20;
     static constexpr usize workload_bytes_max = 47;
 
     u64 seed = 0;
@@ -32,7 +34,8 @@ struct Journal {
     std::vector<Decision> decisions;
 };
 
-std::vector<u8> encode(Journal const& journal);
+// With more than `bytes_max` it holds no decisions and is not complete.
+std::vector<u8> encode(Journal const& journal, usize bytes_max = Journal::bytes_max);
 
 // Why a file cannot be used: says what, where, and what to do.
 struct JournalError {

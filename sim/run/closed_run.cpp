@@ -141,6 +141,9 @@ private:
     u64 durable_ = 0;
     std::optional<Failure> disk_failure_;
     Growth growth_;
+    std::unique_ptr<Coverage> coverage_;
+    u64 begun_event_ = 0;
+    u64 free_event_ = 0; // 0: still
 };
 
 Oracle Run::oracle_of() const
@@ -187,6 +190,10 @@ void Run::switch_on()
     world().end_by(boots_ == 1 ? boot_ns_max : setup_.until_ns);
     if (setup_.preempts && boots_ != 1)
         world().preempt_by(preemption_);
+    if (coverage_) {
+        coverage_->next_boot();
+        world().cover_in(*coverage_);
+    }
     if (setup_.cpus != 1)
         world().processors_by(processors_);
     world().on_stuck([this] { return type_again(); });
@@ -238,10 +245,13 @@ void Run::scheduling(bool on)
 void Run::begin()
 {
     boot_l1_ = trace_.hash();
+    begun_event_ = trace_.count();
     if (setup_.booted)
         setup_.booted(setup_, boot_->system);
     watch_events();
     world().end_by(setup_.until_ns);
+    if (setup_.covers)
+        world().cover_in(*(coverage_ = std::make_unique<Coverage>()));
     preemption_ = Preemption { setup_.seed };
     if (setup_.preempts)
         world().preempt_by(preemption_);
@@ -267,7 +277,7 @@ void Run::branch()
     if (branched_ || trace_.count() < branch.event)
         return;
     branched_ = true;
-    oracle_.branch(branch.seed, swarm(branch.seed, setup_.fault_kinds));
+    oracle_.branch(branch.seed, swarm(branch.seed, setup_.fault_kinds), branch.entropy);
     auto const on = strategy_.is_on();
     schedule_by(branch.strategy, branch.seed);
     scheduling(on);
@@ -389,6 +399,7 @@ void Run::enter(Phase phase)
     case Phase::safety:
         return type(setup_.script.safety + std::string { type_safety_over });
     case Phase::liveness:
+        free_event_ = setup_.script.verify.empty() ? trace_.count() : 0;
         return type(verify_line() + setup_.script.liveness + std::string { type_alive },
             kills(setup_) ? healing_ns : typing_delay_ns);
     case Phase::shutdown:
@@ -489,6 +500,10 @@ void Run::fill(Outcome& outcome)
     outcome.stops = world().stops();
     outcome.digests = trace_.digests();
     outcome.reached = world().reached_counts();
+    outcome.begun_event = begun_event_;
+    outcome.free_event = free_event_ != 0 ? free_event_ : trace_.count();
+    if (coverage_)
+        outcome.covered = coverage_->points();
     outcome.console = console_;
     outcome.power_cuts = cuts_;
     outcome.crash_states = crash_states_;

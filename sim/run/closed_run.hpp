@@ -45,8 +45,10 @@ struct Plan {
         u64 event = 0;
         u64 seed = 0;
         StrategyKind strategy = StrategyKind::portfolio;
+        Entropy entropy = Entropy::fresh;
     };
     Branch branch;
+    bool covers = false; // Outcome::covered is wanted
     // Says what is wrong with a disk, "" when nothing is. Asked at each power cut about what is
     // left and about `crash_states` further subsets of what was not flushed, and at the end.
     std::function<std::string(std::span<u8 const>)> check_disk;
@@ -88,6 +90,10 @@ struct Outcome {
     Hash l2; // L1 and the machine's memory; if it was wanted
     Hash boot_l1 { 0, 0 }; // L1 when the first boot was over; zeroes: it was not
     u64 events = 0;
+    // Behind the first boot, and where faults and strategy ended for the last time: between them a
+    // branch makes a difference.
+    u64 begun_event = 0;
+    u64 free_event = 0;
     u32 power_cuts = 0;
     u32 crash_states = 0; // that check_disk has seen
     StrategyKind strategy = StrategyKind::run_to_block;
@@ -99,6 +105,7 @@ struct Outcome {
     std::vector<Event> log; // where events are kept
     std::vector<TaskName> names;
     std::vector<u64> reached; // by site
+    std::vector<CoveredPoint> covered; // from the end of the first boot on, if it was wanted
     std::string console;
 };
 

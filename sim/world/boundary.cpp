@@ -48,6 +48,32 @@ Event entry_event(Kernel& kernel, Thread& thread)
     return event;
 }
 
+u32 asked_of(Thread& thread)
+{
+    auto const* words = thread.frame.words();
+    auto const number = thread.frame.status();
+    switch (static_cast<Call>(number & 0xFF)) {
+    case Call::port_receive:
+        return (number >> 8 & 3) != 0 ? static_cast<u32>(words[1] & 0xFFFF) : 0;
+    case Call::port_send:
+        return static_cast<u32>(words[1] & 0xFFFF);
+    case Call::cap_move:
+        return static_cast<u32>(words[2] >> 16 & 0xFFFF);
+    case Call::signal:
+        return static_cast<u32>(words[1]);
+    case Call::port_allocate:
+    case Call::vm_allocate:
+    case Call::vm_deallocate:
+    case Call::sched_spawn:
+    case Call::sched_yield:
+    case Call::sched_switch:
+    case Call::time:
+    case Call::debug_print:
+        return 0;
+    }
+    return 0;
+}
+
 bool ends_by_assertion(Thread& thread)
 {
     auto const* words = thread.frame.words();

@@ -13,6 +13,7 @@ namespace {
 constexpr u32 kills_per_task_max = 2; // what supervision promises to survive within its budget
 constexpr u32 late_us_max = 5000;
 constexpr u32 jump_ms_max = 200;
+constexpr u32 reached_kind = kinds; // for coverage: a site was reached, whatever came of it
 constexpr u8 status_failed = 250; // the machine's, where its own word does not count
 constexpr u32 spurious_lines[] = { 4, 8 }; // the serial line's and the first disk's
 
@@ -63,6 +64,8 @@ void ClosedWorld::note(EventKind kind, Thread const* thread, u16 call, u64 a, u6
 
 void ClosedWorld::note_decision(Kind kind, u64 value)
 {
+    if (coverage_)
+        coverage_->met(served_, static_cast<u32>(kind), kind == Kind::site ? value : 0);
     note(EventKind::decision, nullptr, 0, static_cast<u64>(kind), value);
 }
 
@@ -150,11 +153,16 @@ hosted::Fate ClosedWorld::entering(Thread& thread)
     serving_ = event.call;
     served_ = thread.id;
     thread_object_[thread.id] = object_of(event.a);
+    if (coverage_)
+        coverage_->entered(
+            thread, serving_, asked_of(thread), thread_object_[thread.id], trace_.count() + 1);
     note(EventKind::enter, &thread, serving_, event.a, event.b);
     if (ends_by_assertion(thread))
         fail("assertion", "a task ended with a failed assertion", thread.task->name);
     if (!is_killed(thread, ordinal))
         return hosted::Fate::goes_on;
+    if (coverage_)
+        coverage_->met(thread.id, static_cast<u32>(Kind::task_kill), 0);
     note(EventKind::fault, &thread, 0, 0, 0);
     return hosted::Fate::faults;
 }
@@ -238,6 +246,8 @@ void ClosedWorld::choosing(Kernel& kernel)
                 break;
             }
     }
+    if (coverage_)
+        coverage_->resumed(chosen->id, chosen->frame.status());
     note(EventKind::resume, chosen, 0, chosen->frame.status(), 0);
 }
 
@@ -355,6 +365,8 @@ bool ClosedWorld::reached(hosted::Site const& site)
     auto const index = static_cast<usize>(&site - hosted::sites().data());
     auto const ordinal = static_cast<u32>(reached_[index]++);
     auto const* current = system_.kernel().cpu().current;
+    if (coverage_ && current)
+        coverage_->met(current->id, reached_kind, labels_[index]);
     if (site.kind == hosted::SiteKind::sometimes || !current || is_spared(*current->task))
         return false;
     if (oracle_.choose({ Kind::site, labels_[index], ordinal }, 2, 0) == 0)

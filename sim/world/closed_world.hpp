@@ -2,6 +2,7 @@
 // machine idles, and every other instant chosen through the oracle.
 #pragma once
 
+#include "sim/explore/coverage.hpp"
 #include "sim/explore/preemption.hpp"
 #include "sim/explore/strategy.hpp"
 #include "sim/oracle/oracle.hpp"
@@ -57,6 +58,8 @@ public:
     // The machine has several processors: whose turn it is at a kernel exit is chosen, too, among
     // the threads that they run. It outlives the world.
     void processors_by(Strategy& strategy);
+    // What the system does is counted in there. It outlives the world.
+    void cover_in(Coverage& coverage) { coverage_ = &coverage; }
     // The first stops_kept stops, and a hash of all: with their places, so it is one build's.
     std::vector<Stop> const& stops() const { return stops_; }
     u32 stop_count() const { return stop_count_; }
@@ -124,6 +127,7 @@ private:
     u32 thread_entries_[threads_max] = {};
     u64 thread_object_[threads_max] = {}; // that its last entry is about
     u32 raises_[64] = {};
+    Coverage* coverage_ = nullptr; // null: not counted
     Preemption* preemption_ = nullptr;
     u64 thread_edges_[threads_max] = {};
     u64 edges_ = 0;
