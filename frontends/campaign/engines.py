@@ -62,6 +62,8 @@ class Parallel:
         words = ["parallel", "--will-cite", "--jobs", str(self.jobs), "--line-buffer"]
         if self.hosts:
             words += ["--sshloginfile", self.hosts]
+            for path in sorted({unit["corpus"] for unit in units if "corpus" in unit}):
+                words += ["--basefile", path]  # at the same path there
         commands = "\n".join(shlex.join(words_of(program, unit)) for unit in units) + "\n"
         with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
             process.stdin.write(commands)

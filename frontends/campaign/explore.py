@@ -10,13 +10,14 @@ import sys
 import tempfile
 import time
 
+import corpus
 import report
 from engines import ENGINES, EngineError
-from store import Store, StoreError, with_cpus
+from store import Store, StoreError, is_corpus, of_corpus, with_cpus
 
 TOP = os.environ.get("GEMEL_ROOT") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 WORKLOADS = ("boot", "posix-mix", "server-kill")
-STRATEGIES = ("run-to-block", "random-walk", "preempt", "pct", "delay", "pos", "urw", "portfolio")
+STRATEGIES = ("run-to-block", "random-walk", "preempt", "pct", "delay", "pos", "urw", "portfolio", "corpus")
 UNITS = {"s": 1, "m": 60, "h": 3600}
 BATCH_PER_JOB = 4  # units that an engine is given at once
 SHRINK_SECONDS_MAX = 120
@@ -42,6 +43,12 @@ def count_of(text):
     return int(text)
 
 
+def campaign_seed_of(text):
+    if not text.isdigit() or int(text) >= 1 << 32:
+        raise argparse.ArgumentTypeError(f"{text}: say a number below 4294967296")
+    return int(text)
+
+
 def build_of(program):
     """What a verdict is a verdict on: the program's own bytes."""
     digest = hashlib.sha256()
@@ -54,6 +61,7 @@ def build_of(program):
 def configurations(options, build):
     for workload in options.workload or WORKLOADS:
         for strategy in options.strategy or ("portfolio",):
+            strategy = of_corpus(options.campaign_seed) if strategy == "corpus" else strategy
             for cpus in options.cpus:
                 yield {"build": build, "workload": workload, "strategy": with_cpus(strategy, cpus), "faults": options.faults}
 
@@ -61,14 +69,17 @@ def configurations(options, build):
 def plan(store, options, build):
     """The range that was asked for, or the next batch of unseen seeds."""
     units, step = [], options.unit
+    generation = step * corpus.GENERATION_UNITS
     for each in configurations(options, build):
+        kept = is_corpus(each["strategy"])
         if options.seeds:
             first, end = options.seeds
         else:
             first = store.next_seed(**each)
-            end = first + step * options.jobs * BATCH_PER_JOB - 1
+            end = first + (generation if kept else step * options.jobs * BATCH_PER_JOB) - 1
         for begin in range(first, end + 1, step):
-            units.append(dict(each, first=begin, last=min(begin + step - 1, end)))
+            base = begin - (begin - first) % generation if kept else 0
+            units.append(dict(each, first=begin, last=min(begin + step - 1, end), base=base))
     store.plan(units)
 
 
@@ -84,6 +95,14 @@ def waiting_units(store, options, build):
 def run_campaign(store, options, program):
     build, engine = build_of(program), ENGINES[options.engine](jobs=options.jobs, hosts=options.hosts, scratch=options.scratch)
     plan(store, options, build)
+    with tempfile.TemporaryDirectory(prefix="gemel-campaign-", dir=options.scratch) as folder:
+        run_units(store, options, program, build, engine, corpus.Carrier(store, program, folder))
+    for each in store.corpora():
+        if each["build"] == build:
+            corpus.measure(store, program, each, each["runs"])
+
+
+def run_units(store, options, program, build, engine, carrier):
     end = time.monotonic() + options.budget if options.budget else None
     tried = set()
     while not end or time.monotonic() < end:
@@ -91,9 +110,13 @@ def run_campaign(store, options, program):
         if not units:
             return
         tried.update(tuple(unit.values()) for unit in units)
-        for verdict in engine.run(program, units):
+        for verdict in engine.run(program, [carrier.loaded(unit) for unit in units]):
             for failure in verdict["failures"]:
                 failure["journal"] = base64.b64decode(failure["journal"]) if failure["journal"] else None
+            if "l1s" in verdict:
+                verdict["l1s"] = base64.b64decode(verdict["l1s"])
+            for kept in verdict["kept"]:
+                kept.update(journal=base64.b64decode(kept["journal"]), points=base64.b64decode(kept["points"]))
             store.record(verdict)
             show(store)
             if end and time.monotonic() >= end:
@@ -155,6 +178,8 @@ def arguments():
     parser.add_argument("--seeds", type=range_of, help="A..B: exactly these")
     parser.add_argument("--workload", action="append", help=f"may be given often (default {', '.join(WORKLOADS)})")
     parser.add_argument("--strategy", action="append", choices=STRATEGIES, help="may be given often (default portfolio)")
+    parser.add_argument("--campaign-seed", type=campaign_seed_of, default=0, metavar="N",
+                        help="of --strategy corpus: other runs (default 0)")
     parser.add_argument("--cpus", action="append", type=int, choices=range(1, 9), metavar="N",
                         help="virtual processors; may be given often (default 1; without --seeds 1 and 2)")
     parser.add_argument("--faults", default="default", help="as gemel sim's")
@@ -170,6 +195,8 @@ def arguments():
     parser.add_argument("--no-shrink", action="store_true", help="leave the journals as they were found")
     parser.add_argument("--no-run", action="store_true", help="only merge, shrink and report")
     options = parser.parse_args()
+    if options.seeds and options.seeds[0] != 1 and "corpus" in (options.strategy or ()):
+        parser.error("--strategy corpus: its runs are made from those before, so say --seeds 1..N")
     if not options.budget and not options.seeds:
         options.budget = 60.0
     options.cpus = options.cpus or ([1] if options.seeds else [1, 2])
@@ -183,11 +210,15 @@ def counted(number, what):
 def tell(store, names):
     total = store.totals()
     for row in store.signatures():
-        print(f"{row['kind']} {row['what']}: {row['times']} times, first seed {row['seed']} of {row['workload']}")
+        number = "run" if is_corpus(row["strategy"]) else "seed"
+        print(f"{row['kind']} {row['what']}: {row['times']} times, first {number} {row['seed']} of {row['workload']}")
         print(f"  again:   {report.command_of(row)}")
         if row["signature"] in names:
             small = "" if row["decisions"] is None else f"   ({counted(row['decisions'], 'decision')})"
             print(f"  replay:  gemel replay {names[row['signature']]} --gdb{small}")
+    for (workload, strategy), points in store.growth().items():
+        runs, covered, kept = points[-1]
+        print(f"{strategy} of {workload}: {counted(kept, 'journal')} kept, {covered} points covered by {counted(runs, 'run')}")
     for row in store.errors():
         print(f"NOT RUN {row['workload']} {row['first']}..{row['last']}: {row['error']}")
     print(
@@ -208,7 +239,7 @@ def main():
             store.merge(other)
         if not options.no_run:
             run_campaign(store, options, program)
-    except (StoreError, EngineError, OSError) as error:
+    except (StoreError, EngineError, corpus.CorpusError, OSError) as error:
         print(f"gemel: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:

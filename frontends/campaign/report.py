@@ -1,7 +1,7 @@
 """A campaign as one static HTML page: totals, rates, how fast new failures come, and each failure with its commands."""
 import html
 
-from store import strategy_words
+from store import is_corpus, strategy_words
 
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #1d2530; }
@@ -56,6 +56,11 @@ def curve(title, points, x_name, y_name):
 
 
 def command_of(row):
+    if is_corpus(row["strategy"]):  # a run of a corpus is made from those before it
+        name, _, cpus = row["strategy"].partition("@")
+        words = f" --campaign-seed {name.partition('#')[2]}" if "#" in name else ""
+        words += f" --cpus {cpus}" if cpus else ""
+        return f"gemel explore --strategy corpus{words} --workload {row['workload']} --faults {row['faults']} --seeds 1..{row['seed']}"
     strategy = " ".join(strategy_words(row["strategy"]))
     return f"gemel sim --seed {row['seed']} --workload {row['workload']} {strategy} --faults {row['faults']}"
 
@@ -91,6 +96,9 @@ def page(store, coverage):
             parts.append(bars(f"Runs a second, by {name}", rows, lambda row: row["runs"] / max(row["seconds"], 1e-9), "/s"))
             parts.append(bars(f"Failures in a thousand runs, by {name}", rows, lambda row: 1000 * row["failed"] / max(row["runs"], 1), ""))
     parts.append(curve("Kinds of failure found", store.discovery(), "runs", "kinds"))
+    for (workload, strategy), grown in store.growth().items():
+        points = [(0, 0)] + [(runs, covered) for runs, covered, _ in grown]
+        parts.append(curve(f"Covered by {html.escape(strategy)} of {html.escape(workload)}", points, "runs", "points"))
     if coverage:
         parts.append("<h2>Sites reached</h2>")
         parts.append(table([("times", True), ("kind", False), ("site", False), ("where", False)],

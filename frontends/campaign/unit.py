@@ -10,9 +10,12 @@ import subprocess
 import sys
 import tempfile
 
-from store import signature_of, strategy_words
+import corpus
+from store import CAMPAIGN, L1_BYTES, signature_of, strategy_words
 
 UNIT_SECONDS_MAX = 3600
+PASSED = re.compile(r"^seed \d+  L1 ([0-9a-f]{32})", re.M)
+ORIGIN = re.compile(r"\n  run:     (\d+) of the corpus: ")
 JOURNALS_MAX = 3  # of one unit: more of the same tell little
 FAILURE = re.compile(
     r'^(FAIL|LEAK|INCONCLUSIVE) (\S+)  "(.*)"  t=\+(\S+)s  event (\d+)  task (\S+)  seed 0x([0-9a-f]+)  L1 ([0-9a-f]+)$', re.M
@@ -24,23 +27,45 @@ TOTAL = re.compile(
 
 
 def run_unit(program, unit):
-    verdict = dict(unit, failures=[], error=None)
+    """`unit` may name a file with what its runs are made from: then these are a corpus's."""
+    source = unit.pop("corpus", None)
+    verdict = dict(unit, failures=[], kept=[], error=None)
     with tempfile.TemporaryDirectory(prefix="gemel-unit-") as folder:
-        words = [program, "sim", "--seeds", f"{unit['first']}..{unit['last']}", "--journals", folder]
+        words = [program, "sim", "--seeds", f"{unit['first']}..{unit['last']}", "--each", "--journals", folder]
         words += ["--workload", unit["workload"], *strategy_words(unit["strategy"]), "--faults", unit["faults"]]
+        before = load_corpus(source, f"{folder}/corpus") if source else []
+        if source:
+            words += ["--corpus", f"{folder}/corpus"]
         try:
             done = subprocess.run(words, capture_output=True, text=True, timeout=UNIT_SECONDS_MAX, stdin=subprocess.DEVNULL)
         except (OSError, subprocess.TimeoutExpired) as error:
             return dict(verdict, error=str(error))
         read_verdict(verdict, done, folder)
+        if source:
+            verdict["kept"] = what_is_new(f"{folder}/corpus", before)
     return verdict
 
 
+def load_corpus(source, folder):
+    """The numbers of what is in there."""
+    os.mkdir(folder)
+    with open(source, encoding="utf-8") as file:
+        corpus.unpack(corpus.from_text(file.read()), folder)
+    return corpus.numbers_in(folder)
+
+
+def what_is_new(folder, before):
+    runs = [corpus.pack(folder, number) for number in corpus.numbers_in(folder) if number not in before]
+    return [dict(zip(("run", "journal", "points"), run)) for run in json.loads(corpus.to_text(runs))]
+
+
 def read_verdict(verdict, done, folder):
-    for kind, check, what, time, event, task, seed, l1 in FAILURE.findall(done.stdout):
-        failure = {name: verdict[name] for name in ("build", "workload", "strategy", "faults")}
+    for told in FAILURE.finditer(done.stdout):
+        kind, check, what, time, event, task, seed, l1 = told.groups()
+        origin = ORIGIN.match(done.stdout, told.end())
+        failure = {name: verdict[name] for name in CAMPAIGN}
         failure.update(kind=kind, signature=signature_of(check, what), what=f"{check}: {what}", time=time, event=int(event))
-        failure.update(task=task, seed=int(seed, 16), l1=l1, journal=journal_of(folder, l1))
+        failure.update(task=task, seed=int(origin[1]) if origin else int(seed, 16), l1=l1, journal=journal_of(folder, l1))
         verdict["failures"].append(failure)
     for failure in [failure for failure in verdict["failures"] if failure["journal"]][JOURNALS_MAX:]:
         failure["journal"] = None
@@ -49,6 +74,8 @@ def read_verdict(verdict, done, folder):
         runs, failed, different, inconclusive = (int(word) for word in total.groups()[:4])
         verdict.update(runs=runs, failed=failed, different=different, inconclusive=inconclusive, seconds=float(total[5]))
         verdict.update(events=int(total[6]), virtual_s=int(total[7]) / 1000)
+        l1s = b"".join(bytes.fromhex(l1)[:L1_BYTES] for l1 in PASSED.findall(done.stdout))
+        verdict["l1s"] = base64.b64encode(l1s).decode()
     else:
         verdict["error"] = (done.stderr.strip() or f"gemel sim ended with status {done.returncode}")[-500:]
 

@@ -7,6 +7,7 @@ import concurrent.futures
 import hashlib
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -21,7 +22,7 @@ sys.path.insert(0, f"{TOP}/tests/campaign/planted")
 import run as campaign  # noqa: E402
 from plants import CRASH, PLANTS  # noqa: E402
 
-STRATEGIES = ("run-to-block", "random-walk", "preempt", "pct", "delay", "pos", "urw", "portfolio")
+STRATEGIES = ("run-to-block", "random-walk", "preempt", "pct", "delay", "pos", "urw", "portfolio", "corpus")
 COLUMNS = ("defect", *STRATEGIES, "left")
 SEEDS_APART = 100_000  # of repetitions
 
@@ -69,8 +70,27 @@ def timed(number, *words):
         return out.read(), used.ru_utime + used.ru_stime
 
 
+def search_corpus(number, repetition, extent):
+    """The same for runs that are made from those before: another campaign's for each repetition."""
+    words = ("sim", "--workload", PLANTS[number - 1].workload, "--campaign-seed", str(repetition))
+    with tempfile.TemporaryDirectory(prefix="gemel-planted-") as folder:
+        words += ("--seeds", f"1..{extent.runs}", "--journals", folder)
+        for more in (("--corpus", f"{folder}/first", "--first-failure"), ("--corpus", f"{folder}/all")):
+            text, seconds = timed(number, *words, *more)
+            told = re.findall(r"  L1 ([0-9a-f]{8})[0-9a-f]*\n  run:     (\d+) of the corpus", text)
+            for l1, run in told:
+                journal = f"{folder}/fail-{l1}.gemel"
+                if not os.path.exists(journal) or "FAIL " not in timed(0, "replay", journal)[0]:
+                    return [int(run), seconds, True, None]
+            if not told:
+                break  # otherwise: what failed first fails without the defect, too
+    return [extent.runs, seconds, False, None]
+
+
 def search(number, strategy, repetition, extent):
     """[runs, processor seconds, found, decisions left or None]."""
+    if strategy == "corpus":
+        return search_corpus(number, repetition, extent)
     plant, first = PLANTS[number - 1], 1 + SEEDS_APART * repetition
     seed, end, seconds = first, first + extent.runs - 1, 0.0
     with tempfile.TemporaryDirectory(prefix="gemel-planted-") as folder:

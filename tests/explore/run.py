@@ -194,6 +194,7 @@ def test_refusals():
     with fresh() as folder:
         for words, said in (
             (["--seeds", "9..3"], "A at most B"), (["--budget", "soon"], "no length of time"), (["--jobs", "0"], "from 1 to"),
+            (["--strategy", "corpus", "--seeds", "5..9"], "say --seeds 1..N"), (["--campaign-seed", "-1"], "say a number below"),
             (["--merge", f"{folder}/none"], "there is no such file"), (["--engine", "abacus"], "invalid choice"),
         ):
             expect(said in explore(folder, *words, status=REFUSED), f"{words}: {said}")
@@ -204,6 +205,113 @@ def test_refusals():
         expect("name another file" in explore(folder, "--seeds", "1..2", status=REFUSED), "a file that is no campaign")
         with open(f"{folder}/campaign", "rb") as file:
             expect(file.read().startswith(b"this is a letter"), "the letter was changed")
+
+
+SAFE = ["--workload", "safe", "--faults", "none"]  # fails after six rare events in a row
+CAMPAIGNS, RUNS_MAX = 4, 1500
+
+
+def sim(folder, *words):
+    """How many runs it took, and what gemel sim printed; the first failure ends it."""
+    done = subprocess.run([GEMEL, "sim", *SAFE, "--first-failure", "--journals", folder, *words], capture_output=True,
+                          text=True, timeout=TIMEOUT_S, stdin=subprocess.DEVNULL)
+    total = re.search(r"^(\d+) runs of safe", done.stdout, re.M)
+    expect(total, f"gemel sim {words}: {done.stdout}{done.stderr}")
+    return int(total[1]), done.stdout
+
+
+# Goal: a corpus finds what fresh seeds do not, and it is the guidance that does it.
+# Method: campaigns with a corpus until one opens the safe; as many fresh seeds; the same campaigns without guidance.
+def test_corpus_finds_what_seeds_do_not():
+    with fresh() as folder:
+        lengths, text = [], ""
+        while len(lengths) < CAMPAIGNS and "FAIL" not in text:
+            number = len(lengths)
+            runs, text = sim(folder, "--corpus", f"{folder}/{number}", "--campaign-seed", f"{number}", "--seeds", f"1..{RUNS_MAX}")
+            lengths.append(runs)
+        expect("safe: it is open" in text, f"{CAMPAIGNS} campaigns of {RUNS_MAX} runs do not open it: {text}")
+        total = sum(lengths)
+        expect("FAIL" not in sim(folder, "--seeds", f"1..{total}")[1], f"{total} fresh seeds open it, too")
+        for number, runs in enumerate(lengths):
+            _, unguided = sim(folder, "--corpus", f"{folder}/without-{number}", "--no-guidance", "--campaign-seed", f"{number}",
+                              "--seeds", f"1..{runs}")
+            expect("FAIL" not in unguided, f"campaign {number} opens it without guidance")
+        journal = re.search(r"replay:  gemel replay (\S+)", text)[1]
+        replay = subprocess.run([GEMEL, "replay", journal], capture_output=True, text=True, timeout=TIMEOUT_S)
+        expect("safe: it is open" in replay.stdout and "DIFFERENT" not in replay.stdout, f"replay: {replay.stdout}")
+        print(f"         opened by run {lengths[-1]} of campaign {len(lengths) - 1}, {total} in all", flush=True)
+
+
+CORPUS = [*SAFE, "--strategy", "corpus", "--seeds", "1..64", "--unit", "4"]  # two generations
+
+
+def corpus_of(folder):
+    """What a campaign kept and how it grew; everything but time."""
+    base = sqlite3.connect(f"{folder}/campaign")
+    kept = base.execute("SELECT strategy, run, journal, points FROM kept ORDER BY 1, 2").fetchall()
+    grown = base.execute("SELECT strategy, runs, kept, points FROM growth ORDER BY 1, 2").fetchall()
+    base.close()
+    expect(kept and grown, "nothing was kept")
+    expect(grown == sorted(grown, key=lambda row: (row[0], row[3])), f"coverage shrank: {grown}")
+    return kept, grown, verdicts(folder)
+
+
+def of_corpus(folder, *words, environment=None):
+    explore(folder, *CORPUS, *words, environment=environment, status=OK)
+    return corpus_of(folder)
+
+
+# Goal: what a corpus keeps is a function of the campaign's seed and units: however many run at a time, and wherever.
+def test_corpus_is_the_same_everywhere():
+    with fresh() as one, fresh() as four, fresh() as there, fresh() as other:
+        alone = of_corpus(one, "--jobs", "1")
+        expect([row[1] for row in alone[1]] == [32, 64], f"two generations: {alone[1]}")
+        dropped = [row[1] for row in alone[0] if row[2] is None]
+        expect(dropped and len(dropped) < len(alone[0]), f"some journals are left out, not all: {dropped}")
+        expect(of_corpus(four, "--jobs", "4") == alone, "four at a time differ from one")
+        if shutil.which("parallel"):
+            expect(of_corpus(there, "--engine", "parallel") == alone, "GNU parallel differs")
+        expect(of_corpus(other, "--campaign-seed", "1")[0] != alone[0], "another campaign's seed changes nothing")
+
+
+def test_slurm_keeps_what_local_keeps():
+    why = one_node.missing()
+    if why:
+        raise Skipped(why)
+    with fresh() as here, fresh() as there, one_node.running() as environment:
+        expect(of_corpus(here) == of_corpus(there, "--engine", "slurm", environment=environment), "local and Slurm differ")
+
+
+# Goal: a corpus goes on where it was killed, and campaigns merge by union: twice is once, and what was left out stays so.
+def test_corpus_resumed_and_merged():
+    with fresh() as whole, fresh() as killed, fresh() as early, fresh() as other:
+        expected = of_corpus(whole)
+        process = subprocess.Popen(
+            EXPLORE + ["--store", f"{killed}/campaign", "--journals", killed, "--jobs", "1", *CORPUS],
+            env=dict(os.environ, GEMEL_ROOT=TOP), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )
+        for _ in range(1200):
+            time.sleep(0.05)
+            if os.path.exists(f"{killed}/campaign") and sum(1 for unit in peek(killed) if unit[0] is not None) >= 9:
+                break
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        done = sum(1 for unit in peek(killed) if unit[0] is not None)
+        expect(9 <= done < 16, f"{done} of 16 units were done when it was killed")
+        of_corpus(early, "--seeds", "1..32")  # nothing is left out yet
+        explore(early, "--no-run", "--merge", f"{whole}/campaign", status=OK)
+        expect(corpus_of(early) == expected, "what the whole left out is back in the half that took it in")
+        expect(of_corpus(killed) == expected, "the resumed campaign differs from the whole one")
+        of_corpus(other, "--campaign-seed", "1", "--seeds", "1..32")
+        for _ in range(2):
+            text = explore(other, "--no-run", "--merge", f"{whole}/campaign", "--report", f"{other}/report.html", status=OK)
+        kept, grown, _ = corpus_of(other)
+        expect({row[0] for row in kept} == {"corpus", "corpus#1"}, "both corpora are there")
+        expect([row for row in kept if row[0] == "corpus"] == expected[0], "merging changed a corpus")
+        expect([row for row in grown if row[0] == "corpus"] == expected[1], "merging changed how it grew")
+        expect(f"{expected[1][-1][3]} points covered by 64 runs" in text, f"what is told: {text}")
+        with open(f"{other}/report.html", encoding="utf-8") as page:
+            expect("Covered by corpus of safe" in page.read(), "the report draws no coverage")
 
 
 BUILD_SCRIPT = """build() {
