@@ -51,11 +51,11 @@ PLANTS = [
     Plant("early reuse", ALLOCATOR, "bool is_free(u32 bit) const { return !is_used(*now, bit) && "
           "<<!is_used(*committed, bit)||true>>; }", "blocks are used again before their freeing is durable", CRASH),
     Plant("revoke", TRANSACTION, "<~committed_.erase(node.key());~>", "the older copy of a block is kept", CRASH),
-    Plant("stale sync", WRITER, "if (stopped_)\n        return {};\n    return <<commit()||Result<void> {}>>;",
+    Plant("stale sync", WRITER, "transaction.beyond_times()))\n        return <<commit()||Result<void> {}>>;",
           "sync does nothing", CRASH),
     Plant("leak", NAMES, "return <<inode.links == 0 ? evict(number) : Result<void>()||Result<void>()>>;",
           "a file without names is never freed", CRASH),
-    Plant("orphan", NAMES, "<~TRY(remove_orphan(disk_, inode));~>\n            inode.size_bytes = 0;",
+    Plant("orphan", NAMES, "<~TRY(orphans_.remove(inode));~>\n            inode.size_bytes = 0;",
           "a freed inode stays on the list of orphans", CRASH),
     Plant("stale data", FILES, "<~TRY(zero_bytes(disk_, inode, size, first * block_bytes));~>",
           "bytes behind a cut come back", CRASH),
