@@ -3,6 +3,7 @@
 #include "sim/devices/map.hpp"
 
 #include <cerrno>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -56,10 +57,8 @@ HostConsole::HostConsole(
 
 void HostConsole::start_input()
 {
-    if (can_be_watched(STDIN_FILENO)) {
-        machine_.watch(STDIN_FILENO, [this] { take_input(); });
-        return;
-    }
+    if (can_be_watched(STDIN_FILENO))
+        return listen(true);
     char bytes[4096];
     for (std::size_t all = 0; all < file_bytes_max;) {
         auto const got = ::read(STDIN_FILENO, bytes, sizeof bytes);
@@ -71,6 +70,21 @@ void HostConsole::start_input()
     ended();
 }
 
+void HostConsole::listen(bool on)
+{
+    listens_ = on;
+    if (on)
+        machine_.watch(STDIN_FILENO, [this] { take_input(); });
+    else
+        machine_.unwatch(STDIN_FILENO);
+}
+
+bool HostConsole::input_waits() const noexcept
+{
+    pollfd input { STDIN_FILENO, POLLIN, 0 };
+    return listens_ && ::poll(&input, 1, 0) > 0;
+}
+
 void HostConsole::take_input()
 {
     char bytes[4096];
@@ -78,12 +92,12 @@ void HostConsole::take_input()
     if (got < 0 && (errno == EINTR || errno == EAGAIN))
         return;
     if (got <= 0) {
-        machine_.unwatch(STDIN_FILENO);
+        listen(false);
         return ended();
     }
     typed({ bytes, static_cast<std::size_t>(got) });
     if (uart_.untaken() > untaken_max) {
-        machine_.unwatch(STDIN_FILENO);
+        listen(false);
         paused_ = true;
     }
 }
@@ -131,7 +145,7 @@ void HostConsole::idle()
     flush();
     if (paused_ && uart_.untaken() == 0) {
         paused_ = false;
-        machine_.watch(STDIN_FILENO, [this] { take_input(); });
+        listen(true);
     }
 }
 

@@ -36,11 +36,14 @@ public:
     void sends(std::string_view bytes);
     // Writes out what is buffered.
     void flush();
+    // Something was typed and not taken yet. May be asked in a signal's handler.
+    bool input_waits() const noexcept;
     // Where the filter's output goes.
     void show(std::string_view text);
 
 private:
     void start_input();
+    void listen(bool on);
     void take_input();
     void typed(std::string_view bytes);
     void arrives(std::string_view bytes);
@@ -54,6 +57,7 @@ private:
     std::optional<sim::Uart16550> own_;
     sim::Uart16550& uart_;
     std::string output_;
+    bool listens_ = false; // to standard input
     bool paused_ = false; // input waits until the driver has taken what is typed
 };
 

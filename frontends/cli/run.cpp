@@ -136,6 +136,8 @@ int run_machine(
     HostConsole console { system.machine(), filter, input,
         recording ? &recording->tap() : nullptr };
     shown = &console;
+    if (recording && options.fuse_directory.empty()) // a mount's requests are not looked for
+        recording->on_outside([&console] { return console.input_waits(); });
     sim::ImageMedium medium { image.descriptor };
     sim::Medium& recorded = recording ? recording->disk(medium) : medium;
     auto const log = file_for(options.block_log);

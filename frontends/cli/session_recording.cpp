@@ -183,8 +183,8 @@ void SessionRecording::tell()
         static_cast<unsigned long long>((bytes + 1023) / 1024), path_.c_str());
     if (world_->gave_up())
         std::fprintf(stderr,
-            "gemel: the recording ends before that: a program computed for a second without a "
-            "call to the kernel\n");
+            "gemel: the recording ends before that: a program computed without a call to the "
+            "kernel for too long, and others waited for the processor\n");
     if (world_->is_full())
         std::fprintf(stderr, "gemel: the recording ends before that: there was no more room\n");
 }

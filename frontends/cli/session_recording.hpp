@@ -27,6 +27,8 @@ public:
     // From now on `system` lives in this recording's world.
     void live(hosted::System& system);
     ConsoleTap& tap();
+    // sim::RecordingWorld::on_outside. After live().
+    void on_outside(std::function<bool()> waits) { world_->on_outside(std::move(waits)); }
     i64 wall_clock();
     // The disk's bytes, noted. `medium` outlives the machine's run.
     sim::Medium& disk(sim::Medium& medium);

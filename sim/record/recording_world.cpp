@@ -1,5 +1,7 @@
 #include "sim/record/recording_world.hpp"
 
+#include <gemel/hosted/inspector.hpp>
+
 #include <algorithm>
 
 namespace gemel::sim {
@@ -49,16 +51,27 @@ void RecordingWorld::go_on_from(u64 time_ns)
     system().machine().host_clock_is(time_ns);
 }
 
+// How much of its patience a tick costs. Task code runs, so that the kernel stands still; between
+// isolated tasks it cannot be looked at.
+u32 RecordingWorld::cost_of_tick() noexcept
+{
+    auto& machine = system().machine();
+    if (machine.isolated() || !outside_waits_ || outside_waits_())
+        return patience / ticks_for_outside;
+    auto const waits = Inspector { system().kernel() }.somebody_waits(machine.host_ns());
+    return waits ? patience / ticks_for_threads : 0;
+}
+
 bool RecordingWorld::ticked(hosted::TickPlace place) noexcept
 {
     if (!writer_)
         return true;
     due_.store(true, std::memory_order_relaxed);
     if (entries() != entries_at_tick_)
-        silent_ticks_ = 0;
+        spent_ = 0;
     entries_at_tick_ = entries();
     // A long call of the host is no computation, nor does a library that it stands in begin one.
-    if (place == hosted::TickPlace::kernel || ++silent_ticks_ < silent_ticks_max)
+    if (place == hosted::TickPlace::kernel || (spent_ += cost_of_tick()) < patience)
         return false;
     giving_up_.store(true, std::memory_order_relaxed);
     return true;

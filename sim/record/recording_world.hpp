@@ -28,10 +28,14 @@ public:
 
     // The first failure of a task or of the machine.
     std::optional<Failure> const& failure() const { return failure_; }
-    // A thread computed for long without a kernel entry: the recording has ended before that.
+    // A thread computed for long without a kernel entry while something waited for the processor:
+    // the recording has ended before that.
     bool gave_up() const { return gave_up_; }
     // There was no more room for the recording.
     bool is_full() const { return writer_ && writer_->full(); }
+    // Whether something from outside waits to be taken: asked in a signal's handler. Without an
+    // answer somebody always waits.
+    void on_outside(std::function<bool()> waits) { outside_waits_ = std::move(waits); }
     // The machine broke and the process is about to end.
     void on_death(std::function<void()> hook) { death_hook_ = std::move(hook); }
 
@@ -42,12 +46,16 @@ public:
     void leaving(Kernel& kernel) override;
 
 private:
-    // How many ticks a thread may compute without a kernel entry.
-    static constexpr u32 silent_ticks_max = 100;
+    // For how many ticks a thread may compute without a kernel entry: while something from outside
+    // waits, and while nothing but other threads do.
+    static constexpr u32 ticks_for_outside = 100;
+    static constexpr u32 ticks_for_threads = 3000;
+    static constexpr u32 patience = 3000;
 
     u64 read_clock() noexcept override;
     void failed(Failure const& failure) noexcept override;
     void dies() noexcept override;
+    u32 cost_of_tick() noexcept;
     u64 since_position();
     void write_end(RecordingEnd::How how, u8 status, u64 image_changed_ns);
     void give_up();
@@ -56,12 +64,13 @@ private:
     std::atomic<bool> due_ = false; // only this thread's signal handler sets it
     std::atomic<bool> giving_up_ = false;
     u64 entries_at_tick_ = 0;
-    u32 silent_ticks_ = 0;
+    u32 spent_ = 0; // of its patience
     u64 position_ = 0; // entries at the last record that says where it is
     bool left_ = false;
     bool gave_up_ = false;
     std::optional<Failure> failure_;
     std::function<void()> death_hook_;
+    std::function<bool()> outside_waits_;
     std::vector<u8> fields_;
 };
 

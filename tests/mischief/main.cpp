@@ -59,13 +59,21 @@ void loop()
         static_cast<void>(turns);
 }
 
+// Longer than a tick, and longer than a second on the machines that there are.
+void compute()
+{
+    constexpr u64 turns = 4'000'000'000;
+    for (u64 turn = 0; turn < turns; ++turn)
+        asm volatile("" : "+r"(turn));
+}
+
 struct Misdeed {
     std::string_view name;
     void (*run)();
 };
 constexpr Misdeed ends[] = { { "read", read_low }, { "write", write_low }, { "jump", jump_low },
     { "stack", overflow_the_stack }, { "smash", smash_the_stack }, { "trap", trap },
-    { "loop", loop } };
+    { "loop", loop }, { "compute", compute } };
 
 struct Attempt {
     std::string_view name;

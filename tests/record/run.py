@@ -318,7 +318,18 @@ def endless_in(folder, endless):
         terminal.end()
         while terminal.read_more(0.1):
             pass
-        expect("computed for a second" in terminal.all, terminal.all)
+        expect("computed without a call" in terminal.all, terminal.all)
+    plays_back(folder, file)
+
+
+def test_computing(folder):
+    """Goal: a program may compute for as long as it likes while nobody waits for the processor: the recording goes on."""
+    file = f"{folder}/computing.gemel"
+    began = time.monotonic()
+    status, text, errors = gemel(folder, "record", "-o", file, "-c", "mischief compute; echo computed")
+    expect(status == 0 and text.endswith("computed\n"), f"{status} {text}")
+    expect(time.monotonic() - began > 1.5, "it did not compute for a second: nothing was tried")
+    expect("computed without a call" not in errors, errors)
     plays_back(folder, file)
 
 
@@ -332,7 +343,7 @@ def test_usage(folder):
 
 
 TESTS = [test_script, test_two_processors, test_page_faults, test_terminal, test_left, test_user_disk, test_killed, test_damage,
-         test_difference, test_stops, test_shell, test_record_last, test_endless, test_usage]
+         test_difference, test_stops, test_shell, test_record_last, test_endless, test_computing, test_usage]
 
 
 def main():

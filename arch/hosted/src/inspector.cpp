@@ -73,6 +73,17 @@ void Inspector::run_instead(Thread& thread)
     kernel_.run(thread);
 }
 
+bool Inspector::somebody_waits(u64 now_ns) const
+{
+    auto const* own = kernel_.cpu_;
+    for (u32 number = 0; number < kernel_.cpu_count(); ++number) {
+        auto const& cpu = kernel_.cpu(number);
+        if (cpu.ready_levels != 0 || (&cpu != own && cpu.current))
+            return true;
+    }
+    return kernel_.next_deadline_ns_ <= now_ns;
+}
+
 void Inspector::audit_rows(Lines& wrong) const
 {
     auto const rows = kernel_.rows();

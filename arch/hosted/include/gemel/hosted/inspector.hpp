@@ -25,6 +25,11 @@ public:
     // runs: what the scheduler server's sched_switch may do at any time.
     void run_instead(Thread& thread);
 
+    // Whether another thread wants the processor of the one that computes: one that is ready, runs
+    // as another processor's, or waited until before `now_ns`. May be asked in a signal's handler
+    // while task code runs.
+    bool somebody_waits(u64 now_ns) const;
+
     // What each task holds of its quota.
     struct Holding {
         u32 task = 0;
