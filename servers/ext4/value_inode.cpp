@@ -109,7 +109,7 @@ Result<Attribute> move_value_out(Disk& disk, Inode& owner, Attribute const& attr
     auto const now_ns = owner.changed.seconds * ns_per_second + owner.changed.nanoseconds;
     // Another generation than its owner's: see is_of_old_kind.
     auto inode = TRY(allocate_inode(
-        disk, owner.number, { value_mode, owner.user, owner.group, now_ns, owner.generation + 1 }));
+        disk, owner, { value_mode, owner.user, owner.group, now_ns, owner.generation + 1 }));
     inode.flags |= static_cast<u32>(InodeFlag::value);
     inode.links = 1;
     auto const hash = hash_of_value(disk.super(), value);
