@@ -38,6 +38,7 @@ struct Startup {
     u64 device_tree_bytes = 0;
     u64 boot_ns = 0; // monotonic time at which the kernel started
     u64 stack_guard = 0; // random bits above a NUL byte; init's is 0: it asks for some itself
+    u64 chance = 0; // random bits for the places of its memory; init's, too, is 0
     u64 cpus = 0; // processors that run threads (init's page; elsewhere 0)
     u32 capability_count = 0;
     u32 argument_count = 0; // NUL-terminated strings in `text`, arguments first,

@@ -10,7 +10,7 @@ namespace gemel::init {
 namespace {
 
 constexpr std::string_view bundle_prefix = "/gemel/";
-// How far the first stack and the others are moved at most, each by itself: in regions.
+// How far the first stack is moved at most, in regions.
 constexpr u64 moved_regions = 1024;
 
 bool writable(ProgramWindow const& window)
@@ -137,18 +137,16 @@ Result<Task> Loader::load(Launch launch, Handle fault_port)
     auto& startup = *::new (page.bytes()) Startup;
     if (launch.sees_bundle)
         TRY(place_bundle(task, place, startup));
-    // Who is led astray does not know where these lie. Threads' stacks and large blocks come down
-    // from the end.
+    // Who is led astray does not know where these lie; the other places are the program's to choose.
     auto const chance = TRY(machine_.entropy());
     place.free += chance % moved_regions * region_bytes_max;
     auto const startup_address = place.free;
     startup.stack_base = place.free + region_bytes_max;
     startup.stack_bytes = launch.stack_pages * page_bytes;
     startup.address_begin = place.free + 2 * region_bytes_max;
-    startup.address_end
-        = task.end() - paged_bytes - chance / moved_regions % moved_regions * region_bytes_max;
-    startup.stack_guard = chance / (moved_regions * moved_regions)
-        << 8; // what the places left of it
+    startup.address_end = task.end() - paged_bytes;
+    startup.stack_guard = TRY(machine_.entropy()) << 8;
+    startup.chance = TRY(machine_.entropy());
     TaskBroker::ThreadStart const start { .entry = place.entry,
         .stack_top = startup.stack_base + startup.stack_bytes,
         .argument = startup_address,

@@ -1,11 +1,12 @@
 #include "servers/init/task.hpp"
 
+#include "servers/rt/thread.hpp"
+
 namespace gemel::init {
 
 Result<FreshRegion> FreshRegion::create(u32 pages)
 {
-    auto const mapping
-        = TRY(system::vm_allocate(0, pages * page_bytes, VmFlag::read | VmFlag::write));
+    auto const mapping = TRY(self()->task->regions.allocate_anywhere(pages * page_bytes));
     return FreshRegion(mapping.address, pages, Handle(mapping.region));
 }
 
@@ -19,7 +20,7 @@ FreshRegion::~FreshRegion()
 
 Handle FreshRegion::release()
 {
-    (void)system::vm_deallocate(std::exchange(address_, 0), pages_ * page_bytes);
+    self()->task->regions.unmap(std::exchange(address_, 0), pages_ * page_bytes);
     return std::move(handle_);
 }
 

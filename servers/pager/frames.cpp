@@ -1,6 +1,6 @@
 #include "servers/pager/frames.hpp"
 
-#include "servers/rt/system.hpp"
+#include "servers/rt/thread.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -23,7 +23,7 @@ Result<Frames::Chunk> Frames::make_chunk(u32 pages)
     Chunk chunk { .region = TRY(source_.take(pages)) };
     auto const flags
         = static_cast<u16>(VmFlag::read | VmFlag::write) | static_cast<u16>(VmFlag::lasting);
-    auto const mapping = system::vm_map(0, chunk.region.value(), static_cast<u16>(flags));
+    auto const mapping = self()->task->regions.map_anywhere(chunk.region.value(), static_cast<u16>(flags));
     if (!mapping) {
         source_.give_back(std::move(chunk.region));
         return mapping.error();
@@ -34,7 +34,7 @@ Result<Frames::Chunk> Frames::make_chunk(u32 pages)
 
 void Frames::drop(Chunk chunk)
 {
-    (void)system::vm_deallocate(chunk.address, page_bytes);
+    self()->task->regions.unmap(chunk.address, page_bytes);
     source_.give_back(std::move(chunk.region));
 }
 

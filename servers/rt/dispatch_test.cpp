@@ -82,7 +82,7 @@ TEST(Dispatch, TheTraceSinkIsTheTasks)
 {
     TraceBuffer buffer;
     Startup startup;
-    TaskState task { startup, {} };
+    TaskState task { startup, {}, 0 };
     task.trace = &buffer;
     ThreadBlock block { .task = &task };
     ThreadControl control { &control, &block };

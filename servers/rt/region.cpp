@@ -1,6 +1,6 @@
 #include "servers/rt/region.hpp"
 
-#include "servers/rt/system.hpp"
+#include "servers/rt/thread.hpp"
 
 namespace gemel {
 
@@ -31,7 +31,7 @@ void SharedRegion::unmap()
 {
     if (!bytes_)
         return;
-    (void)system::vm_deallocate(address_, bytes_);
+    self()->task->regions.unmap(address_, bytes_);
     handle_.close();
     bytes_ = 0;
 }
@@ -43,7 +43,7 @@ Result<SharedRegion> SharedRegion::create(usize bytes)
     if (bytes > region_bytes_max)
         return Error::too_big;
     bytes = align_up(bytes, page_bytes);
-    auto const mapping = TRY(system::vm_allocate(0, bytes, VmFlag::read | VmFlag::write));
+    auto const mapping = TRY(self()->task->regions.allocate_anywhere(bytes));
     SharedRegion region;
     region.handle_ = Handle(mapping.region);
     region.address_ = mapping.address;
@@ -56,7 +56,7 @@ Result<SharedRegion> SharedRegion::map(Handle handle, RegionAccess access)
     auto flags = VmFlag::read | VmFlag::lasting;
     if (access == RegionAccess::read_write)
         flags = static_cast<u16>(flags | static_cast<u16>(VmFlag::write));
-    auto const mapping = TRY(system::vm_map(0, handle.value(), flags));
+    auto const mapping = TRY(self()->task->regions.map_anywhere(handle.value(), flags));
     SharedRegion region;
     region.handle_ = std::move(handle);
     region.address_ = mapping.address;

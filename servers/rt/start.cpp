@@ -46,17 +46,21 @@ void trace_from_start(Env const& env, TaskState& task)
     }
 }
 
-// The low byte is NUL, which ends what copies text up to the guard. Who was told no bits is init,
-// who may ask for them.
-u64 guard_of(Startup const& startup)
+// Those that the program was told; who was told none is init, who may ask for them.
+u64 random_bits(Startup const& startup, u64 told)
 {
-    auto bits = startup.stack_guard;
     for (auto const& given : std::span(startup.capabilities).first(startup.capability_count)) {
-        if (bits == 0 && std::string_view(given.name) == "broker-machine")
-            bits = system::broker(given.handle, Operation::entropy, {})
+        if (told == 0 && std::string_view(given.name) == "broker-machine")
+            told = system::broker(given.handle, Operation::entropy, {})
                        .value_or(system::Words {})[0];
     }
-    return bits & ~u64 { 0xFF };
+    return told;
+}
+
+// The low byte is NUL, which ends what copies text up to the guard.
+u64 guard_of(Startup const& startup)
+{
+    return random_bits(startup, startup.stack_guard) & ~u64 { 0xFF };
 }
 
 } // namespace
@@ -65,7 +69,7 @@ u64 guard_of(Startup const& startup)
 __attribute__((no_stack_protector)) void start_program(Startup const& startup, ServerMain main,
     std::string_view name, ThreadArea area, void (*construct)())
 {
-    TaskState task { startup, area };
+    TaskState task { startup, area, random_bits(startup, startup.chance) };
     ThreadBlock block { .task = &task };
     alignas(64) std::byte own_area[64];
     auto* control = static_cast<ThreadControl*>(arch::thread_pointer());

@@ -4,63 +4,6 @@
 
 namespace gemel {
 
-Result<RegionSource::Region> KernelRegions::allocate(u64 address, usize bytes)
-{
-    auto const mapping = TRY(system::vm_allocate(address, bytes, VmFlag::read | VmFlag::write));
-    return Region { mapping.address, mapping.region };
-}
-
-void KernelRegions::release(Region const& region, usize bytes)
-{
-    (void)system::vm_deallocate(region.address, bytes);
-    Handle handle { region.handle };
-    (void)handle.destroy();
-}
-
-void KernelRegions::forget(usize index)
-{
-    free_[index] = free_[--free_count_];
-}
-
-// First fit in what was given back, else the next lower addresses.
-u64 KernelRegions::reserve(usize bytes)
-{
-    for (usize i = 0; i < free_count_; ++i) {
-        auto& range = free_[i];
-        if (range.bytes < bytes)
-            continue;
-        range.bytes -= bytes;
-        auto const address = range.address + range.bytes;
-        if (range.bytes == 0)
-            forget(i);
-        return address;
-    }
-    if (low_ < begin_ + bytes)
-        return 0;
-    low_ -= bytes;
-    return low_;
-}
-
-// With every place taken the range is lost: addresses only, of which there are plenty.
-void KernelRegions::unreserve(u64 address, usize bytes)
-{
-    for (usize i = 0; i < free_count_;) {
-        auto const range = free_[i];
-        if (range.address + range.bytes != address && address + bytes != range.address) {
-            ++i;
-            continue;
-        }
-        address = std::min(address, range.address);
-        bytes += range.bytes;
-        forget(i);
-        i = 0;
-    }
-    if (address == low_)
-        low_ += bytes;
-    else if (free_count_ < ranges_max)
-        free_[free_count_++] = { address, bytes };
-}
-
 namespace {
 
 // At the top of a new thread's stack.

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "core/abi/startup.hpp"
-#include "servers/rt/heap.hpp"
+#include "servers/rt/kernel_regions.hpp"
 #include "servers/rt/trace.hpp"
 
 #include <gemel/arch/user.hpp>
@@ -40,38 +40,13 @@ inline ThreadBlock* self()
     return control ? control->block : nullptr;
 }
 
-// Address ranges for blocks larger than a region: from the top of the task's window downwards.
-class KernelRegions final : public RegionSource {
-public:
-    KernelRegions(u64 begin, u64 end)
-        : begin_(begin)
-        , low_(end)
-    {
-    }
-    Result<Region> allocate(u64 address, usize bytes) override;
-    void release(Region const& region, usize bytes) override;
-    u64 reserve(usize bytes) override;
-    void unreserve(u64 address, usize bytes) override;
-
-private:
-    struct Range {
-        u64 address = 0;
-        u64 bytes = 0;
-    };
-    static constexpr usize ranges_max = 64;
-    void forget(usize index);
-    u64 begin_;
-    u64 low_; // lowest address in use
-    std::array<Range, ranges_max> free_ {};
-    usize free_count_ = 0;
-};
-
 struct TaskState {
-    TaskState(Startup const& page, ThreadArea area)
+    // `chance`: random bits that say where its memory lies.
+    TaskState(Startup const& page, ThreadArea area, u64 chance)
         : startup(page)
         , thread_area(area)
         , regions(align_up<u64>(page.address_begin, region_bytes_max),
-              align_down<u64>(page.address_end, region_bytes_max))
+              align_down<u64>(page.address_end, region_bytes_max), chance)
         , heap(regions)
     {
     }

@@ -126,8 +126,16 @@ std::string show_places()
         &there, stack_bytes, "second");
     while (thread && there == 0)
         sleep_until(Deadline::after_ms(1));
-    return concatenate("first ", Hexadecimal { reinterpret_cast<u64>(&here) }, "\nsecond ",
-        Hexadecimal { there.load() }, '\n');
+    std::vector<std::byte> const small(1);
+    constexpr usize more_than_a_region = region_bytes_max + 1;
+    std::vector<std::byte> const large(more_than_a_region);
+    auto shared = SharedRegion::create(page_bytes);
+    auto const line = [](std::string_view name, void const* place) {
+        return concatenate(name, ' ', Hexadecimal { reinterpret_cast<u64>(place) }, '\n');
+    };
+    return line("text", reinterpret_cast<void const*>(&show_places)) + line("first", &here)
+        + line("second", reinterpret_cast<void*>(there.load())) + line("heap", small.data())
+        + line("large", large.data()) + line("shared", shared ? shared->span().data() : nullptr);
 }
 
 } // namespace gemel::mischief

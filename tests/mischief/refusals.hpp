@@ -8,7 +8,9 @@ namespace gemel::mischief {
 
 std::string try_handles(); // forged, stale, of another type, closed twice
 std::string try_dead_port();
-std::string show_places(); // of two threads' stacks, which the next run must not share
+// Of the text, of two threads' stacks, of the heap, of a large block and of shared memory: the next
+// run must not share them.
+std::string show_places();
 std::string try_memory(); // until the quota ends; then it is given back
 std::string try_ports(); // the same with ports
 std::string try_threads(); // the same with threads

@@ -7,7 +7,7 @@ namespace {
 
 void run_body(Init const& init, std::function<void(Env&)> const& body)
 {
-    TaskState task { init.startup, {} };
+    TaskState task { init.startup, {}, 0 };
     ThreadBlock block { .task = &task };
     ThreadControl control;
     control = { &control, &block };
