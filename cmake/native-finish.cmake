@@ -1,4 +1,4 @@
-# What becomes of the programs natively: each a static ELF, stripped into the boot bundle. The one with
+# What becomes of the programs natively: each a static position-independent ELF, stripped into the boot bundle. The one with
 # symbols stays in programs/NAME.elf for debuggers.
 include(${CMAKE_SOURCE_DIR}/cmake/bundle.cmake)
 
@@ -12,8 +12,8 @@ foreach(program ${programs})
   add_executable(${program}.elf ${CMAKE_BINARY_DIR}/programs/${program}.cpp)
   set_target_properties(${program}.elf PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/programs LINK_DEPENDS ${script})
-  target_link_options(${program}.elf PRIVATE -nostdlib -static -no-pie -Wl,--gc-sections
-    -Wl,--eh-frame-hdr -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--build-id=none
+  target_link_options(${program}.elf PRIVATE -nostdlib -static-pie -Wl,-z,text -Wl,--gc-sections
+    -Wl,--eh-frame-hdr -Wl,-z,noexecstack -Wl,-z,max-page-size=64 -Wl,--build-id=none
     -Wl,--no-warn-rwx-segments -Wl,-T,${script})
   target_link_libraries(${program}.elf PRIVATE -Wl,--whole-archive gemel_libc -Wl,--no-whole-archive
     program_${program} gemel_rt ${libstdcxx} -lgcc -lgcc_eh)

@@ -1,5 +1,5 @@
 # Flags of native programs. The C++ library is the hosted one; its C library is servers/libc.
-target_compile_options(gemel_user_options INTERFACE -Os -fno-pie -ffunction-sections -fdata-sections
+target_compile_options(gemel_user_options INTERFACE -Os -fPIE -ffunction-sections -fdata-sections
   -fno-threadsafe-statics -fstack-protector-strong -U_FORTIFY_SOURCE)
 # toml++ is headers only; the cross compiler does not look where Debian puts them.
 file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/include)

@@ -47,6 +47,8 @@ struct InterruptBinding {
     u64 bits = 0;
 };
 
+struct ElfImage;
+
 struct MemoryRange {
     u64 begin = 0; // physical, page aligned
     u64 end = 0;
@@ -60,6 +62,7 @@ struct BootInfo {
     u64 acpi_rsdp = 0;
     MemoryRange device_tree;
     u64 device_tree_bytes = 0;
+    u64 chance = 0; // random bits: where init is loaded
     u64 init_entry = 0; // hosted: init's entry; 0: load gemel/servers/init from the bundle
     char const* command_line = ""; // key=value words: init's variables
     u32 cpus = 1; // processors that will enter: at most cpus_max
@@ -367,8 +370,8 @@ private:
     u64 boot_map(Task& init, u64 const* words, VmFlag more);
     u64 map_bundle(Task& init, Startup& startup, BootInfo const& info);
     void fill_startup(Task& init, Startup& startup, BootInfo const& info);
-    bool load_elf(Task& task, std::span<u8 const> file, u64& entry);
-    bool load_window(Task& task, std::span<u8 const> file, u64 segment_at, u64 window);
+    bool load_elf(Task& task, std::span<u8 const> file, u64 chance, u64& entry);
+    bool load_window(Task& task, ElfImage const& image, u16 segment, u64 window);
     void say(char const* text);
 
     [[noreturn]] void fail(Error error);

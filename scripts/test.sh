@@ -112,6 +112,7 @@ part_system-hosted() {
     built hosted || return
     counted "guards of stacks, hosted" python3 tests/native/guards.py hosted
     counted "system tests, hosted" python3 tests/system/run.py --face hosted
+    counted "where text lies, hosted" python3 tests/system/places.py hosted
     counted "system tests, hosted, on two processors" python3 tests/system/run.py --face hosted --cpus 2
     counted "storms and misdeeds, hosted, on two host threads" python3 tests/system/run.py --face hosted --cpus 2 \
         --host-threads tests/system/storm.test tests/system/mischief.test tests/system/services.test \
@@ -210,6 +211,8 @@ random_calls() {
 part_x86_64() {
     check "build of x86_64" in_shell build x86_64
     counted "guards of stacks on x86_64" python3 tests/native/guards.py x86_64
+    counted "programs that can lie anywhere on x86_64" python3 tests/native/pie.py x86_64
+    counted "where init lies on x86_64" python3 tests/native/run.py places --face x86_64
     counted "the kernel on x86_64" python3 tests/native/run.py kernel --face x86_64
     counted "address spaces on x86_64" python3 tests/native/run.py spaces --face x86_64
     counted "instructions of the kernel's paths on x86_64" \
@@ -221,6 +224,8 @@ part_x86_64() {
 part_system-x86_64() {
     built hosted && built x86_64 || return
     counted "system tests on x86_64" python3 tests/system/run.py --face x86_64
+    counted "where text lies on x86_64" python3 tests/system/places.py x86_64
+    counted "a debugger on x86_64" python3 tests/gdb/native.py
     counted "the POSIX suite on x86_64" python3 tests/posix/run.py x86_64
     counted "shares of the processor on x86_64, by instructions" python3 tests/schedule/run.py --face x86_64
 }
@@ -228,6 +233,8 @@ part_arm64() {
     check "build of arm64" in_shell build arm64
     local cpu gic
     counted "guards of stacks on arm64" python3 tests/native/guards.py arm64
+    counted "programs that can lie anywhere on arm64" python3 tests/native/pie.py arm64
+    counted "where init lies on arm64" python3 tests/native/run.py places --face arm64
     counted "the kernel on arm64" python3 tests/native/run.py kernel --face arm64
     counted "address spaces on arm64" python3 tests/native/run.py spaces --face arm64
     for cpu in cortex-a53 cortex-a72 max; do
@@ -246,6 +253,7 @@ part_arm64() {
 part_system-arm64() {
     built hosted && built arm64 || return
     counted "system tests on arm64" python3 tests/system/run.py --face arm64
+    counted "where text lies on arm64" python3 tests/system/places.py arm64
     counted "the POSIX suite on arm64" python3 tests/posix/run.py arm64
     counted "shares of the processor on arm64, by instructions" python3 tests/schedule/run.py --face arm64
 }

@@ -13,7 +13,6 @@ constexpr u32 rows_min = 4096;
 constexpr u32 rows_max = 65536;
 constexpr u32 init_stack_pages = 128;
 constexpr u8 init_priority = 5;
-constexpr u64 program_windows = 64; // init's own segments lie in these first windows
 constexpr u32 pages_kept = 16; // not init's: the kernel's own last reserve
 constexpr u32 pages_for_tables = 16; // more than a mapping at boot takes, or the objects of init
 
@@ -185,8 +184,6 @@ u64 Kernel::map_bundle(Task& init, Startup& startup, BootInfo const& info)
 {
     auto const pages = align_up<u64>(info.bundle_bytes, page_bytes) / page_bytes;
     u64 begin = 0;
-    // Behind init's own program: there nothing lies between.
-    init.next_address = machine_.user_begin(init.index) + program_windows * region_bytes_max;
     for (u64 done = 0; done < pages; done += region_pages_max) {
         if (!boot_has(init, 1) || startup.capability_count == startup_capabilities_max)
             return 0;
@@ -245,7 +242,8 @@ bool Kernel::start_init(BootInfo const& info)
     auto entry = info.init_entry;
     auto const* bundle = static_cast<u8 const*>(machine_.at_physical(info.bundle.begin));
     if (entry == 0
-        && !load_elf(init, bundle_find({ bundle, info.bundle_bytes }, "gemel/servers/init"), entry))
+        && !load_elf(init, bundle_find({ bundle, info.bundle_bytes }, "gemel/servers/init"),
+            info.chance, entry))
         return false;
     if (!boot_has(init, init_stack_pages))
         return false;

@@ -1,5 +1,7 @@
 #include "servers/init/loader.hpp"
 
+#include "servers/rt/text.hpp"
+
 #include <gemel/arch/program.hpp>
 
 #include <algorithm>
@@ -10,19 +12,47 @@ namespace gemel::init {
 namespace {
 
 constexpr std::string_view bundle_prefix = "/gemel/";
-// How far the first stack is moved at most, in regions.
+// How far from its program the first stack lies at most, in regions.
 constexpr u64 moved_regions = 1024;
 
-bool writable(ProgramWindow const& window)
+// Who is led astray does not know where these lie; the other places are the program's to choose.
+struct Chance {
+    u64 base = 0; // of the program: somewhere in the first quarter of the task's addresses
+    u64 stack_bytes = 0; // that its first stack lies further away
+};
+
+Result<Chance> take_chance(MachineBroker const& machine, Task const& task)
 {
-    return (window.access & static_cast<u16>(VmFlag::write)) != 0;
+    auto const places = (task.end() - paged_bytes - task.begin()) / 4 / region_bytes_max;
+    auto const bits = TRY(machine.entropy());
+    return Chance { .base = task.begin() + bits % places * region_bytes_max,
+        .stack_bytes = bits / places % moved_regions * region_bytes_max };
 }
 
-Result<Handle> filled(ProgramWindow const& window)
+// Every instance has the same: nothing of it is written, nor depends on the base.
+bool shareable(ProgramWindow const& window)
+{
+    return (window.access & static_cast<u16>(VmFlag::write)) == 0 && window.relocations.empty();
+}
+
+Result<Handle> filled(ProgramWindow const& window, u64 base)
 {
     auto region = TRY(FreshRegion::create(window.pages));
-    std::memcpy(region.bytes() + window.offset, window.file.data(), window.file.size());
+    fill_window(window, { region.bytes(), window.pages * page_bytes }, base);
     return region.release();
+}
+
+// The program in `file`. One that needs more than its base is named.
+Result<ProgramFile> read(Launch const& launch)
+{
+    std::optional<u32> foreign;
+    auto program = read_program(launch.file,
+        { .machine = arch::elf_machine, .relative = arch::elf_relative.type }, foreign);
+    if (foreign)
+        system::debug_print(
+            concatenate("gemel: ", launch.name, ": its file has a relocation of type ", *foreign,
+                "; only ", arch::elf_relative.name, " is applied\n"));
+    return program;
 }
 
 // Strings one after the other, each ended by NUL.
@@ -55,7 +85,7 @@ Result<void> give_itself(Startup& startup, Task& task)
 
 } // namespace
 
-// Read-only parts of a bundle program are made once; they last as long as init does.
+// What instances share of a bundle program is made once; it lasts as long as init does.
 Result<std::vector<Loader::Shared> const*> Loader::shared_windows(
     std::string const& path, ProgramFile const& program)
 {
@@ -64,32 +94,31 @@ Result<std::vector<Loader::Shared> const*> Loader::shared_windows(
         return &known->second;
     std::vector<Shared> windows;
     for (auto const& window : program.windows) {
-        if (!writable(window))
-            windows.push_back({ window.address, window.access, TRY(filled(window)) });
+        if (shareable(window))
+            windows.push_back({ window.address, window.access, TRY(filled(window, 0)) });
     }
     return &shared_.emplace(path, std::move(windows)).first->second;
 }
 
-Result<Loader::Place> Loader::place_program(Task& task, Launch const& launch)
+Result<Loader::Place> Loader::place_program(Task& task, Launch const& launch, u64 base)
 {
-    ProgramRules const rules {
-        .machine = arch::elf_machine, .begin = task.begin(), .end = task.end() - program_bytes_max
-    };
-    auto const program = TRY(read_program(launch.file, rules));
+    auto const program = TRY(read(launch));
     if (!program.linked.empty()) {
         auto const entry = arch::linked_program(program.linked);
-        return entry ? Result(Place { entry, task.begin() }) : Error::not_found;
+        return entry ? Result(Place { entry, base }) : Error::not_found;
     }
     bool const share = launch.path.starts_with(bundle_prefix);
     if (share) {
         for (auto const& window : *TRY(shared_windows(launch.path, program)))
-            TRY(task.map_shared(window.address, window.region, window.access));
+            TRY(task.map_shared(base + window.address, window.region, window.access));
     }
     for (auto const& window : program.windows) {
-        if (!share || writable(window))
-            TRY(task.map(window.address, TRY(filled(window)), window.access));
+        if (!share || !shareable(window))
+            TRY(task.map(base + window.address, TRY(filled(window, base)), window.access));
     }
-    return Place { program.entry, program.windows.back().address + region_bytes_max };
+    auto const end = program.windows.back().address + region_bytes_max;
+    task.holds_program({ base, end });
+    return Place { base + program.entry, base + end };
 }
 
 Result<void> Loader::place_bundle(Task& task, Place& place, Startup& startup)
@@ -132,14 +161,13 @@ Result<void> Loader::fill(Startup& startup, Task& task, Launch& launch)
 Result<Task> Loader::load(Launch launch, Handle fault_port)
 {
     auto task = TRY(Task::create(makers_, launch.quota, launch.name));
-    auto place = TRY(place_program(task, launch));
+    auto const chance = TRY(take_chance(machine_, task));
+    auto place = TRY(place_program(task, launch, chance.base));
     auto page = TRY(FreshRegion::create(1));
     auto& startup = *::new (page.bytes()) Startup;
     if (launch.sees_bundle)
         TRY(place_bundle(task, place, startup));
-    // Who is led astray does not know where these lie; the other places are the program's to choose.
-    auto const chance = TRY(machine_.entropy());
-    place.free += chance % moved_regions * region_bytes_max;
+    place.free += chance.stack_bytes;
     auto const startup_address = place.free;
     startup.stack_base = place.free + region_bytes_max;
     startup.stack_bytes = launch.stack_pages * page_bytes;

@@ -34,7 +34,7 @@ struct Launch {
 class Loader {
 public:
     // `own` is init's startup page: what it knows of the machine is passed on. `machine` says where
-    // stacks lie, by chance; it outlives the loader.
+    // things lie, by chance; it outlives the loader.
     Loader(TaskMakers const& makers, MachineBroker const& machine, Startup const& own,
         std::vector<Handle> bundle)
         : makers_(makers)
@@ -54,12 +54,12 @@ private:
         u64 free = 0; // first window after what was mapped
     };
     struct Shared {
-        u64 address = 0;
+        u64 address = 0; // from the program's base
         u16 access = 0;
         Handle region;
     };
 
-    Result<Place> place_program(Task& task, Launch const& launch);
+    Result<Place> place_program(Task& task, Launch const& launch, u64 base);
     Result<std::vector<Shared> const*> shared_windows(
         std::string const& path, ProgramFile const& program);
     Result<void> place_bundle(Task& task, Place& place, Startup& startup);
@@ -69,7 +69,8 @@ private:
     MachineBroker const& machine_;
     Startup const& own_;
     std::vector<Handle> bundle_;
-    // Text and constants are the same for every instance of a program of the bundle.
+    // Text and constants are the same for every instance of a program of the bundle, wherever it
+    // lies.
     std::map<std::string, std::vector<Shared>> shared_;
 };
 

@@ -103,8 +103,10 @@ void ProcessTable::report_fault(Process const& process, u64 tag, system::Words c
     auto line = concatenate("gemel: ", process.name, " (task ", process.task.id(), "): ", kind);
     if (static_cast<FaultKind>(tag >> 16 & 0xFF) == FaultKind::page)
         line += concatenate(" at ", Hexadecimal { words[1] });
-    line += concatenate(
-        ", instruction ", Hexadecimal { words[0] }, ", code ", Hexadecimal { words[2] }, "\n");
+    line += concatenate(", instruction ", Hexadecimal { words[0] });
+    if (auto const offset = process.task.in_file(words[0])) // what addr2line takes
+        line += concatenate(" (", process.name, '+', Hexadecimal { *offset }, ')');
+    line += concatenate(", code ", Hexadecimal { words[2] }, "\n");
     system::debug_print(line);
 }
 

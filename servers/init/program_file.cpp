@@ -1,5 +1,7 @@
 #include "servers/init/program_file.hpp"
 
+#include "servers/init/relocations.hpp"
+
 #include <algorithm>
 #include <cstring>
 
@@ -7,62 +9,21 @@ namespace gemel::init {
 
 namespace {
 
-struct Header {
-    u8 identification[16];
-    u16 type;
-    u16 machine;
-    u32 version;
-    u64 entry;
-    u64 segments_offset;
-    u64 sections_offset;
-    u32 flags;
-    u16 header_bytes;
-    u16 segment_bytes;
-    u16 segment_count;
-    u16 section_bytes;
-    u16 section_count;
-    u16 names_section;
-};
-static_assert(sizeof(Header) == 64);
-
-struct Segment {
-    u32 type;
-    u32 flags;
-    u64 offset;
-    u64 address;
-    u64 physical;
-    u64 file_bytes;
-    u64 memory_bytes;
-    u64 alignment;
-};
-static_assert(sizeof(Segment) == 56);
-
-constexpr u8 identification[]
-    = { 0x7F, 'E', 'L', 'F', 2, 1, 1 }; // 64 bits, little-endian, version 1
-constexpr u16 type_executable = 2;
-constexpr u32 segment_load = 1;
-constexpr u32 segment_execute = 1;
-constexpr u32 segment_write = 2;
 constexpr std::string_view linked_mark = "#!gemel-linked ";
 constexpr usize linked_bytes_max = 64;
 
-template <typename T>
-T read_at(std::span<std::byte const> file, usize offset)
-{
-    T value;
-    std::memcpy(&value, file.data() + offset, sizeof value);
-    return value;
-}
+using elf::Header;
+using elf::Segment;
 
 // The header, if the file is an executable for this machine with its segments' headers inside.
 Result<Header> read_header(std::span<std::byte const> file, u16 machine)
 {
     if (file.size() < sizeof(Header))
         return Error::syntax;
-    auto const header = read_at<Header>(file, 0);
-    if (std::memcmp(header.identification, identification, sizeof identification) != 0
-        || header.type != type_executable || machine == 0 || header.machine != machine
-        || header.segment_bytes != sizeof(Segment))
+    auto const header = elf::read_at<Header>(file, 0);
+    if (std::memcmp(header.identification, elf::identification, sizeof elf::identification) != 0
+        || header.type != elf::type_position_independent || machine == 0
+        || header.machine != machine || header.segment_bytes != sizeof(Segment))
         return Error::syntax;
     if (header.segment_count > segments_max)
         return Error::too_big;
@@ -72,17 +33,20 @@ Result<Header> read_header(std::span<std::byte const> file, u16 machine)
     return header;
 }
 
-Result<void> check(Segment const& segment, usize file_bytes, ProgramRules const& rules)
+bool lies_in(std::span<std::byte const> file, Segment const& segment)
 {
-    if (segment.file_bytes > segment.memory_bytes || segment.offset > file_bytes
-        || segment.file_bytes > file_bytes - segment.offset)
+    return segment.offset <= file.size() && segment.file_bytes <= file.size() - segment.offset;
+}
+
+Result<void> check(Segment const& segment)
+{
+    if (segment.file_bytes > segment.memory_bytes)
         return Error::syntax;
     if (segment.memory_bytes > program_bytes_max)
         return Error::too_big;
-    if (segment.address < rules.begin || segment.address >= rules.end
-        || segment.memory_bytes > rules.end - segment.address)
+    if (segment.address > program_bytes_max - segment.memory_bytes)
         return Error::syntax;
-    if ((segment.flags & segment_write) && (segment.flags & segment_execute))
+    if ((segment.flags & elf::segment_write) && (segment.flags & elf::segment_execute))
         return Error::syntax;
     return {};
 }
@@ -90,9 +54,9 @@ Result<void> check(Segment const& segment, usize file_bytes, ProgramRules const&
 u16 access_of(Segment const& segment)
 {
     auto access = static_cast<u16>(VmFlag::read);
-    if (segment.flags & segment_write)
+    if (segment.flags & elf::segment_write)
         access |= static_cast<u16>(VmFlag::write);
-    if (segment.flags & segment_execute)
+    if (segment.flags & elf::segment_execute)
         access |= static_cast<u16>(VmFlag::execute);
     return access;
 }
@@ -108,7 +72,8 @@ ProgramWindow window_of(Segment const& segment, std::span<std::byte const> file,
         .pages = static_cast<u32>((window_end - address + page_bytes - 1) / page_bytes),
         .access = access_of(segment),
         .offset = static_cast<u32>(from - address),
-        .file = {} };
+        .file = {},
+        .relocations = {} };
     if (file_end > from)
         window.file = file.subspan(segment.offset + (from - segment.address), file_end - from);
     return window;
@@ -136,36 +101,59 @@ bool entry_is_code(ProgramFile const& program)
     });
 }
 
-Result<ProgramFile> read_elf(std::span<std::byte const> file, ProgramRules const& rules)
+// The windows of one segment.
+Result<void> add_segment(
+    ProgramFile& program, Segment const& segment, std::span<std::byte const> file)
+{
+    TRY(check(segment));
+    auto const segment_end = segment.address + segment.memory_bytes;
+    for (auto at = align_down(segment.address, u64 { region_bytes_max }); at < segment_end;
+         at += region_bytes_max)
+        TRY(add(program, window_of(segment, file, at)));
+    return {};
+}
+
+Result<ProgramFile> read_elf(std::span<std::byte const> file, ProgramRules const& rules,
+    std::optional<u32>& foreign_relocation)
 {
     auto const header = TRY(read_header(file, rules.machine));
     ProgramFile program;
     program.entry = header.entry;
+    std::vector<Segment> loaded;
+    std::optional<Segment> dynamic;
     for (usize i = 0; i < header.segment_count; ++i) {
-        auto const segment = read_at<Segment>(file, header.segments_offset + i * sizeof(Segment));
-        if (segment.type != segment_load || segment.memory_bytes == 0)
+        auto const segment
+            = elf::read_at<Segment>(file, header.segments_offset + i * sizeof(Segment));
+        bool const load = segment.type == elf::segment_load && segment.memory_bytes != 0;
+        if (!load && segment.type != elf::segment_dynamic)
             continue;
-        TRY(check(segment, file.size(), rules));
-        auto const segment_end = segment.address + segment.memory_bytes;
-        for (auto at = align_down(segment.address, u64 { region_bytes_max }); at < segment_end;
-             at += region_bytes_max)
-            TRY(add(program, window_of(segment, file, at)));
+        if (!lies_in(file, segment) || (!load && dynamic))
+            return Error::syntax;
+        if (load) {
+            TRY(add_segment(program, segment, file));
+            loaded.push_back(segment);
+        } else {
+            dynamic = segment;
+        }
     }
     if (!entry_is_code(program))
         return Error::syntax;
     std::sort(program.windows.begin(), program.windows.end(),
         [](auto const& a, auto const& b) { return a.address < b.address; });
+    if (dynamic)
+        TRY(assign_relocations(program, file, loaded, *dynamic, rules, foreign_relocation));
     return program;
 }
 
 } // namespace
 
-Result<ProgramFile> read_program(std::span<std::byte const> file, ProgramRules const& rules)
+Result<ProgramFile> read_program(std::span<std::byte const> file, ProgramRules const& rules,
+    std::optional<u32>& foreign_relocation)
 {
     std::string_view const text { reinterpret_cast<char const*>(file.data()),
         std::min(file.size(), linked_bytes_max) };
     if (!text.starts_with(linked_mark))
-        return read_elf(file, rules);
+        return read_elf(file, rules, foreign_relocation);
     auto const line = text.substr(linked_mark.size());
     auto const newline = line.find('\n');
     if (newline == std::string_view::npos || newline == 0)

@@ -3,6 +3,7 @@
 
 #include "servers/rt/broker.hpp"
 
+#include <optional>
 #include <vector>
 
 namespace gemel::init {
@@ -42,6 +43,12 @@ private:
     Handle handle_;
 };
 
+// Where a program's file was put; one that is linked into the hosted executable is nowhere.
+struct ProgramPlace {
+    u64 base = 0;
+    u64 bytes = 0;
+};
+
 class Task {
 public:
     // Errors: quota, no_memory.
@@ -57,6 +64,13 @@ public:
     bool is(u64 object) const;
     u64 begin() const { return begin_; }
     u64 end() const { return end_; }
+    void holds_program(ProgramPlace const& place) { program_ = place; }
+    // What an address of the program's is in its file, as its symbols have it.
+    std::optional<u64> in_file(u64 address) const
+    {
+        auto const offset = address - program_.base;
+        return offset < program_.bytes ? std::optional(offset) : std::nullopt;
+    }
 
     // The region is the task's: it ends with it.
     Result<void> map(u64 address, Handle region, u16 access);
@@ -85,6 +99,7 @@ private:
     u32 id_ = 0;
     u64 begin_ = 0;
     u64 end_ = 0;
+    ProgramPlace program_;
 };
 
 } // namespace gemel::init

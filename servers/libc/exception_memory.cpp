@@ -1,9 +1,8 @@
 // Where thrown objects live. libstdc++'s own allocator takes 72 KiB from every program at its start
 // for the day the heap is empty; here one slot that is always there is enough, because bad_alloc is
 // caught by whoever serves the request and is thrown again by the next.
-#include "core/base/types.hpp"
+#include "servers/libc/exception_memory.hpp"
 
-#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
@@ -12,39 +11,33 @@ namespace {
 
 // libstdc++ keeps its header (128 bytes in GCC 12) directly below the object.
 constexpr gemel::usize header_bytes = 256;
-constexpr gemel::usize slots = 4;
-constexpr gemel::usize slot_bytes = 512;
+using gemel::libc::ExceptionReserve;
+constinit ExceptionReserve* reserve = nullptr;
 
-struct Reserve {
-    std::atomic<gemel::u8> taken[slots];
-    alignas(16) unsigned char memory[slots][slot_bytes];
-
-    void* take(gemel::usize bytes)
-    {
-        for (gemel::usize slot = 0; bytes <= slot_bytes && slot < slots; ++slot) {
-            if (taken[slot].exchange(1) == 0)
-                return memory[slot];
-        }
-        return nullptr;
+void* take(gemel::usize bytes)
+{
+    for (gemel::usize slot = 0; bytes <= reserve->slot_bytes && slot < reserve->slots; ++slot) {
+        if (reserve->taken[slot].exchange(1) == 0)
+            return reserve->memory[slot];
     }
-    bool give_back(void* block)
-    {
-        auto const offset
-            = static_cast<gemel::usize>(static_cast<unsigned char*>(block) - memory[0]);
-        if (offset >= sizeof memory)
-            return false;
-        taken[offset / slot_bytes].store(0);
-        return true;
-    }
-};
+    return nullptr;
+}
 
-constinit Reserve reserve {};
+bool give_back(void* block)
+{
+    auto const offset
+        = static_cast<gemel::usize>(static_cast<unsigned char*>(block) - reserve->memory[0]);
+    if (offset >= sizeof reserve->memory)
+        return false;
+    reserve->taken[offset / reserve->slot_bytes].store(0);
+    return true;
+}
 
 void* allocate(gemel::usize bytes)
 {
     void* block = std::malloc(bytes);
     if (!block)
-        block = reserve.take(bytes);
+        block = take(bytes);
     if (!block)
         std::terminate();
     std::memset(block, 0, bytes);
@@ -53,11 +46,16 @@ void* allocate(gemel::usize bytes)
 
 void release(void* block)
 {
-    if (!reserve.give_back(block))
+    if (!give_back(block))
         std::free(block);
 }
 
 } // namespace
+
+void gemel::libc::use_exception_reserve(ExceptionReserve& memory)
+{
+    reserve = &memory;
+}
 
 namespace __cxxabiv1 {
 

@@ -2,6 +2,7 @@
 // (arch/<face>/user/start.S comes before it). Thread-local storage lies in this frame, which is
 // never left.
 #include "servers/rt/start.hpp"
+#include "servers/libc/exception_memory.hpp"
 #include "servers/libc/thread_local.hpp"
 
 namespace gemel {
@@ -30,6 +31,8 @@ static void construct_globals()
     auto const area = gemel::libc::thread_area();
     gemel::arch::set_thread_pointer(area.prepare(
         __builtin_alloca_with_align(area.bytes, gemel::libc::thread_local_alignment * 8)));
+    gemel::libc::ExceptionReserve reserve;
+    gemel::libc::use_exception_reserve(reserve);
     gemel::start_program(
         *startup, gemel::program_main, gemel::program_name, area, construct_globals);
 }

@@ -1,4 +1,4 @@
-// The image of the storage is in the read-only segment (program.ld). ELF knows two ways to lay a
+// The image of the storage is in a read-only segment (program.ld). ELF knows two ways to lay a
 // thread's copy out: below the thread pointer, or above it behind two words.
 #include "servers/libc/thread_local.hpp"
 
@@ -10,7 +10,14 @@ extern "C" {
 
 [[gnu::visibility("hidden")]] extern char const gemel_tls_image_begin[];
 [[gnu::visibility("hidden")]] extern char const gemel_tls_image_end[];
-[[gnu::visibility("hidden")]] extern char const gemel_tls_bytes[]; // its address is the number
+[[gnu::visibility("hidden")]] extern gemel::usize const gemel_tls_bytes;
+
+// Named by libraries that could be shared ones, too. In a static program the linker turns each call
+// into the address itself, but wants a function that it might have called.
+[[noreturn]] void* __tls_get_addr(void*)
+{
+    __builtin_trap();
+}
 
 } // extern "C"
 
@@ -20,7 +27,7 @@ namespace {
 
 usize storage_bytes()
 {
-    return align_up(reinterpret_cast<usize>(gemel_tls_bytes), thread_local_alignment);
+    return align_up(gemel_tls_bytes, thread_local_alignment);
 }
 
 usize area_bytes()

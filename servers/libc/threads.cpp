@@ -33,6 +33,21 @@ int pthread_mutex_unlock(pthread_mutex_t* mutex) noexcept
     return 0;
 }
 
+// libgcc names it for the case that there are threads of the C library's. Were it missing, a
+// position-independent program would need a table of linkage for the call.
+int pthread_once(pthread_once_t* control, void (*routine)())
+{
+    std::atomic_ref<int> state(*control);
+    int expected = fresh;
+    if (state.compare_exchange_strong(expected, running)) {
+        routine();
+        state.store(done);
+    }
+    while (state.load() != done)
+        gemel::system::sched_yield();
+    return 0;
+}
+
 } // extern "C"
 
 // Function-local statics: there are none in our code, but libraries have them. The ABI reads the

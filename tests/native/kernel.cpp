@@ -1,6 +1,7 @@
 // What only a real machine can get wrong, seen from user mode: faults and their reports, address
 // spaces, registers across switches, preemption, the clock. Stands in for init; its last line
 // counts.
+#include "tests/native/line.hpp"
 #include "tests/native/walls.hpp"
 
 namespace gemel {
@@ -308,6 +309,15 @@ void time_passes(Checks& checks)
         passed + 1000 >= wait_ns && passed < late_ns, "not before it, and not long after");
 }
 
+// Where the kernel has put the program, for who compares boots.
+[[noreturn]] void say_places(Startup const& startup)
+{
+    Line().text("text ").hex(reinterpret_cast<u64>(&say_places)).print();
+    Line().text("stack ").hex(startup.stack_base).print();
+    Line().text("startup ").hex(reinterpret_cast<u64>(&startup)).print();
+    power_off(startup, 0);
+}
+
 } // namespace
 
 } // namespace gemel
@@ -315,6 +325,8 @@ void time_passes(Checks& checks)
 void gemel_program_start(gemel::Startup const* startup)
 {
     using namespace gemel;
+    if (variable(*startup, "places", 0) != 0)
+        say_places(*startup);
     Checks checks { *startup };
     checks.expect(startup->magic == startup_magic, "the startup page is there");
     walls(checks);

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""tests/native/run.py kernel|spaces|smp|fuzz|attack|bench|scale --face x86_64|arm64: builds a boot bundle with that program as init
+"""tests/native/run.py kernel|spaces|smp|fuzz|attack|bench|scale|places --face x86_64|arm64: builds a boot bundle with that program as init
 and boots the native kernel on it. All but `bench` end with `N passed, M failed, 0 skipped` and fail like the
 program; `bench` and `scale` print one figure a line, counted with QEMU's instruction clock. `traces` compares the fuzzer's
-traces of the hosted kernel and of the faces given: the same calls have the same results."""
+traces of the hosted kernel and of the faces given: the same calls have the same results. `places` compares where init
+lies in several boots."""
 import argparse
 import os
 import pathlib
@@ -100,9 +101,26 @@ def traces(options):
     return 2 if failed else 0
 
 
+def places(options, more):
+    """Goal: nobody knows where init lies. Method: ask it in several boots; no place is that of all."""
+    found = {}
+    for _ in range(3):
+        output = boot(options.face, "kernel", [*more, "-append", "places=1"])
+        for name, place in re.findall(r"^(text|stack|startup) ([0-9a-f]+)$", output, re.M):
+            found.setdefault(name, []).append(place)
+    passed = failed = 0
+    for name in ("text", "stack", "startup"):
+        seen = found.get(name, [])
+        good = len(seen) == 3 and len(set(seen)) > 1
+        passed, failed = passed + good, failed + (not good)
+        print(f"{'ok      ' if good else 'FAILED  '}init's {name} is at different places: {' '.join(seen)}")
+    print(f"{passed} passed, {failed} failed, 0 skipped")
+    return 2 if failed else 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("program", choices=["kernel", "spaces", "smp", "fuzz", "attack", "bench", "scale", "traces"])
+    parser.add_argument("program", choices=["kernel", "spaces", "smp", "fuzz", "attack", "bench", "scale", "traces", "places"])
     parser.add_argument("--face", choices=sorted(MACHINES), default="x86_64")
     parser.add_argument("--variables", default="", help="init's: rounds=20 seed=1 (fuzz)")
     parser.add_argument("--plant", action="store_true", help="traces: with a difference, which must be found")
@@ -118,6 +136,8 @@ def main():
     more = ["-cpu", options.cpu] if options.cpu else []
     more += ["-machine", options.machine] if options.machine else []
     more += ["-smp", str(options.cpus)]
+    if options.program == "places":
+        return places(options, more)
     if options.variables:
         more += ["-append", options.variables]
     if options.thread:

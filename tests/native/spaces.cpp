@@ -12,7 +12,7 @@ using namespace raw;
 namespace {
 
 constexpr u64 stack_bytes = 16 * page_bytes;
-constexpr u64 shared_address = u64 { 1 } << 36; // in a part of the space that nobody else uses
+constexpr u64 shared_address = u64 { 1 } << 46; // above what anybody else uses
 constexpr u64 lives = 300;
 constexpr u16 read_only = static_cast<u16>(VmFlag::read);
 constexpr u16 read_write = read_only | static_cast<u16>(VmFlag::write);

@@ -63,6 +63,18 @@ void give_back(Kernel& kernel, MemoryRange range, std::span<MemoryRange const> m
         asm volatile("wfi");
 }
 
+// Random bits, as Machine::entropy() makes them later: that is resident, and compiled into its one
+// caller.
+u64 chance()
+{
+    auto const own = READ_REGISTER(id_aa64isar0_el1) >> 60 != 0;
+    auto const fresh = own ? READ_REGISTER(S3_3_C2_C4_0) : 0; // RNDR
+    auto mixed = (platform.seed ^ fresh) + READ_REGISTER(cntvct_el0);
+    mixed = (mixed ^ mixed >> 30) * 0xBF58'476D'1CE4'E5B9;
+    mixed = (mixed ^ mixed >> 27) * 0x94D0'49BB'1331'11EB;
+    return mixed ^ mixed >> 31;
+}
+
 } // namespace
 
 // On another processor, in boot code; what follows is resident (src/entry.S).
@@ -91,6 +103,7 @@ extern "C" [[noreturn]] void boot_main(u64 device_tree, u64 image)
         .bundle_bytes = platform.bundle.end - platform.bundle.begin,
         .device_tree = platform.device_tree,
         .device_tree_bytes = platform.device_tree.end - platform.device_tree.begin,
+        .chance = chance(),
         .command_line = platform.command_line,
     };
     auto* const kernel = ::new (&the_kernel()) Kernel(the_machine);

@@ -80,4 +80,16 @@ void Setup::features()
     features_of_thread(extended.ebx, basic.ecx);
 }
 
+// As Machine::entropy(), which is resident and compiled into its one caller.
+u64 Setup::chance() const
+{
+    u64 value = __builtin_ia32_rdtsc() * 0x9E37'79B9'7F4A'7C15;
+    if (machine_.rdrand_) {
+        u64 drawn;
+        asm volatile("rdrand %0" : "=r"(drawn)::"cc");
+        value ^= drawn;
+    }
+    return value;
+}
+
 } // namespace gemel::arch

@@ -94,6 +94,7 @@ static u32 boot_machine(u32 magic, u64 info)
     setup.start_cpus(facts, loaded.command_line);
     auto from_loader = boot_info();
     from_loader.cpus = setup.cpus();
+    from_loader.chance = setup.chance();
     if (!kernel.boot(from_loader))
         stop("the kernel did not start");
     auto const pages = init_pages();

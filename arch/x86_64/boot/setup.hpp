@@ -25,6 +25,7 @@ public:
     void traps(); // the one table of all processors
     void descriptors(u32 cpu); // segments, traps and system calls
     void features(); // what this processor has beyond the first 64-bit ones
+    u64 chance() const; // random bits; after features()
     void interrupts(boot::AcpiFacts const& facts);
     void local_interrupts(u32 cpu);
     void clock(boot::AcpiFacts const& facts); // takes 10 ms

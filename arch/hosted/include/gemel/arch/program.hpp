@@ -11,6 +11,13 @@ namespace gemel::arch {
 // e_machine of programs' ELF files: none are loaded, they are linked in.
 inline constexpr u16 elf_machine = 0;
 
+// The relocation of a program's file that is applied.
+struct Relative {
+    u32 type;
+    std::string_view name;
+};
+inline constexpr Relative elf_relative { 0, "none" };
+
 // The entry of a program that is linked into this image, or 0. The table is generated
 // (finish.cmake).
 u64 linked_program(std::string_view name);

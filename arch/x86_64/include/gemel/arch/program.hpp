@@ -10,6 +10,13 @@ namespace gemel::arch {
 // e_machine of programs' ELF files.
 inline constexpr u16 elf_machine = 62;
 
+// The relocation of a program's file that is applied: the base and an addend.
+struct Relative {
+    u32 type;
+    std::string_view name;
+};
+inline constexpr Relative elf_relative { 8, "R_X86_64_RELATIVE" };
+
 // The entry of a program that is linked into this image, or 0. Natively every program is a file.
 inline u64 linked_program(std::string_view)
 {
