@@ -62,7 +62,7 @@ void loop()
 // Longer than a tick, and longer than a second on the machines that there are.
 void compute()
 {
-    constexpr u64 turns = 4'000'000'000;
+    constexpr u64 turns = 12'000'000'000;
     for (u64 turn = 0; turn < turns; ++turn)
         asm volatile("" : "+r"(turn));
 }

@@ -346,9 +346,9 @@ def test_power_cuts():
 def test_lying_disk():
     """Goal: a disk that answers flushes without doing them is caught, and the lie is what is left after shrinking."""
     with tempfile.TemporaryDirectory(prefix="gemel-sim-") as folder:
-        status, text = gemel("sim", "--workload", "fs-crash", "--seeds", "1..60", "--journals", folder,
+        status, text = gemel("sim", "--workload", "fs-crash", "--seeds", "1..200", "--journals", folder,
                              "--faults", "power-cut,recovery-cut,disk-lie")
-        expect(status == 2, f"sixty seeds of lies are believed: {text}")
+        expect(status == 2, f"two hundred seeds of lies are believed: {text}")
         kinds = {line.split()[1] for line in text.splitlines() if line.startswith("FAIL ")}
         expect(kinds <= {"volume", "workload"} and "workload" in kinds, text)
         told = next(line for line in text.splitlines() if line.startswith("FAIL workload"))
