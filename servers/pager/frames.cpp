@@ -23,7 +23,8 @@ Result<Frames::Chunk> Frames::make_chunk(u32 pages)
     Chunk chunk { .region = TRY(source_.take(pages)) };
     auto const flags
         = static_cast<u16>(VmFlag::read | VmFlag::write) | static_cast<u16>(VmFlag::lasting);
-    auto const mapping = self()->task->regions.map_anywhere(chunk.region.value(), static_cast<u16>(flags));
+    auto const mapping
+        = self()->task->regions.map_anywhere(chunk.region.value(), static_cast<u16>(flags));
     if (!mapping) {
         source_.give_back(std::move(chunk.region));
         return mapping.error();
