@@ -38,6 +38,7 @@ TEST(Broker, ANarrowedPortBrokerReachesItsPortsOnly)
         EXPECT_EQ(read(0x1006, 4), status_of(Error::no_rights));
         EXPECT_EQ(read(0xFFF, 1), status_of(Error::no_rights));
         EXPECT_EQ(read(0x1008, 1), status_of(Error::no_rights));
+        EXPECT_NE(narrowed(mine, Operation::pio_read, 1, 0x1004, 4), 0u);
         EXPECT_EQ(narrowed(mine, Operation::pio_read, 2, 0x1000, 9), 0u);
         EXPECT_EQ(narrowed(mine, Operation::pio_read, 3, 0x1000, 8), 0u);
         EXPECT_EQ(narrowed(mine, Operation::pio_read, 2, 0, 0), 0u);

@@ -737,6 +737,7 @@ TEST(Refusals, FillingAnswers)
     };
     refuse(Error::cap_invalid, full, 0, source, 0, 0);
     refuse(Error::cap_invalid, full ^ u64 { 1 } << 32, 0, source, 0, mm);
+    refuse(Error::cap_invalid, full | 0xFFFF'FFFF, 0, source, 0, mm);
     refuse(Error::cap_invalid, full, 0, source, 0, port);
     refuse(Error::no_rights, full, 0, source, 0, narrow);
     refuse(Error::no_rights, full, 0, source, 0, mute);
