@@ -40,6 +40,7 @@ def main():
                     text = debug(socket, ["program", "backtrace 1"])
                 if "mischief.elf at" in text:
                     break
+            debug(socket, ["monitor quit"])  # the machine itself: who started it only waits
             machine.terminate()
     good = re.search(r"^mischief\.elf at 0x[0-9a-f]+00000$.*^#0 .*gemel::mischief::.*loop", text, re.M | re.S)
     if not good:
