@@ -3,13 +3,12 @@
 // handler only makes the interrupted code call into the kernel when it goes on (signals.cpp).
 #include "core/base/assert.hpp"
 #include "host.hpp"
+#include "jump.hpp"
 #include "race.hpp"
 
 #include <gemel/arch/user.hpp>
 #include <gemel/hosted/edges.hpp>
 #include <gemel/hosted/system.hpp>
-
-#include <boost/context/detail/fcontext.hpp>
 
 #include <atomic>
 #include <cstdio>
@@ -218,7 +217,7 @@ Stack stack_of(Thread const& thread)
 }
 
 // The one place where stacks change.
-void switch_to(Frame::Fiber& from, Thread& thread)
+[[gnu::always_inline]] inline void switch_to(Frame::Fiber& from, Thread& thread)
 {
     auto& to = thread.frame.fiber;
     save(from);
@@ -229,7 +228,7 @@ void switch_to(Frame::Fiber& from, Thread& thread)
     begin_switch(from, reinterpret_cast<void*>(stack.bottom), stack.bytes);
     Passage passage { &from };
     race::prepare(thread.id);
-    auto const transfer = context::jump_fcontext(to.context, &passage);
+    auto const transfer = jump(to.context, &passage);
     arrive(transfer, from);
     restore(from);
 }
@@ -369,10 +368,7 @@ void processor_main()
     kernel.leave();
 }
 
-} // namespace
-
-// Delivers what is pending, then leaves into a thread that the kernel chose.
-void leave(Thread* me)
+[[gnu::noinline]] void leave_slowly(Thread* me)
 {
     auto& system = *host.system;
     auto& kernel = system.kernel();
@@ -388,6 +384,27 @@ void leave(Thread* me)
     leave_kernel();
 }
 
+// Most often there is nothing to deliver, nobody to ask and one processor.
+[[gnu::always_inline]] inline void leave_here(Thread* me)
+{
+    auto& system = *host.system;
+    auto& machine = system.machine();
+    auto& kernel = system.kernel();
+    auto* const next = kernel.cpu().current;
+    if (machine.world() || machine.interrupt_pending() || kernel.cpu_count() != 1 || !next)
+        [[unlikely]]
+        return leave_slowly(me);
+    if (next != me)
+        switch_to(me->frame.fiber, *next);
+}
+
+} // namespace
+
+void leave(Thread* me)
+{
+    leave_here(me);
+}
+
 namespace {
 
 [[maybe_unused]] void tell_of_race(std::string const& found, Thread const& thread)
@@ -398,10 +415,7 @@ namespace {
         stderr, "gemel: a race, noticed in task %s: %s\n", thread.task->name, found.c_str());
 }
 
-} // namespace
-
-// Into the kernel, as the thread whose turn it was.
-Thread* begin()
+[[gnu::always_inline]] inline Thread* begin_here()
 {
     enter();
     auto& kernel = host.system->kernel();
@@ -414,6 +428,13 @@ Thread* begin()
         if (auto const found = race::take_found(); !found.empty())
             tell_of_race(found, *me);
     return me;
+}
+
+} // namespace
+
+Thread* begin()
+{
+    return begin_here();
 }
 
 namespace {
@@ -487,7 +508,7 @@ void system_call(Registers& registers)
 {
     // The kernel runs on this stack. If there is not enough of it, the fault is still the task's.
     asm volatile("testb $0, %c0(%%rsp)" : : "i"(-static_cast<i64>(stack_bytes_min)) : "cc");
-    auto* me = begin();
+    auto* me = begin_here();
     auto& frame = me->frame;
     std::memcpy(frame.words(), registers.words, sizeof registers.words);
     frame.port() = registers.port;
@@ -500,7 +521,7 @@ void system_call(Registers& registers)
     } else {
         host.system->kernel().on_system_call();
     }
-    leave(me);
+    leave_here(me);
     while (frame.take_restart())
         [[unlikely]]
         {
@@ -524,7 +545,7 @@ void switch_to_host(Frame::Fiber& from)
 {
     begin_switch(from, own().stack_bottom, own().stack_bytes);
     Passage passage { &from };
-    auto const transfer = context::jump_fcontext(own().fiber.context, &passage);
+    auto const transfer = jump(own().fiber.context, &passage);
     arrive(transfer, from);
 }
 
