@@ -38,9 +38,14 @@ Tracee Timeline::again(Place const& mark)
 
 // At an event, or in a task's own code: the kernel may be about to change the machine's mappings,
 // which a twin has to copy.
+bool Timeline::can_have_twin(Tracee const& process) const
+{
+    return is_entry(process.pc()) || process.get<bool>(in_task_address());
+}
+
 void Timeline::keep(Place const& place, Tracee& process, Keep how)
 {
-    if (marks_.contains(place) || (place.steps != 0 && !process.get<bool>(in_task_address())))
+    if (marks_.contains(place) || !can_have_twin(process))
         return;
     auto twin = process.twin();
     if (!twin)

@@ -195,6 +195,20 @@ std::string Stub::memory(std::string_view words)
     return bytes.empty() ? "E14" : hexadecimal(bytes);
 }
 
+namespace {
+
+// gdb does not pass on what stands in the answer.
+char const* refusal(Watch const& watch)
+{
+    auto const* const reason = watch.access && !debug_registers_work()
+        ? "E.this machine's debug registers do nothing: writes can be watched, reads cannot"
+        : "E.there are debug registers for four words alone";
+    std::fprintf(stderr, "gemel: %s\n", reason + 2);
+    return reason;
+}
+
+} // namespace
+
 // "Z0,addr,kind": a breakpoint; "Z2" and "Z4": watched for writes, for any access.
 std::string Stub::point(std::string const& packet)
 {
@@ -212,7 +226,7 @@ std::string Stub::point(std::string const& packet)
     }
     Watch const watch { address, static_cast<u32>(numbers.values[2]), numbers.values[0] == 4 };
     if (insert)
-        return timeline_.insert(watch) ? "OK" : "E.there are debug registers for four words alone";
+        return timeline_.insert(watch) ? "OK" : refusal(watch);
     timeline_.remove(watch);
     return "OK";
 }

@@ -97,7 +97,8 @@ bool Timeline::insert(Watch const& watch)
         pieces.push_back({ at, bytes, watch.access });
         at += bytes;
     }
-    if (pieces.empty() || pieces_.size() + pieces.size() > watches_max)
+    if (pieces.empty() || pieces_.size() + pieces.size() > watches_max
+        || (watch.access && !debug_registers_work()))
         return false;
     pieces_.insert(pieces_.end(), pieces.begin(), pieces.end());
     watches_.push_back(watch);
@@ -185,12 +186,19 @@ Timeline::Found Timeline::judge(Tracee& process, Halted const& halted, Heed heed
     return interrupted_ ? Found::interrupted : Found::reached;
 }
 
-// Where it stands is left behind first: what is there was told when it arrived.
 Timeline::Found Timeline::run(Tracee& process, Bounds const& bounds, Heed heed)
+{
+    auto const compare = heed != Heed::nothing && !pieces_.empty() && !debug_registers_work();
+    return compare ? run_compared(process, bounds, heed) : run_free(process, bounds, heed);
+}
+
+// Where it stands is left behind first: what is there was told when it arrived.
+Timeline::Found Timeline::run_free(Tracee& process, Bounds const& bounds, Heed heed)
 {
     process.put(address_of(gemel_replay_inside.stop_event), bounds.event);
     process.put(address_of(gemel_replay_inside.stop_ns), bounds.time_ns);
-    process.watch(heed == Heed::nothing ? std::vector<Watch> {} : pieces_);
+    process.watch(
+        heed == Heed::nothing || !debug_registers_work() ? std::vector<Watch> {} : pieces_);
     auto first = true;
     for (int signal = 0;;) {
         if (process.pc() == address_of(gemel_replay_over))

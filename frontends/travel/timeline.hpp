@@ -52,7 +52,7 @@ public:
     Tracee& here() { return now_; }
     void insert(u64 breakpoint) { breakpoints_.insert(breakpoint); }
     void remove(u64 breakpoint) { breakpoints_.erase(breakpoint); }
-    // False: too many bytes, or too many watches.
+    // False: too many bytes, or too many watches; or any access, without debug registers.
     bool insert(Watch const& watch);
     void remove(Watch const& watch);
 
@@ -106,7 +106,13 @@ private:
         bool stepped_watched = false;
     };
 
+    enum class StepTo : u8 { twin, change };
+
     Found run(Tracee& process, Bounds const& bounds, Heed heed);
+    Found run_free(Tracee& process, Bounds const& bounds, Heed heed);
+    Found run_compared(Tracee& process, Bounds const& bounds, Heed heed);
+    std::optional<Found> step_on(Tracee& process, Bounds const& bounds, Heed heed, StepTo to);
+    bool can_have_twin(Tracee const& process) const;
     Halted settle(Tracee& process);
     Found judge(Tracee& process, Halted const& halted, Heed heed);
     void arm(Tracee& process, Heed heed);

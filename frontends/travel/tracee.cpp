@@ -130,8 +130,16 @@ void Tracee::set_pc(u64 address) const
     ::ptrace(PTRACE_POKEUSER, process_, offsetof(user_regs_struct, rip), address);
 }
 
+void Tracee::watch(std::vector<Watch> const& watches)
+{
+    if (debug_registers_work())
+        return set_debug_registers(watches);
+    compared_ = watches;
+    values_ = values(compared_);
+}
+
 // Intel SDM volume 3, 17.2.4 "Debug Control Register (DR7)".
-void Tracee::watch(std::vector<Watch> const& watches) const
+void Tracee::set_debug_registers(std::vector<Watch> const& watches) const
 {
     ::ptrace(PTRACE_POKEUSER, process_, debug_register(7), 0);
     u64 control = 0;
@@ -171,7 +179,7 @@ Halted Tracee::step()
         ::ptrace(PTRACE_SINGLESTEP, process_, nullptr, halted.signal);
         halted = judge(wait_status(process_));
     }
-    return halted;
+    return halted.how == Halt::trap && !compared_.empty() ? compare() : halted;
 }
 
 bool Tracee::steps(u64 count)
@@ -242,7 +250,7 @@ std::optional<Tracee> Tracee::twin()
         ::ptrace(PTRACE_SETREGS, process, nullptr, &before);
         ::ptrace(PTRACE_SETREGSET, process, NT_X86_XSTATE, &state_room);
     };
-    watch({});
+    set_debug_registers({});
     go();
     auto const status = wait_status(process_);
     Tracee twin;

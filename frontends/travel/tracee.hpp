@@ -25,6 +25,15 @@ struct Watch {
 };
 inline constexpr usize watches_max = 4; // debug registers
 
+// Whether this machine's debug registers tell of writes. Those of some virtual machines accept what
+// is written to them and do nothing. GEMEL_DEBUG_REGISTERS=no in the environment: as if so.
+bool debug_registers_work();
+
+// What is watched; nothing where it cannot be read.
+using Values = std::vector<std::optional<u64>>;
+// Which of them is another one now. What cannot be read is no other value.
+std::optional<usize> changed(Values const& before, Values const& after);
+
 // How a process came to stand.
 enum class Halt : u8 { trap, watch, signal, ended };
 
@@ -44,12 +53,16 @@ public:
     Tracee(Tracee&& other) noexcept
         : process_(std::exchange(other.process_, -1))
         , memory_(std::exchange(other.memory_, -1))
+        , compared_(std::move(other.compared_))
+        , values_(std::move(other.values_))
     {
     }
     Tracee& operator=(Tracee&& other) noexcept
     {
         std::swap(process_, other.process_);
         std::swap(memory_, other.memory_);
+        std::swap(compared_, other.compared_);
+        std::swap(values_, other.values_);
         return *this;
     }
 
@@ -76,7 +89,10 @@ public:
     user_fpregs_struct float_registers() const;
     u64 pc() const;
     void set_pc(u64 address) const;
-    void watch(std::vector<Watch> const& watches) const;
+    // Where debug registers do nothing only step() notices, and only what becomes another value.
+    void watch(std::vector<Watch> const& watches);
+    Values values(std::vector<Watch> const& watches) const;
+    void set_debug_registers(std::vector<Watch> const& watches) const;
 
     // One instruction, or the delivery of the fault that it causes.
     Halted step();
@@ -94,11 +110,14 @@ public:
 
 private:
     Halted judge(int status) const;
+    Halted compare();
     bool run_to_trap(int process) const;
     void end();
 
     int process_ = -1;
     int memory_ = -1; // /proc/N/mem
+    std::vector<Watch> compared_; // in place of debug registers
+    Values values_; // of these
 };
 
 } // namespace gemel::travel
