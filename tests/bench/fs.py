@@ -93,6 +93,17 @@ class Gemel(Subject):
     def mount(self, image, directory):
         return run(GEMEL, "mount", "-o", "rw", image, directory).returncode == 0
 
+    def peak_mib(self, directory):
+        """The machine's memory counts once, though tasks and kernel map it both; it keeps what it ever had."""
+        server = server_of(directory)
+        if server is None:
+            return None
+        with open(f"/proc/{server}/status") as file:
+            own = sum(int(line.split()[1]) for line in file if line.startswith(("RssAnon", "RssFile"))) / 1024
+        descriptors = [f"/proc/{server}/fd/{name}" for name in os.listdir(f"/proc/{server}/fd")]
+        machine = [os.stat(path).st_blocks / 2048 for path in descriptors if "memfd:gemel" in os.readlink(path)]
+        return own + sum(machine) - self.cache_mib
+
 
 class Fuse2fs(Subject):
     name = "fuse2fs"
