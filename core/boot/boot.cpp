@@ -1,6 +1,7 @@
 // From a list of memory ranges to init's first instruction. Runs once; natively this code is in
 // .init and its memory is given back.
 #include "core/boot/bundle.hpp"
+#include "core/boot/tables.hpp"
 #include "core/kernel.hpp"
 
 #include <new>
@@ -9,8 +10,6 @@ namespace gemel {
 
 namespace {
 
-constexpr u32 rows_min = 4096;
-constexpr u32 rows_max = 65536;
 constexpr u32 init_stack_pages = 128;
 constexpr u8 init_priority = 5;
 constexpr u32 pages_kept = 16; // not init's: the kernel's own last reserve
@@ -124,10 +123,9 @@ bool Kernel::take_memory(BootInfo const& info)
     page_base_ = lowest / page_bytes - 1; // number 0 means none
     memory_ = static_cast<u8*>(machine_.at_physical(page_base_ * page_bytes));
     page_count_ = static_cast<u32>(highest / page_bytes - page_base_);
-    auto const wanted = page_count_ / 2;
-    row_count_ = wanted < rows_min ? rows_min : wanted > rows_max ? rows_max : wanted;
-    auto const page_table = align_up<u64>(u64 { page_count_ } * sizeof(PageInfo), page_bytes);
-    auto const row_table = align_up<u64>(u64 { row_count_ } * sizeof(Row), page_bytes);
+    row_count_ = rows_for(page_count_);
+    auto const page_table = page_table_bytes(page_count_);
+    auto const row_table = row_table_bytes(page_count_);
     if (largest.end - largest.begin < page_table + row_table + 256 * page_bytes)
         return false;
     pages_ = static_cast<PageInfo*>(machine_.at_physical(largest.begin));

@@ -1,10 +1,12 @@
 // Memory, time, interrupts and devices of the hosted machine.
 #include "core/base/assert.hpp"
+#include "core/boot/tables.hpp"
 #include "processors.hpp"
 #include "race.hpp"
 
 #include <gemel/arch/machine.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <ctime>
@@ -77,6 +79,9 @@ Machine::Machine(
         memory_->clear();
     else
         memory_ = std::make_shared<hosted::MachineMemory>(arena_address, memory_bytes);
+    auto const pages = static_cast<u32>(memory_bytes / page_bytes);
+    auto const tables = page_table_bytes(pages) + row_table_bytes(pages);
+    memory_->expect({ 0, std::min(tables, memory_bytes) }); // all of it is written at once
     ASSERT(memory_->bytes() == memory_bytes);
     arena_ = memory_->begin();
     memory_descriptor_ = memory_->descriptor();
