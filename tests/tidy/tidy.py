@@ -171,6 +171,18 @@ def rule_dead_files(paths):
             yield f"{path}: nothing calls it"
 
 
+def rule_planted(_paths):
+    """Each defect of tests/campaign/planted has its place: the nightly search of them would only say so at night."""
+    sys.path[:0] = [f"{TOP}/tests/mutants", f"{TOP}/tests/campaign/planted"]
+    from generate_mutants import edited
+    from plants import PLANTS
+
+    try:
+        list(edited(TOP, [(plant.file, plant.text) for plant in PLANTS]))
+    except SystemExit as stale:
+        yield f"tests/campaign/planted/plants.py: {stale}"
+
+
 def rules():
     yield "conditionals", rule_conditionals
     yield "host headers", rule_host_headers
@@ -182,6 +194,7 @@ def rules():
     yield "words", rule_words
     yield "a README in every folder", rule_readme
     yield "dead files", rule_dead_files
+    yield "planted defects", rule_planted
     yield "lengths", lambda paths: lengths.violations(TOP, code(paths) + [p for p in paths if p.endswith(".py")])
     yield "no mutable globals in servers and kernel", lambda paths: objects.violations(f"{TOP}/build/hosted")
 

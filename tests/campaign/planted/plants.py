@@ -48,8 +48,8 @@ PLANTS = [
           "||Result<void> {}>>", "recovery loses its copies", CRASH),
     Plant("torn write", JOURNAL, "if (super_.has_tails())\n        <~format::store_be32(block, format::commit::checksum,"
           " journal_commit_checksum(super_, block));~>", "a commit block has no checksum", CRASH),
-    Plant("early reuse", ALLOCATOR, "bool is_free(u32 bit) const { return !is_used(*now, bit) && "
-          "<<!is_used(*committed, bit)||true>>; }", "blocks are used again before their freeing is durable", CRASH),
+    Plant("early reuse", ALLOCATOR, "<~map.add_used(*TRY(load_committed_bitmap(disk_, number, BitmapKind::blocks)));~>",
+          "blocks are used again before their freeing is durable", CRASH),
     Plant("revoke", TRANSACTION, "<~committed_.erase(node.key());~>", "the older copy of a block is kept", CRASH),
     Plant("stale sync", WRITER, "transaction.beyond_times()))\n        return <<commit()||Result<void> {}>>;",
           "sync does nothing", CRASH),
