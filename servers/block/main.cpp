@@ -31,7 +31,12 @@ Result<Own<Transport>> open_transport(
 Result<void> server_main(Env& env)
 {
     auto const devices = TRY(env.take<protocol::Devices>("devices"));
-    auto opened = TRY(devices.call(protocol::Devices::Open { "block", 0 }));
+    auto found = devices.call(protocol::Devices::Open { "block", 0 });
+    if (!found && found.error() == Error::not_found) {
+        env.log().info("no disk");
+        return {}; // in peace: to be started again would change nothing
+    }
+    auto opened = TRY(std::move(found));
     Client<protocol::Device> const device { std::move(opened.device) };
     PhysBroker const phys { TRY(device.call(protocol::Device::Memory {})).phys };
     auto transport = TRY(open_transport(device, opened.kind));

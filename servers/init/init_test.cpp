@@ -67,6 +67,13 @@ Result<void> sleep_for_ever(Env&)
         sleep_until(Deadline::none());
 }
 
+// In peace, when those that need it have started.
+Result<void> find_nothing_to_do(Env&)
+{
+    sleep_until(Deadline::after_ms(30));
+    return {};
+}
+
 Result<void> fail_after_a_while(Env&)
 {
     sleep_until(Deadline::after_ms(30));
@@ -128,6 +135,7 @@ constexpr Program programs[] = {
     { "init", enter<server_main> },
     { "probe", enter<probe> },
     { "count", enter<count> },
+    { "idle", enter<find_nothing_to_do> },
     { "fail", enter<fail_at_once> },
     { "fault", enter<fault> },
     { "sleep", enter<sleep_for_ever> },
@@ -371,6 +379,38 @@ restart = { policy = "on-failure", budget = 2, window_s = 60 }
         });
     EXPECT_EQ(result.status, 0) << result.console;
     EXPECT_NE(result.console.find("bad is given up"), std::string::npos) << result.console;
+}
+
+// Goal: who has nothing to do on this machine ends without an error, and takes those along who
+// would need it; the rest comes up.
+// Method: two that hang on it, one by the other, and one that is started when it has long ended.
+TEST(Init, EndsWithWhatHasNothingToDo)
+{
+    auto const result = run(R"(
+[[services]]
+name = "idle"
+binary = "/gemel/servers/idle"
+restart = { policy = "on-failure", budget = 2, window_s = 60 }
+[[services]]
+name = "user"
+binary = "/gemel/servers/sleep"
+dependencies = ["idle"]
+restart = { policy = "always", budget = 2, window_s = 60 }
+[[services]]
+name = "its-user"
+binary = "/gemel/servers/sleep"
+dependencies = ["user"]
+restart = { policy = "always", budget = 2, window_s = 60 }
+)",
+        [](Env& env) {
+            auto const init = *env.take<protocol::Init>("init");
+            for (auto const* const name : { "idle", "user", "its-user" }) {
+                auto const ended = wait_for(init, name, protocol::ServiceState::stopped);
+                expect(ended.restarts == 0, "it was started again");
+            }
+        });
+    EXPECT_EQ(result.status, 0) << result.console;
+    EXPECT_EQ(result.console.find("given up"), std::string::npos) << result.console;
 }
 
 // Goal: a service that finds no memory at its start is tried again for as long as that may pass,

@@ -297,7 +297,13 @@ void Supervisor::cannot_start(Instance& instance, Error error)
     instance.failed_starts = 0;
     instance.port = Handle();
     instance.client = Handle();
-    say(LogLevel::error, concatenate("service ", instance.service.name, " cannot start: ", error));
+    auto const& needed = instance.service.dependencies;
+    bool const in_peace = std::any_of(needed.begin(), needed.end(), [&](auto const& name) {
+        auto const* const other = find(name);
+        return other && other->state == State::stopped;
+    });
+    say(in_peace ? LogLevel::info : LogLevel::error,
+        concatenate("service ", instance.service.name, " cannot start: ", error));
     if (instance.service.ends_machine)
         world_.worker.post([this] { (void)world_.machine.power_off(machine_failed); });
 }
@@ -494,6 +500,8 @@ void Supervisor::ended(std::string const& name, ProcessEnd const& how)
     if (policy == RestartPolicy::never || (policy == RestartPolicy::on_failure && !failed)) {
         if (service.ends_machine) // nobody comes after it
             shut_down(how.status);
+        else if (!failed)
+            end_dependents(instance);
         return;
     }
     if (system::time_ns() - instance.started_ns >= settled_ns)
@@ -554,6 +562,21 @@ void Supervisor::stop_dependents(Instance const& instance)
         ++other->restarts;
         queue(*other);
         stop_dependents(*other);
+    }
+}
+
+// Who ended in peace has nothing to do here, as the driver of a disk that is not there: nor have
+// they, and they need not find out. Its port is still there.
+void Supervisor::end_dependents(Instance const& instance)
+{
+    for (auto const& other : instances_) {
+        if (other->state != State::running || other->service.ends_machine
+            || !depends(other->service, instance.service.name))
+            continue;
+        say(LogLevel::info,
+            concatenate("service ", other->service.name, " ends: ", instance.service.name, " has"));
+        stop(*other);
+        end_dependents(*other);
     }
 }
 

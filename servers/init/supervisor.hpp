@@ -118,6 +118,7 @@ private:
     void restart(Instance& instance);
     void stop(Instance& instance);
     void stop_dependents(Instance const& instance);
+    void end_dependents(Instance const& instance);
 
     void after_start(Instance& instance);
     void mount_service(Instance& instance);
