@@ -9,8 +9,8 @@
 namespace gemel::cli {
 
 // Starts a program with this process's standard input; its standard output goes to the descriptor
-// `output`, its standard error to `errors` (2: this process's own). The process id, or -1 with
-// errno.
+// `output`, its standard error to `errors` (2: this process's own). It gets SIGTERM when this
+// process ends, however that is. The process id, or -1 with errno.
 pid_t start_program(std::vector<std::string> const& words, int output, int errors = 2);
 
 // Waits until it ends: its exit status, or 128 + the number of the signal that ended it.

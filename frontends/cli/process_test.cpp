@@ -1,0 +1,48 @@
+#include "frontends/cli/process.hpp"
+
+#include <cerrno>
+#include <csignal>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace gemel::cli {
+namespace {
+
+// Goal: no program outlives the process that started it, not even one that is killed.
+// Method: the descriptor that it writes to has no other holder, so its end is heard.
+TEST(Process, EndsWithWhoStartedIt)
+{
+    int ends[2];
+    ASSERT_EQ(::pipe(ends), 0);
+    auto const starter = ::fork();
+    if (starter == 0) {
+        ::close(ends[0]);
+        if (start_program({ "sleep", "60" }, ends[1]) > 0)
+            (void)!::write(ends[1], "s", 1);
+        ::raise(SIGKILL);
+    }
+    ::close(ends[1]);
+    ASSERT_EQ(128 + SIGKILL, wait_for(starter));
+    char text[2];
+    ASSERT_EQ(::read(ends[0], text, 1), 1) << "it was not started";
+    constexpr int patience_ms = 20'000;
+    pollfd heard { ends[0], POLLIN, 0 };
+    EXPECT_EQ(::poll(&heard, 1, patience_ms), 1) << "it runs on";
+    EXPECT_EQ(::read(ends[0], text, 1), 0);
+    ::close(ends[0]);
+}
+
+TEST(Process, TellsWhyItCannotBeStarted)
+{
+    EXPECT_EQ(start_program({ "/nowhere/at-all" }, STDOUT_FILENO), -1);
+    EXPECT_EQ(errno, ENOENT);
+    EXPECT_EQ(start_program({ "/dev/null" }, STDOUT_FILENO), -1);
+    EXPECT_EQ(errno, EACCES);
+    EXPECT_EQ(run_program({ "/nowhere/at-all" }), 127);
+    EXPECT_EQ(run_program({ "false" }), 1);
+}
+
+} // namespace
+} // namespace gemel::cli
