@@ -7,6 +7,7 @@
 #include "tests/ext4/source_tree.hpp"
 #include "tests/ext4/written_volume.hpp"
 
+#include <atomic>
 #include <cstring>
 #include <gtest/gtest.h>
 
@@ -72,14 +73,25 @@ struct Server {
     Server()
         : port(*system::port_allocate())
         , objects(port)
-        , run([this] { (void)objects.run(); })
+        , run([this] {
+            (void)objects.run();
+            ended = true;
+        })
     {
+    }
+    // What it uses is others' again.
+    void end()
+    {
+        port.close();
+        while (!ended)
+            system::sched_yield();
     }
     Handle client() const { return std::move(*port.derive(Right::call | Right::derive)); }
 
     Handle port;
     ObjectServer objects;
     std::function<void()> run;
+    std::atomic<bool> ended { false };
 };
 
 class SilentErrors final : public ErrorSink {
@@ -107,6 +119,16 @@ struct System {
         auto attached = root.call(Directory::Attach { *region.handle_for_peer() });
         directory = Client<Directory>(std::move(attached->directory));
     }
+
+    // Each thread ends before what it uses: nobody counts references for two.
+    ~System()
+    {
+        volume_server.end();
+        volume.reset();
+        device.reset();
+        device_server.end();
+    }
+    System(System const&) = delete;
 
     // Paths lie at the region's start, answers in its second half.
     Span path(std::string_view text)
