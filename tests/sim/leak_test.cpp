@@ -29,6 +29,7 @@ struct Report {
     Hash l1;
     bool finished;
     bool caught;
+    bool traps_rdtsc;
     char what[64];
 };
 Report* shared_report = nullptr;
@@ -71,7 +72,8 @@ Report run(Plant plant, Disturbed disturbed)
             [&](hosted::System& system) {
                 world = std::make_unique<ClosedWorld>(system, oracle, trace, strategy);
                 system.machine().live_in(*world);
-                hosted::close_jail({ { -1, -1, -1 }, note_caught });
+                auto const missing = hosted::close_jail({ { -1, -1, -1 }, note_caught });
+                shared_report->traps_rdtsc = missing.find("RDTSC") == std::string::npos;
             });
         shared_report->l1 = trace.hash();
         shared_report->finished = true;
@@ -125,7 +127,10 @@ TEST(Leak, TheClock)
 
 TEST(Leak, TheTimeStampCounter)
 {
-    auto const caught = how_caught([](Init const&) { tell(__builtin_ia32_rdtsc()); });
+    Plant const plant = [](Init const&) { tell(__builtin_ia32_rdtsc()); };
+    if (!run(plant, Disturbed::no).traps_rdtsc)
+        GTEST_SKIP() << "this machine lets RDTSC pass";
+    auto const caught = how_caught(plant);
     EXPECT_NE(caught.find("RDTSC"), std::string::npos) << caught;
 }
 
