@@ -585,6 +585,34 @@ TEST(Operations, TheMostUrgentRuns)
     EXPECT_EQ(scene.audit(), "");
 }
 
+// So does an answer: a caller that is less urgent than a third thread that is ready waits for it.
+TEST(Operations, AnAnswerPassesNobodyMoreUrgent)
+{
+    for (bool const other_is_ready : { false, true }) {
+        SCOPED_TRACE(other_is_ready);
+        Scene scene; // its first thread is the server, of level 5
+        auto const port = scene.allocate_port();
+        scene.run(scene.new_thread(scene.self, 3));
+        scene.trap({}, number_of(Call::port_receive), port);
+        ASSERT_EQ(scene.current().id, 2);
+        scene.trap({ port, 1, 5 }, number_of(Call::port_receive, flag_call));
+        ASSERT_EQ(scene.current().id, 1);
+        auto const token = scene.current().frame.port();
+        auto const other = scene.new_thread(scene.self, 4);
+        if (other_is_ready)
+            scene.run(other);
+        scene.trap({ token, 0, 6 }, number_of(Call::port_receive, flag_send_first), port);
+        EXPECT_EQ(scene.audit(), "");
+        if (other_is_ready) {
+            ASSERT_EQ(scene.current().id, 3);
+            scene.trap({}, number_of(Call::port_receive), scene.allocate_port());
+        }
+        ASSERT_EQ(scene.current().id, 2);
+        EXPECT_EQ(scene.word(2), 6u);
+        EXPECT_EQ(scene.audit(), "");
+    }
+}
+
 TEST(Operations, PortsOfTheMachine)
 {
     Scene scene;

@@ -464,6 +464,40 @@ TEST(Refusals, OfASharedLeafByQuota)
         number_of(Call::vm_allocate));
 }
 
+// The same when another task maps what it was lent: the payer's last page makes that leaf, and one
+// mapping more needs none.
+TEST(Refusals, OfASharedLeafByItsPayersQuota)
+{
+    for (u64 const left : { 0u, 1u }) {
+        SCOPED_TRACE(testing::Message() << left << " pages");
+        Scene scene;
+        auto const task = scene.new_task(24, 40, 1);
+        auto const init = scene.derived(scene.self, rights_all, task);
+        scene.run(scene.new_thread(task));
+        scene.yield();
+        ASSERT_EQ(scene.current().task->index, 2);
+        auto const region = scene.region(1);
+        auto const first = scene.derived(region, Right::read | Right::write, init);
+        auto const second = scene.derived(region, Right::read | Right::write, init);
+        auto const& payer = *scene.kernel.task(2);
+        while (payer.pages > left)
+            ASSERT_EQ(scene.call(Call::port_allocate, {}), status_ok);
+        scene.yield();
+        ASSERT_EQ(scene.current().task->index, 1);
+        ASSERT_GT(scene.current().task->pages, 8u); // what is the caller's to pay is there
+        scene.load({ 0, first, vm_read | vm_region }, number_of(Call::vm_allocate));
+        if (left == 0) {
+            scene.refused(Error::quota);
+            continue;
+        }
+        scene.enter();
+        EXPECT_EQ(scene.status(), status_ok);
+        EXPECT_EQ(payer.pages, 0u);
+        EXPECT_EQ(scene.call(Call::vm_allocate, { 0, second, vm_read | vm_region }), status_ok);
+        EXPECT_EQ(scene.audit(), "");
+    }
+}
+
 // As many pages as there may be of what a mapping needs, when all of it is the caller's to pay.
 TEST(Refusals, OfAMappingByQuota)
 {
