@@ -147,4 +147,66 @@ TEST(Fault, AStackThatEndsInACallIsTheThreadsOwnFault)
         0);
 }
 
+namespace {
+
+// Computes, without a call, where only so much of its stack is left.
+struct Low {
+    u64 stack_end = 0;
+    u64 bytes_left = 0;
+    bool stop = false;
+};
+
+[[gnu::noinline]] void compute_low(Low& low)
+{
+    volatile char room[64];
+    room[0] = 0;
+    if (reinterpret_cast<u64>(__builtin_frame_address(0)) > low.stack_end + low.bytes_left)
+        compute_low(low);
+    while (!__atomic_load_n(&low.stop, __ATOMIC_RELAXED))
+        room[0] = 1;
+    room[1] = room[0];
+}
+
+void begin_low(u64 argument)
+{
+    compute_low(*reinterpret_cast<Low*>(argument));
+    call(Call::port_receive, { own_fault_port, 0, 6 }, 0, receive_flags(ReceiveFlag::call));
+}
+
+} // namespace
+
+// Goal: a tick asks nothing of the stack of whom it interrupts.
+// Method: a thread computes with ever more of its stack left, and at each place for several ticks.
+TEST(Fault, ATickNeedsNoStackOfTheThreads)
+{
+    constexpr u64 stack_bytes = 65536;
+    constexpr u64 step = 512;
+    constexpr u64 most = 18 * step;
+    constexpr u64 patience_us = 35'000; // three ticks
+    auto const body = [](Init const& init) {
+        auto const broker = init.capability("broker-task");
+        auto const fault_port = init.port();
+        auto const stack = call(Call::vm_allocate, { 0, stack_bytes, 3 });
+        for (u64 left = step; left <= most; left += step) {
+            Low low { stack.words[2], left };
+            auto const thread = operate(broker, Operation::thread_new,
+                { init.capability("task-self"), reinterpret_cast<u64>(&begin_low),
+                    low.stack_end + stack_bytes, reinterpret_cast<u64>(&low), 4, fault_port });
+            ASSERT_EQ(
+                operate(broker, Operation::thread_run, { thread.words[2] }).number, status_ok);
+            auto const until = call(Call::time, {}).words[2] / 1000 + patience_us;
+            ASSERT_EQ(call(Call::port_receive, {}, fault_port, 0, until).number,
+                status_of(Error::timed_out))
+                << "with " << left << " bytes left";
+            __atomic_store_n(&low.stop, true, __ATOMIC_RELAXED);
+            auto const end = call(Call::port_receive, {}, fault_port);
+            ASSERT_EQ(end.words[1], static_cast<u64>(KernelTag::exit));
+            call(Call::cap_move,
+                { thread.words[2], 0, static_cast<u64>(CapOperation::destroy) << 16 });
+        }
+    };
+    for (auto const host_threads : { hosted::HostThreads::one, hosted::HostThreads::one_each })
+        EXPECT_EQ(in_system(body, 32u << 20, {}, 2, arch::Isolation::off, host_threads), 0);
+}
+
 } // namespace gemel

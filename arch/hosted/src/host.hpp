@@ -25,6 +25,9 @@ extern Host host;
 
 inline constexpr u64 fault_was_write = 2; // of a page fault's code, as the processor tells it
 inline constexpr usize fault_stack_bytes = 64 * 1024;
+// The kernel runs on its caller's stack, so a thread needs this much of one to begin, and below
+// each system call.
+inline constexpr u64 stack_bytes_min = 4096;
 
 // Null: the host has no memory.
 u8* fault_stack(u32 thread);

@@ -10,8 +10,11 @@
 #include <csignal>
 #include <cstring>
 #include <dlfcn.h>
+#include <linux/futex.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/ucontext.h>
+#include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
@@ -159,6 +162,8 @@ void copy_in_handler(void* to, void const* from, usize bytes)
     asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory");
 }
 
+constexpr u64 below_saved = 256;
+
 // Where processors call each other by signals, the next one may be there already: it must not find
 // task code again before the kernel was entered.
 void call_interrupted(Interrupted* saved, ucontext_t& context)
@@ -168,19 +173,20 @@ void call_interrupted(Interrupted* saved, ucontext_t& context)
     auto& registers = context.uc_mcontext.gregs;
     registers[REG_RIP] = static_cast<greg_t>(reinterpret_cast<u64>(&interrupted));
     registers[REG_RDI] = static_cast<greg_t>(reinterpret_cast<u64>(saved));
-    registers[REG_RSP] = static_cast<greg_t>(reinterpret_cast<u64>(saved) - 256 - 8);
+    registers[REG_RSP] = static_cast<greg_t>(reinterpret_cast<u64>(saved) - below_saved - 8);
     registers[REG_EFL] &= ~0x400; // direction flag
 }
 
 constexpr int no_such_flag = 0x100; // of sigaltstack(2)
+constexpr u64 saved_alignment = 64;
 
 // Makes the interrupted code call interrupted() on `stack_top` when the handler returns.
 void redirect(int signal, FaultReport const& fault, ucontext_t& context, u64 stack_top)
 {
     auto const bytes = fpu_bytes(context);
-    auto* fpu = reinterpret_cast<u8*>(align_down<u64>(stack_top - bytes, 64));
+    auto* fpu = reinterpret_cast<u8*>(align_down<u64>(stack_top - bytes, saved_alignment));
     auto* saved = reinterpret_cast<Interrupted*>(
-        align_down<u64>(reinterpret_cast<u64>(fpu) - sizeof(Interrupted), 64));
+        align_down<u64>(reinterpret_cast<u64>(fpu) - sizeof(Interrupted), saved_alignment));
     copy_in_handler(fpu, context.uc_mcontext.fpregs, bytes);
     saved->signal = signal;
     saved->fault = fault;
@@ -207,12 +213,42 @@ bool begin_anew(ucontext_t& context)
 
 constexpr u64 red_zone = 128;
 
-// Makes the interrupted code call interrupted() on its own stack, for a tick or a call.
+// Whether there is memory that can be written: futex(2) is to add nothing to it.
+bool writable(u64 address)
+{
+    constexpr u32 add_nothing = FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_EQ, 0);
+    return ::syscall(SYS_futex, address, FUTEX_WAKE_OP_PRIVATE, 0, 0, address, add_nothing) >= 0;
+}
+
+// Below `top`, for what is saved of the interrupted code, and for the kernel.
+bool has_room(ucontext_t const& context, u64 top)
+{
+    auto const bytes = fpu_bytes(context) + sizeof(Interrupted) + 2 * saved_alignment + below_saved
+        + stack_bytes_min;
+    if (top < bytes)
+        return false;
+    auto const bottom = align_down<u64>(top - bytes, page_bytes);
+    for (auto page = bottom; page < top; page += page_bytes)
+        if (!writable(page))
+            return false;
+    return true;
+}
+
+// Makes the interrupted code call interrupted() on its own stack, for a tick or a call; or on its
+// stack for faults, where too little is left: having used it up is no fault yet.
 void redirect_for_tick(ucontext_t& context)
 {
-    if (!begin_anew(context))
-        redirect(
-            SIGALRM, {}, context, static_cast<u64>(context.uc_mcontext.gregs[REG_RSP]) - red_zone);
+    if (begin_anew(context))
+        return;
+    auto top = static_cast<u64>(context.uc_mcontext.gregs[REG_RSP]) - red_zone;
+    if (!has_room(context, top)) {
+        host.system->machine().show_kernel();
+        auto* const stack = fault_stack(current_here().id);
+        if (!stack)
+            return; // the next tick may find it
+        top = reinterpret_cast<u64>(stack) + fault_stack_bytes;
+    }
+    redirect(SIGALRM, {}, context, top);
 }
 
 // Of the processor's timer, or another processor's call.

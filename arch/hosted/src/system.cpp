@@ -163,10 +163,6 @@ void restore(Frame::Fiber const& fiber)
     *error_number_here() = fiber.error_number;
 }
 
-// The kernel runs on its caller's stack, so a thread needs this much of one to begin, and below
-// each system call.
-constexpr u64 stack_bytes_min = 4096;
-
 bool has_stack(Thread const& thread, u64 top)
 {
     auto& machine = host.system->machine();
