@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <utility>
+
 namespace gemel {
 
 using namespace test;
@@ -149,28 +152,69 @@ TEST(Fault, AStackThatEndsInACallIsTheThreadsOwnFault)
 
 namespace {
 
-// Computes, without a call, where only so much of its stack is left.
+enum class Deed : u8 { computes, calls };
+
+// What a thread does over and over where only so much of its stack is left.
 struct Low {
     u64 stack_end = 0;
     u64 bytes_left = 0;
+    Deed deed = Deed::computes;
     bool stop = false;
 };
 
-[[gnu::noinline]] void compute_low(Low& low)
+[[gnu::noinline]] void work_low(Low& low)
 {
     volatile char room[64];
     room[0] = 0;
     if (reinterpret_cast<u64>(__builtin_frame_address(0)) > low.stack_end + low.bytes_left)
-        compute_low(low);
-    while (!__atomic_load_n(&low.stop, __ATOMIC_RELAXED))
+        work_low(low);
+    while (!__atomic_load_n(&low.stop, __ATOMIC_RELAXED)) {
         room[0] = 1;
+        if (low.deed == Deed::calls)
+            call(Call::time, {});
+    }
     room[1] = room[0];
 }
 
 void begin_low(u64 argument)
 {
-    compute_low(*reinterpret_cast<Low*>(argument));
+    work_low(*reinterpret_cast<Low*>(argument));
     call(Call::port_receive, { own_fault_port, 0, 6 }, 0, receive_flags(ReceiveFlag::call));
+}
+
+// A thread that works where so much is left of its stack, until it faults or is told to stop.
+struct LowThread {
+    static constexpr u64 stack_bytes = 65536;
+    static constexpr u64 patience_us = 35'000; // three ticks
+
+    Init const& init;
+    u64 fault_port = init.port();
+    u64 stack = call(Call::vm_allocate, { 0, stack_bytes, 3 }).words[2];
+
+    // What its fault port heard meanwhile: timed_out for nothing; and then whether it ended well.
+    u64 work(u64 bytes_left, Deed deed) const
+    {
+        Low low { stack, bytes_left, deed };
+        auto const broker = init.capability("broker-task");
+        auto const thread = operate(broker, Operation::thread_new,
+            { init.capability("task-self"), reinterpret_cast<u64>(&begin_low), stack + stack_bytes,
+                reinterpret_cast<u64>(&low), 4, fault_port });
+        EXPECT_EQ(operate(broker, Operation::thread_run, { thread.words[2] }).number, status_ok);
+        auto const until = call(Call::time, {}).words[2] / 1000 + patience_us;
+        auto const heard = call(Call::port_receive, {}, fault_port, 0, until).number;
+        if (heard == status_of(Error::timed_out)) {
+            __atomic_store_n(&low.stop, true, __ATOMIC_RELAXED);
+            auto const end = call(Call::port_receive, {}, fault_port);
+            EXPECT_EQ(end.words[1], static_cast<u64>(KernelTag::exit));
+        }
+        call(Call::cap_move, { thread.words[2], 0, static_cast<u64>(CapOperation::destroy) << 16 });
+        return heard;
+    }
+};
+
+int in_system_on(hosted::HostThreads host_threads, std::function<void(Init const&)> body)
+{
+    return in_system(std::move(body), 32u << 20, {}, 2, arch::Isolation::off, host_threads);
 }
 
 } // namespace
@@ -179,34 +223,36 @@ void begin_low(u64 argument)
 // Method: a thread computes with ever more of its stack left, and at each place for several ticks.
 TEST(Fault, ATickNeedsNoStackOfTheThreads)
 {
-    constexpr u64 stack_bytes = 65536;
     constexpr u64 step = 512;
     constexpr u64 most = 18 * step;
-    constexpr u64 patience_us = 35'000; // three ticks
-    auto const body = [](Init const& init) {
-        auto const broker = init.capability("broker-task");
-        auto const fault_port = init.port();
-        auto const stack = call(Call::vm_allocate, { 0, stack_bytes, 3 });
-        for (u64 left = step; left <= most; left += step) {
-            Low low { stack.words[2], left };
-            auto const thread = operate(broker, Operation::thread_new,
-                { init.capability("task-self"), reinterpret_cast<u64>(&begin_low),
-                    low.stack_end + stack_bytes, reinterpret_cast<u64>(&low), 4, fault_port });
-            ASSERT_EQ(
-                operate(broker, Operation::thread_run, { thread.words[2] }).number, status_ok);
-            auto const until = call(Call::time, {}).words[2] / 1000 + patience_us;
-            ASSERT_EQ(call(Call::port_receive, {}, fault_port, 0, until).number,
-                status_of(Error::timed_out))
-                << "with " << left << " bytes left";
-            __atomic_store_n(&low.stop, true, __ATOMIC_RELAXED);
-            auto const end = call(Call::port_receive, {}, fault_port);
-            ASSERT_EQ(end.words[1], static_cast<u64>(KernelTag::exit));
-            call(Call::cap_move,
-                { thread.words[2], 0, static_cast<u64>(CapOperation::destroy) << 16 });
-        }
-    };
     for (auto const host_threads : { hosted::HostThreads::one, hosted::HostThreads::one_each })
-        EXPECT_EQ(in_system(body, 32u << 20, {}, 2, arch::Isolation::off, host_threads), 0);
+        EXPECT_EQ(
+            in_system_on(host_threads,
+                [](Init const& init) {
+                    LowThread const thread { init };
+                    for (u64 left = step; left <= most; left += step)
+                        ASSERT_EQ(thread.work(left, Deed::computes), status_of(Error::timed_out))
+                            << "with " << left << " bytes left";
+                }),
+            0);
+}
+
+// Goal: the kernel has room below a call that was not too low to be made, also for a tick that
+// comes amid it. Method: a thread calls with ever more of its stack left; first it faults.
+TEST(Fault, ACallHasRoomForATick)
+{
+    constexpr u64 step = 64;
+    constexpr u64 most = 4096 + 20 * step;
+    EXPECT_EQ(in_system_on(hosted::HostThreads::one,
+                  [](Init const& init) {
+                      LowThread const thread { init };
+                      u64 well = 0;
+                      for (u64 left = 4096; left <= most; left += step)
+                          well += thread.work(left, Deed::calls) == status_of(Error::timed_out);
+                      EXPECT_GT(well, 5u);
+                      EXPECT_LT(well, most / step);
+                  }),
+        0);
 }
 
 } // namespace gemel
