@@ -179,15 +179,15 @@ void Processors::sleep(One& own, u64 now)
     auto const ready = ::ppoll(sources, 2, own.wake_ns == ~0ull ? nullptr : &limit, nullptr);
     take();
     own.asleep = false;
+    if (was_called()) { // since it said that it sleeps: so the bell has rung, or nothing would have
+        u64 count = 0;
+        auto const heard = ::read(own.bell, &count, sizeof count);
+        ASSERT(heard == sizeof count);
+    }
     if (ready < 0) {
         stop_timer(own);
         own.tick.store(false, std::memory_order_relaxed); // nobody ran whose turn could be over
         return;
-    }
-    if (sources[0].revents != 0) {
-        u64 count = 0;
-        auto const heard = ::read(own.bell, &count, sizeof count);
-        ASSERT(heard == sizeof count);
     }
     if (sources[1].revents != 0)
         machine_.poll_descriptors(0);
