@@ -1,12 +1,12 @@
 #include "frontends/cli/recording_file.hpp"
 
+#include "frontends/cli/fixed_place.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <elf.h>
 #include <fcntl.h>
-#include <link.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -19,40 +19,12 @@ namespace {
 constexpr u64 step_bytes = 1u << 20; // the file grows by so much, and later by an eighth
 constexpr u64 step_bytes_max = 64u << 20;
 
-struct Note {
-    u64 identity = 0;
-};
-
-// The linker's hash of the program, from the first object's notes (elf(5), NT_GNU_BUILD_ID).
-int look_for_note(dl_phdr_info* info, size_t, void* data)
-{
-    auto& note = *static_cast<Note*>(data);
-    for (int i = 0; i < info->dlpi_phnum; ++i) {
-        auto const& part = info->dlpi_phdr[i];
-        if (part.p_type != PT_NOTE)
-            continue;
-        auto const* at = reinterpret_cast<u8 const*>(info->dlpi_addr + part.p_vaddr);
-        auto const* end = at + part.p_memsz;
-        while (at + sizeof(ElfW(Nhdr)) <= end) {
-            ElfW(Nhdr) head;
-            std::memcpy(&head, at, sizeof head);
-            auto const* text = at + sizeof head + align_up<u64>(head.n_namesz, 4);
-            if (head.n_type == NT_GNU_BUILD_ID && head.n_descsz >= sizeof note.identity)
-                std::memcpy(&note.identity, text, sizeof note.identity);
-            at = text + align_up<u64>(head.n_descsz, 4);
-        }
-    }
-    return 1; // the program alone, not its libraries
-}
-
 } // namespace
 
 u64 build_identity(std::span<u8 const> bundle)
 {
-    Note note;
-    ::dl_iterate_phdr(look_for_note, &note);
     sim::Hash hash;
-    hash.add(note.identity);
+    hash.add(program_identity());
     for (usize at = 0; at + 8 <= bundle.size(); at += 8) {
         u64 word = 0;
         std::memcpy(&word, bundle.data() + at, sizeof word);
@@ -100,6 +72,12 @@ RecordingFile::~RecordingFile()
     if (::ftruncate(descriptor_, static_cast<off_t>(used_)) != 0)
         std::perror("gemel: the recording keeps its empty end");
     ::close(descriptor_);
+}
+
+void RecordingFile::rename(std::string const& path)
+{
+    if (::rename(path_.c_str(), path.c_str()) == 0)
+        path_ = path;
 }
 
 // The room is really there before it is used: a full disk must not end the machine.
@@ -157,6 +135,16 @@ std::shared_ptr<ReadRecording const> read_recording(std::string const& path)
     auto result = std::make_shared<ReadRecording>();
     result->recording = std::move(*recording);
     sim::RecordReader records { bytes, result->recording.begin };
+    if (result->recording.start.at_restart_point != 0) {
+        auto const time_ns = sim::pass_restart_point(records);
+        if (!time_ns) {
+            std::fprintf(stderr,
+                "gemel: %s: its restart point is damaged or cut off: nothing of it can be used\n",
+                path.c_str());
+            return nullptr;
+        }
+        result->begin_ns = result->length_ns = *time_ns;
+    }
     u64 before_ns = 0; // a time that was known before the last reading
     for (; records.next().kind != sim::RecordKind::nothing; records.take()) {
         if (records.next().kind == sim::RecordKind::time)

@@ -24,6 +24,8 @@ public:
 
     u64 bytes() const { return used_; }
     std::string const& path() const { return path_; }
+    // Another name in the same folder.
+    void rename(std::string const& path);
 
 private:
     RecordingFile(std::string path, int descriptor, u8* memory, u64 bytes_max);
@@ -39,7 +41,8 @@ private:
 // A whole recording in this process's memory, for good.
 struct ReadRecording {
     sim::Recording recording;
-    u64 length_ns = 0; // of the session
+    u64 begin_ns = 0; // of the session's time: the boot, or a restart point
+    u64 length_ns = 0; // of the session, from its boot on
     usize damaged_bytes = 0; // at its end
     bool has_end = false;
     bool off_by_itself = false; // the machine, at its end

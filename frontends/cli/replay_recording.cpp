@@ -1,5 +1,6 @@
 // `gemel replay` of a recorded session.
 #include "frontends/cli/event_file.hpp"
+#include "frontends/cli/fixed_place.hpp"
 #include "frontends/cli/options.hpp"
 #include "frontends/cli/paths.hpp"
 #include "frontends/cli/recording_file.hpp"
@@ -66,7 +67,8 @@ void tell(SimResult const& result, ReadRecording const& read)
         std::printf("FAIL %s  \"%s\"  t=%s  event %llu  task %s\n", failure.check.c_str(),
             failure.what.c_str(), time_text(failure.time_ns).c_str(), number(failure.event),
             failure.task.empty() ? "-" : failure.task.c_str());
-    std::printf("played back as recorded%s: t=%s  %llu events  L1 %s\n",
+    auto const from = read.begin_ns != 0 ? ", from " + time_text(read.begin_ns) + " on" : "";
+    std::printf("played back as recorded%s%s: t=%s  %llu events  L1 %s\n", from.c_str(),
         read.has_end ? "" : ", to where the recording is cut off",
         time_text(result.time_ns).c_str(), number(result.events), l1.c_str());
 }
@@ -78,12 +80,37 @@ int status_of(SimResult const& result)
     return result.verdict == Verdict::passed ? exit_ok : exit_failed;
 }
 
+// A restart point is for the very program that made it. False after a message.
+bool can_begin(ReadRecording const& read, std::string const& file)
+{
+    auto const& start = read.recording.start;
+    if (start.at_restart_point == 0)
+        return true;
+    auto const build = build_identity(boot_bundle());
+    if (start.build != build) {
+        std::fprintf(stderr,
+            "gemel: %s begins at a restart point of build %016llx, and this is build %016llx: "
+            "only the build that recorded it can go on from there.\n",
+            file.c_str(), static_cast<unsigned long long>(start.build),
+            static_cast<unsigned long long>(build));
+        return false;
+    }
+    go_to_fixed_place();
+    if (hosted::System::can_be_saved() && start.place == place_identity())
+        return true;
+    std::fprintf(stderr,
+        "gemel: %s begins at a restart point, where this program or a library of the host was "
+        "another one or lay elsewhere: play it back on the host that recorded it.\n",
+        file.c_str());
+    return false;
+}
+
 } // namespace
 
 int replay_recording(ReplayOptions const& options)
 {
     auto const read = read_recording(options.file);
-    if (!read)
+    if (!read || !can_begin(*read, options.file))
         return exit_failed;
     if (read->damaged_bytes != 0)
         std::fprintf(stderr,
@@ -92,6 +119,11 @@ int replay_recording(ReplayOptions const& options)
     SimWay way;
     if (!way_of(options, way))
         return exit_usage;
+    if (way.stop_ns != 0 && way.stop_ns < read->begin_ns) {
+        std::fprintf(stderr, "gemel: %s begins at %s: say a later --to\n", options.file.c_str(),
+            time_text(read->begin_ns).c_str());
+        return exit_usage;
+    }
     if (options.gdb)
         return replay_in_debugger(options);
     auto const host = SimHost::open();

@@ -5,6 +5,8 @@
 #include "frontends/cli/options.hpp"
 #include "frontends/cli/terminal.hpp"
 
+#include <gemel/hosted/jail.hpp>
+
 #include <cstdio>
 #include <fcntl.h>
 #include <optional>
@@ -131,6 +133,7 @@ int replay_shell(ReadRecording const& read, sim::Setup setup, SimWay const& way)
         std::fprintf(
             stderr, "gemel: into the past, on a copy of its disk; Ctrl-] ends it at once.\n");
     auto const terminal = interactive ? RawTerminal::enter() : std::nullopt;
+    hosted::FixedProtectorWords const words; // as where it was recorded
     shell.emplace(read, setup, terminal ? Input::terminal : Input::stream);
     return shell->run();
 }

@@ -1,4 +1,5 @@
 // `gemel run`: the hosted machine with its devices, in this terminal.
+#include "frontends/cli/fixed_place.hpp"
 #include "frontends/cli/host_clock.hpp"
 #include "frontends/cli/host_console.hpp"
 #include "frontends/cli/image_lock.hpp"
@@ -14,6 +15,7 @@
 #include "sim/devices/virtio_block.hpp"
 
 #include <gemel/arch/program.hpp>
+#include <gemel/hosted/jail.hpp>
 #include <gemel/hosted/system.hpp>
 
 #include <cerrno>
@@ -157,7 +159,11 @@ int run_machine(
     if (!options.fuse_directory.empty())
         exported.emplace(system, options, image.path);
 
-    auto const status = system.run();
+    auto status = system.run();
+    while (system.paused()) {
+        recording->restart_point(system, console.uart(), clock, disk);
+        status = system.resume();
+    }
     if (recording)
         recording->finish(status);
     filter.finish();
@@ -179,6 +185,9 @@ int run_in_terminal(
     RunOptions const& options, Image const& image, bool interactive, SessionRecording* recording)
 {
     auto const terminal = interactive ? enter_terminal() : std::nullopt;
+    std::optional<hosted::FixedProtectorWords> words; // a restart point holds them
+    if (recording)
+        words.emplace();
     return run_machine(options, image, terminal ? Input::terminal : Input::stream, recording);
 }
 
@@ -186,6 +195,8 @@ int run_in_terminal(
 
 int run_hosted(RunOptions options)
 {
+    if (!options.record_last.empty())
+        go_to_fixed_place();
     if (options.script && script_word(*options.script).size() > script_word_bytes_max)
         return fail(
             options, "the script is too long. Put it in a file of the image, -c 'gsh FILE'.");

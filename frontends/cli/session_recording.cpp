@@ -1,5 +1,6 @@
 #include "frontends/cli/session_recording.hpp"
 
+#include "frontends/cli/fixed_place.hpp"
 #include "frontends/cli/host_clock.hpp"
 #include "frontends/cli/paths.hpp"
 #include "frontends/cli/sim.hpp"
@@ -15,6 +16,7 @@
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 namespace gemel::cli {
@@ -23,7 +25,11 @@ namespace {
 
 constexpr u64 kept_bytes_max = u64 { 64 } << 30; // of a recording that was asked for
 constexpr u64 last_bytes_max = u64 { 1 } << 30; // of one that waits for a failure
-constexpr usize left_over_max = 8; // recordings of processes that were killed
+constexpr usize left_over_max = 8; // recordings of failures, and of processes that were killed
+constexpr char const* usual_name = ".gemel";
+constexpr char const* younger_name = ".younger";
+constexpr u64 window_ns_least = 100'000'000;
+constexpr u64 soon_ns = 10'000'000; // where a restart point was not possible
 
 // Local time, so that a person finds it.
 std::string stamp()
@@ -59,9 +65,14 @@ void forget_old(std::string const& folder)
 {
     std::vector<std::string> paths;
     std::error_code ignored;
-    for (auto const& entry : std::filesystem::directory_iterator { folder, ignored })
-        if (entry.path().filename().string().starts_with("run-") && !is_used(entry.path()))
+    for (auto const& entry : std::filesystem::directory_iterator { folder, ignored }) {
+        if (!entry.path().filename().string().starts_with("run-") || is_used(entry.path()))
+            continue;
+        if (entry.path().extension() == younger_name)
+            ::unlink(entry.path().c_str()); // there is an older one that holds more
+        else
             paths.push_back(entry.path());
+    }
     std::sort(paths.begin(), paths.end(), std::greater<> {}); // their names begin with the time
     for (usize i = left_over_max - 1; i < paths.size(); ++i)
         ::unlink(paths[i].c_str());
@@ -74,10 +85,29 @@ std::string default_recording_name()
     return "session-" + stamp() + ".gemel";
 }
 
-SessionRecording::SessionRecording(std::string path, Keep keep)
+SessionRecording::SessionRecording(std::string path, Keep keep, u64 window_ns)
     : path_(std::move(path))
     , keep_(keep)
+    , window_ns_(window_ns)
 {
+}
+
+std::string SessionRecording::path_of(unsigned number, Name name) const
+{
+    if (window_ns_ == 0)
+        return path_;
+    return path_ + "-" + std::to_string(number)
+        + (name == Name::usual ? usual_name : younger_name);
+}
+
+std::unique_ptr<SessionRecording::Part> SessionRecording::begin_part(
+    Name name, std::string& error)
+{
+    auto part = std::make_unique<Part>();
+    part->number = ++number_;
+    part->file = RecordingFile::create(path_of(part->number, name),
+        keep_ == Keep::after_failure ? last_bytes_max : kept_bytes_max, error);
+    return part->file ? std::move(part) : nullptr;
 }
 
 bool SessionRecording::begin(RunOptions const& options, std::unique_ptr<SessionRecording>& result)
@@ -85,7 +115,8 @@ bool SessionRecording::begin(RunOptions const& options, std::unique_ptr<SessionR
     auto const last = !options.record_last.empty();
     if (!last && options.record_to.empty())
         return true;
-    if (last && !nanoseconds_of(options.record_last))
+    auto const window_ns = last ? nanoseconds_of(options.record_last) : std::optional<u64> { 0 };
+    if (!window_ns)
         return false;
     std::string path = options.record_to;
     if (last) {
@@ -93,16 +124,18 @@ bool SessionRecording::begin(RunOptions const& options, std::unique_ptr<SessionR
         std::error_code error;
         std::filesystem::create_directories(folder, error);
         forget_old(folder);
-        path = folder + "/run-" + stamp() + "-" + std::to_string(::getpid()) + ".gemel";
+        path = folder + "/run-" + stamp() + "-" + std::to_string(::getpid());
     }
+    std::unique_ptr<SessionRecording> recording { new SessionRecording { path,
+        last ? Keep::after_failure : Keep::always,
+        last ? std::max(*window_ns, window_ns_least) : 0 } };
     std::string error;
-    auto file = RecordingFile::create(path, last ? last_bytes_max : kept_bytes_max, error);
-    if (!file) {
+    recording->older_ = recording->begin_part(Name::usual, error);
+    if (!recording->older_) {
         std::fprintf(stderr, "gemel: %s\n", error.c_str());
         return false;
     }
-    result.reset(new SessionRecording { path, last ? Keep::after_failure : Keep::always });
-    result->file_ = std::move(file);
+    result = std::move(recording);
     return true;
 }
 
@@ -122,19 +155,25 @@ bool SessionRecording::describe(hosted::Options const& machine, RunOptions const
     start_.command_line = machine.command_line;
     std::error_code error;
     start_.image = std::filesystem::absolute(image_path, error).string();
-    writer_.emplace(*file_, encode(start_));
-    if (writer_->full())
-        std::fprintf(stderr, "gemel: %s: no space is left for the recording\n", path_.c_str());
-    return !writer_->full();
+    auto& writer = older_->writer.emplace(*older_->file, encode(start_));
+    if (writer.full())
+        std::fprintf(stderr, "gemel: %s: no space is left for the recording\n",
+            older_->file->path().c_str());
+    return !writer.full();
 }
 
 void SessionRecording::live(hosted::System& system)
 {
-    world_.emplace(system, trace_, &*writer_);
+    world_.emplace(system, trace_, &*older_->writer);
     world_->on_death([this] {
+        auto const& path = older_->file->path();
         std::fprintf(stderr, "gemel: what led to this is in %s\n  again: gemel replay %s --gdb\n",
-            path_.c_str(), path_.c_str());
+            path.c_str(), path.c_str());
+        if (younger_)
+            ::unlink(younger_->file->path().c_str());
     });
+    if (window_ns_ != 0 && hosted::System::can_be_saved())
+        world_->keep_window(window_ns_);
     system.machine().live_in(*world_);
 }
 
@@ -159,28 +198,75 @@ sim::Medium& SessionRecording::disk(sim::Medium& medium)
     return disk_.emplace(medium, *world_);
 }
 
-void SessionRecording::finish(int status)
+void SessionRecording::restart_point(
+    hosted::System& system, sim::Uart16550& uart, sim::CmosClock& clock, sim::VirtioBlock& disk)
 {
-    length_ns_ = world_->time_ns();
-    world_->finish(static_cast<u8>(status), changed_ns(image_));
+    std::string error;
+    auto part = begin_part(Name::younger, error);
+    if (!part)
+        return world_->not_before(window_ns_); // there may be room then
+    auto start = start_;
+    start.at_restart_point = 1;
+    start.boot_hidden = 0;
+    start.place = place_identity();
+    part->writer.emplace(*part->file, encode(start));
+    part->begin_ns = world_->time_ns();
+    sim::Surroundings const around { *world_, trace_, uart, clock, disk, disk_->requests() };
+    auto const outcome = write_restart_point(system, around, *part->writer);
+    if (outcome != sim::RestartOutcome::written) {
+        ::unlink(part->file->path().c_str());
+        return world_->not_before(
+            outcome == sim::RestartOutcome::not_here ? soon_ns : window_ns_);
+    }
+    disk_->begins();
+    world_->begins(*part->writer);
+    auto over = std::exchange(older_, younger_ ? std::move(younger_) : nullptr);
+    younger_ = std::move(part);
+    if (!older_)
+        older_ = std::move(over); // there was but one
+    else
+        older_->file->rename(path_of(older_->number, Name::usual));
+    if (over)
+        end_part(*over);
 }
 
-void SessionRecording::tell()
+// Whether it is told of and kept.
+void SessionRecording::end_part(Part& part)
 {
-    auto const bytes = file_->bytes();
-    file_.reset();
-    auto const& failure = world_->failure();
-    if (keep_ == Keep::after_failure && !failure) {
-        ::unlink(path_.c_str());
-        return;
-    }
-    if (failure)
+    Kept kept { part.file->path(), part.file->bytes(), world_->time_ns() - part.begin_ns,
+        world_->take_failure() };
+    part.file.reset();
+    if (keep_ == Keep::always || (kept.failure && kept_.size() < left_over_max))
+        kept_.push_back(std::move(kept));
+    else
+        ::unlink(kept.path.c_str());
+}
+
+void SessionRecording::finish(int status)
+{
+    world_->finish(static_cast<u8>(status), changed_ns(image_));
+    if (younger_)
+        ::unlink(younger_->file->path().c_str());
+    end_part(*older_);
+}
+
+void SessionRecording::tell_of(Kept const& kept)
+{
+    if (auto const& failure = kept.failure)
         std::fprintf(stderr, "gemel: %s failed at %s: %s\n",
             failure->task.empty() ? "the machine" : failure->task.c_str(),
             time_text(failure->time_ns).c_str(), failure->what.c_str());
     std::fprintf(stderr, "gemel: recorded %s in %s (%llu KiB)\n  again: gemel replay %s\n",
-        time_text(length_ns_).c_str(), path_.c_str(),
-        static_cast<unsigned long long>((bytes + 1023) / 1024), path_.c_str());
+        time_text(kept.length_ns).c_str(), kept.path.c_str(),
+        static_cast<unsigned long long>((kept.bytes + 1023) / 1024), kept.path.c_str());
+}
+
+void SessionRecording::tell()
+{
+    for (auto const& kept : kept_)
+        tell_of(kept);
+    if (kept_.empty())
+        return;
     if (world_->gave_up())
         std::fprintf(stderr,
             "gemel: the recording ends before that: a program computed without a call to the "

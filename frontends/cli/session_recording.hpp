@@ -6,6 +6,7 @@
 #include "frontends/cli/recording_file.hpp"
 #include "sim/record/record_disk.hpp"
 #include "sim/record/recording_world.hpp"
+#include "sim/record/restart_point.hpp"
 
 #include <memory>
 #include <optional>
@@ -32,6 +33,10 @@ public:
     i64 wall_clock();
     // The disk's bytes, noted. `medium` outlives the machine's run.
     sim::Medium& disk(sim::Medium& medium);
+    // The machine stands still for a restart point (hosted::System::paused): another file begins
+    // with one.
+    void restart_point(
+        hosted::System& system, sim::Uart16550& uart, sim::CmosClock& clock, sim::VirtioBlock& disk);
     // The machine is off, and still there.
     void finish(int status);
     // To the user, once the terminal is his again: where it is, or why not.
@@ -52,19 +57,44 @@ private:
         SessionRecording& recording_;
     };
 
-    SessionRecording(std::string path, Keep keep);
+    // A file that is written.
+    struct Part {
+        std::unique_ptr<RecordingFile> file;
+        std::optional<sim::RecordWriter> writer;
+        unsigned number = 0;
+        u64 begin_ns = 0; // of the session's time
+    };
+    // One that holds a failure, and is told of at the end.
+    struct Kept {
+        std::string path;
+        u64 bytes = 0;
+        u64 length_ns = 0;
+        std::optional<sim::Failure> failure; // the first
+    };
 
-    std::string path_;
+    enum class Name : u8 { usual, younger };
+
+    SessionRecording(std::string path, Keep keep, u64 window_ns);
+
+    std::string path_of(unsigned number, Name name) const;
+    std::unique_ptr<Part> begin_part(Name name, std::string& error);
+    void write_head(Part& part, sim::RecordingStart const& start);
+    void end_part(Part& part);
+    static void tell_of(Kept const& kept);
+
+    std::string path_; // of a part without its number, where there are several
     Keep keep_;
-    std::unique_ptr<RecordingFile> file_;
+    u64 window_ns_; // 0: there is one part
+    unsigned number_ = 0; // of the youngest part
+    std::unique_ptr<Part> older_;
+    std::unique_ptr<Part> younger_;
+    std::vector<Kept> kept_;
     sim::RecordingStart start_;
     int image_ = -1;
     sim::Trace trace_ { sim::Trace::Keep::hash };
-    std::optional<sim::RecordWriter> writer_;
     std::optional<sim::RecordingWorld> world_;
     std::optional<sim::RecordingDisk> disk_;
     Tap tap_ { *this };
-    u64 length_ns_ = 0;
 };
 
 } // namespace gemel::cli

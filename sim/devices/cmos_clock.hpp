@@ -19,6 +19,10 @@ public:
     u32 read(u32 offset, u32 bytes) override;
     void write(u32 offset, u32 bytes, u32 value) override;
 
+    // For a restart point. False: cut off.
+    void save(hosted::StateWriter& to) { to(index_); }
+    bool load(hosted::StateReader& from) { return from(index_), from.ok(); }
+
 private:
     std::function<i64()> seconds_;
     u8 index_ = 0;

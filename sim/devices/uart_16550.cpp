@@ -131,4 +131,30 @@ void Uart16550::raise_if_due()
         machine_.raise(line_);
 }
 
+template <typename Visitor>
+void Uart16550::visit_registers(Visitor& visit)
+{
+    visit(interrupt_enable_);
+    visit(line_control_);
+    visit(modem_control_);
+    visit(scratch_);
+    visit(divisor_);
+    visit(sent_pending_);
+}
+
+void Uart16550::save(hosted::StateWriter& to)
+{
+    visit_registers(to);
+    to(std::string { received_.begin(), received_.end() });
+}
+
+bool Uart16550::load(hosted::StateReader& from)
+{
+    std::string received;
+    visit_registers(from);
+    from(received);
+    received_.assign(received.begin(), received.end());
+    return from.ok();
+}
+
 } // namespace gemel::sim

@@ -25,7 +25,13 @@ public:
     // How many the driver has not taken yet: whoever types much waits for this to shrink.
     usize untaken() const { return received_.size(); }
 
+    // For a restart point: registers, and what the driver has not taken. False: cut off.
+    void save(hosted::StateWriter& to);
+    bool load(hosted::StateReader& from);
+
 private:
+    template <typename Visitor>
+    void visit_registers(Visitor& visit);
     bool latch_selected() const { return (line_control_ & 0x80) != 0; }
     u32 interrupt_identity();
     void raise_if_due();

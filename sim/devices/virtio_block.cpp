@@ -214,9 +214,7 @@ void VirtioBlock::write_queue_register(u32 offset, u32 value)
         queue_.entries = value;
         return;
     case queue_ready:
-        // A power of two, or nothing works.
-        queue_.ready = value == 1 && queue_.entries != 0 && queue_.entries <= queue_entries_max
-            && (queue_.entries & (queue_.entries - 1)) == 0;
+        queue_.ready = value == 1 && queue_works();
         return;
     case queue_descriptors_low:
         return set_low(queue_.descriptors, value);
@@ -231,6 +229,36 @@ void VirtioBlock::write_queue_register(u32 offset, u32 value)
     case queue_used_high:
         return set_high(queue_.used, value);
     }
+}
+
+// A power of two, or nothing works.
+bool VirtioBlock::queue_works() const
+{
+    return queue_.entries != 0 && queue_.entries <= queue_entries_max
+        && (queue_.entries & (queue_.entries - 1)) == 0;
+}
+
+template <typename Visitor>
+void VirtioBlock::visit_words(Visitor& visit)
+{
+    visit(queue_);
+    visit(status_);
+    visit(resets_);
+    visit(interrupt_status_);
+    visit(feature_word_);
+    visit(driver_feature_word_);
+    visit(driver_features_);
+}
+
+void VirtioBlock::save(hosted::StateWriter& to)
+{
+    visit_words(to);
+}
+
+bool VirtioBlock::load(hosted::StateReader& from)
+{
+    visit_words(from);
+    return from.ok() && (!queue_.ready || queue_works());
 }
 
 void VirtioBlock::reset()

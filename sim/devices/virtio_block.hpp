@@ -24,6 +24,10 @@ public:
     u32 read(u32 offset, u32 bytes) override;
     void write(u32 offset, u32 bytes, u32 value) override;
 
+    // For a restart point, while no request is under way. False: cut off, or no such device.
+    void save(hosted::StateWriter& to);
+    bool load(hosted::StateReader& from);
+
 private:
     static constexpr u32 queue_entries_max = 128;
 
@@ -46,6 +50,9 @@ private:
         u32 count = 0;
     };
 
+    template <typename Visitor>
+    void visit_words(Visitor& visit);
+    bool queue_works() const;
     u32 features(u32 word) const;
     u32 configuration(u32 offset, u32 bytes) const;
     void reset();

@@ -125,12 +125,27 @@ Outcome PlayedSession::outcome() const
     return outcome;
 }
 
+// Before the jail is closed, and before a debugger's first mark.
+bool PlayedSession::load()
+{
+    RecordReader records { recording_.file, recording_.begin };
+    Surroundings const around { world_, trace_, uart_, clock_, disk_, medium_.requests() };
+    auto const error = load_restart_point(system_, around, records);
+    world_.records_are(records);
+    if (!error.empty())
+        failure_ = { "restart-point", error, "", 0, 0 };
+    return error.empty();
+}
+
 Outcome PlayedSession::run()
 {
+    auto const at_restart_point = recording_.start.at_restart_point != 0;
+    if (at_restart_point && !load())
+        return outcome();
     world_.begin();
     if (setup_.closing)
         setup_.closing();
-    auto const status = system_.run();
+    auto const status = at_restart_point ? system_.resume() : system_.run();
     if (!lived_)
         world_.finish(static_cast<u8>(status));
     auto result = outcome();

@@ -5,6 +5,7 @@
 #include "sim/devices/uart_16550.hpp"
 #include "sim/devices/virtio_block.hpp"
 #include "sim/record/record_disk.hpp"
+#include "sim/record/restart_point.hpp"
 #include "sim/run/closed_run.hpp"
 
 #include <span>
@@ -27,7 +28,7 @@ public:
     // what is kept, stops, closing and failing.
     PlayedSession(Recording const& recording, Setup const& setup);
 
-    // To the end of the recording, or until the machine that went on is off.
+    // From the boot or the restart point to the end of the recording, or until the machine that went on is off.
     Outcome run();
 
     // From now on the machine lives: time goes on from here, `unknown` is asked for bytes of the
@@ -45,6 +46,7 @@ public:
     PlayedWorld const& world() const { return world_; }
 
 private:
+    bool load();
     static hosted::Options options_of(Recording const& recording, Setup const& setup);
     void stop_where_asked();
     void take(char byte);

@@ -13,7 +13,8 @@ char const* name_of(RecordKind kind)
     constexpr char const* names[] = { "the end of the file", "a reading of the clock", "entropy",
         "a reading of the time of day", "a tick", "an idle wait", "typed bytes",
         "bytes of the disk", "a failure of the disk", "a digest", "a failure",
-        "the end of the session", "a computation", "a frame" };
+        "the end of the session", "a computation", "a frame", "memory", "a machine's state",
+        "a restart point", "a write to the disk" };
     return names[static_cast<u32>(kind)];
 }
 
@@ -64,10 +65,10 @@ void PlayedWorld::take_typed()
 // A record says that it is at the current entry.
 void PlayedWorld::take_position(u64 count)
 {
-    if (position_ + count != entries())
+    if (position() + count != entries())
         differ("entry " + std::to_string(entries()) + " to the kernel is one of idling, and entry "
-            + std::to_string(position_ + count) + " was");
-    position_ = entries();
+            + std::to_string(position() + count) + " was");
+    position_is(entries());
 }
 
 // --- the questions ---
@@ -115,10 +116,10 @@ void PlayedWorld::leaving(Kernel&)
         if (kind != RecordKind::tick && kind != RecordKind::digest)
             return;
         Fields fields { records_.next().bytes };
-        if (position_ + fields.number() != entries())
+        if (position() + fields.number() != entries())
             return;
         records_.take();
-        position_ = entries();
+        position_is(entries());
         if (kind == RecordKind::tick) {
             take_typed();
             end_if_over();
@@ -128,6 +129,7 @@ void PlayedWorld::leaving(Kernel&)
         auto const high = fields.word();
         if (!(Hash { high, fields.word() } == trace().hash()))
             differ("the events since the last digest are others than were recorded");
+        end_if_over();
     }
 }
 
@@ -155,7 +157,7 @@ void PlayedWorld::end_if_over()
         return;
     how_ = end.how;
     // Where it was given up, its thread had been chosen already: one event more.
-    if (end.how == RecordingEnd::How::left && !(end.l1 == trace().hash()))
+    if (end.how != RecordingEnd::How::gave_up && !(end.l1 == trace().hash()))
         differ("it comes to the end with other events than were recorded");
     if (!over_hook_ || !over_hook_())
         stop();

@@ -15,8 +15,10 @@ public:
 
     PlayedWorld(hosted::System& system, Trace& trace, RecordReader records, Typed typed);
 
-    // What was typed before the machine ran.
+    // What was typed before the machine ran, or before it goes on from a restart point.
     void begin() { take_typed(); }
+    // These come next: of the restart point nothing is left.
+    void records_are(RecordReader const& records) { records_ = records; }
     // The machine is off, with this status.
     void finish(u8 status);
 
@@ -54,7 +56,6 @@ private:
 
     RecordReader records_;
     Typed typed_;
-    u64 position_ = 0;
     bool cut_ = false;
     bool stopped_ = false;
     RecordingEnd::How how_ = RecordingEnd::How::off;

@@ -52,23 +52,39 @@ FileOutcome RecordingDisk::noted(FileOutcome outcome)
     return outcome;
 }
 
-// Runs of sectors that were not known are a record each.
-FileOutcome RecordingDisk::read(u64 offset, u8* to, u32 bytes)
+void RecordingDisk::begins()
 {
-    auto const outcome = medium_.read(offset, to, bytes);
-    auto const first = offset / sector_bytes;
-    auto const count = outcome == FileOutcome::done ? bytes / sector_bytes : 0;
+    if (world_.has(Whose::younger))
+        known(Whose::older) = std::move(known(Whose::younger));
+    known(Whose::younger) = {};
+}
+
+// Runs of sectors that were not known are a record each.
+void RecordingDisk::note_read(Whose whose, u64 first, std::span<u8 const> bytes)
+{
+    auto& set = known(whose);
+    auto const count = bytes.size() / sector_bytes;
     for (u64 i = 0; i < count;) {
-        auto const known = known_.has(first + i);
+        auto const is_known = set.has(first + i);
         auto end = i + 1;
-        while (end < count && known_.has(first + end) == known)
+        while (end < count && set.has(first + end) == is_known)
             ++end;
-        if (!known) {
-            world_.disk_bytes(first + i, { to + i * sector_bytes, (end - i) * sector_bytes });
-            known_.add(first + i, end - i);
+        if (!is_known) {
+            world_.disk_bytes(
+                whose, first + i, bytes.subspan(i * sector_bytes, (end - i) * sector_bytes));
+            set.add(first + i, end - i);
         }
         i = end;
     }
+}
+
+FileOutcome RecordingDisk::read(u64 offset, u8* to, u32 bytes)
+{
+    auto const outcome = medium_.read(offset, to, bytes);
+    if (outcome == FileOutcome::done)
+        for (auto const whose : both)
+            if (world_.has(whose))
+                note_read(whose, offset / sector_bytes, { to, bytes });
     return noted(outcome);
 }
 
@@ -76,10 +92,11 @@ FileOutcome RecordingDisk::read(u64 offset, u8* to, u32 bytes)
 FileOutcome RecordingDisk::write(u64 offset, u8 const* from, u32 bytes)
 {
     auto const outcome = medium_.write(offset, from, bytes);
-    if (outcome == FileOutcome::done)
-        known_.add(offset / sector_bytes, bytes / sector_bytes);
-    else
-        known_.remove(offset / sector_bytes, bytes / sector_bytes);
+    for (auto& set : known_)
+        if (outcome == FileOutcome::done)
+            set.add(offset / sector_bytes, bytes / sector_bytes);
+        else
+            set.remove(offset / sector_bytes, bytes / sector_bytes);
     return noted(outcome);
 }
 
@@ -92,7 +109,8 @@ FileOutcome RecordingDisk::flush()
 FileOutcome RecordingDisk::discard(u64 offset, u64 bytes)
 {
     auto const outcome = medium_.discard(offset, bytes);
-    known_.remove(offset / sector_bytes, bytes / sector_bytes);
+    for (auto& set : known_)
+        set.remove(offset / sector_bytes, bytes / sector_bytes);
     return noted(outcome);
 }
 
@@ -165,6 +183,8 @@ FileOutcome PlayedDisk::read(u64 offset, u8* to, u32 bytes)
 FileOutcome PlayedDisk::write(u64 offset, u8 const* from, u32 bytes)
 {
     auto const first = offset / sector_bytes;
+    while (!live_ && world_.taken(RecordKind::disk_written))
+        ;
     if (fails()) {
         known_.remove(first, bytes / sector_bytes);
         return FileOutcome::failed;

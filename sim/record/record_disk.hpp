@@ -41,12 +41,21 @@ public:
     hosted::FileOutcome flush() override;
     hosted::FileOutcome discard(u64 offset, u64 bytes) override;
 
+    // Another recording begins, as RecordingWorld::begins says.
+    void begins();
+    u64& requests() { return requests_; }
+
 private:
+    using Whose = RecordingWorld::Whose;
+    static constexpr Whose both[] = { Whose::older, Whose::younger };
+
     hosted::FileOutcome noted(hosted::FileOutcome outcome);
+    void note_read(Whose whose, u64 first, std::span<u8 const> bytes);
+    SectorSet& known(Whose whose) { return known_[static_cast<u32>(whose)]; }
 
     Medium& medium_;
     RecordingWorld& world_;
-    SectorSet known_;
+    SectorSet known_[2]; // of each recording
     u64 requests_ = 0;
 };
 
@@ -63,6 +72,8 @@ public:
     hosted::FileOutcome write(u64 offset, u8 const* from, u32 bytes) override;
     hosted::FileOutcome flush() override;
     hosted::FileOutcome discard(u64 offset, u64 bytes) override;
+
+    u64& requests() { return requests_; }
 
     // The recording is left behind: what it would still have told of the disk is taken now, and
     // `unknown` asked for the rest. Nothing is written anywhere but here.

@@ -10,7 +10,7 @@ namespace {
 
 constexpr char magic[8] = { 'G', 'E', 'M', 'E', 'L', 'R', '0', '1' };
 constexpr usize number_bytes_max = 10;
-constexpr u8 last_kind = static_cast<u8>(RecordKind::frame);
+constexpr u8 last_kind = static_cast<u8>(RecordKind::disk_written);
 
 // Eight bytes at a time; the rest of them as one word with its length.
 void add_bytes(Hash& hash, std::span<u8 const> bytes)
@@ -146,6 +146,8 @@ std::vector<u8> encode(RecordingStart const& start)
         fields.push_back(flag);
     put_text(fields, start.command_line);
     put_text(fields, start.image);
+    fields.push_back(start.at_restart_point);
+    put_word(fields, start.place);
     std::vector<u8> file(std::begin(magic), std::end(magic));
     put_word(file, fields.size());
     put_word(file, check_of(fields));
@@ -185,6 +187,10 @@ bool decode(std::span<u8 const> bytes, RecordingStart& start, usize& begin, std:
         *flag = fields.byte();
     start.command_line = text_of(fields);
     start.image = text_of(fields);
+    if (!fields.rest().empty()) { // older ones end there
+        start.at_restart_point = fields.byte();
+        start.place = fields.word();
+    }
     begin = head + length;
     if (!fields.ok())
         return false;
@@ -216,7 +222,7 @@ bool decode(std::span<u8 const> bytes, RecordingEnd& end)
     end.status = fields.byte();
     auto const how = fields.byte();
     end.how = static_cast<RecordingEnd::How>(how);
-    return fields.ok() && how <= static_cast<u8>(RecordingEnd::How::gave_up);
+    return fields.ok() && how <= static_cast<u8>(RecordingEnd::How::elsewhere);
 }
 
 // --- writing ---

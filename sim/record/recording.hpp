@@ -28,6 +28,11 @@ enum class RecordKind : u8 {
     end = 11, // RecordingEnd
     computed = 12, // kept for: what a thread had computed when it was preempted in its own code
     frame = 13, // kept for: bytes from a network
+    // A restart point, before all others (restart_point.hpp).
+    memory_pages = 14, // of each: how many numbers further than the last, length, bytes
+    machine_state = 15, // everything else
+    restart_point = 16, // it is whole: 8 bytes, a check of the file up to here
+    disk_written = 17, // first sector, sectors: written, and never read before
 };
 
 // What the machine was made of, and by whom.
@@ -45,6 +50,10 @@ struct RecordingStart {
     u8 at_prompt = 0; // a person at a terminal
     std::string command_line;
     std::string image; // where the disk was, for what the session never read
+    // It begins with a restart point and not with the boot; then, where the program and its
+    // libraries were, and which ones.
+    u8 at_restart_point = 0;
+    u64 place = 0;
 };
 
 // How it ended. Absent in the file of a process that was killed.
@@ -58,6 +67,7 @@ struct RecordingEnd {
         off, // the machine by itself
         left, // its user took it away
         gave_up, // it went on, but nothing more could be recorded
+        elsewhere, // it went on in a younger recording
     };
     How how = How::off;
 };
@@ -119,6 +129,8 @@ public:
     // False: there is no more room; this record and all that follow are lost.
     bool add(RecordKind kind, std::span<u8 const> fields, std::span<u8 const> bytes = {}) noexcept;
     bool full() const { return full_; }
+    // The check of all that was written.
+    u64 check() const { return chain_; }
 
 private:
     RecordStore& store_;
@@ -144,6 +156,8 @@ public:
     // How much of the file is good so far, and whether something other than zeroes follows the end.
     usize good_bytes() const { return at_; }
     bool damaged() const;
+    // Of that much of the file.
+    u64 check() const { return chain_; }
 
 private:
     void look();

@@ -9,6 +9,7 @@ namespace gemel::sim {
 namespace {
 
 constexpr usize typed_bytes_max = 4096; // of one record
+constexpr u64 patience_ns = 1'000'000'000; // for an idle wait, once a restart point is due
 
 std::span<u8 const> bytes_of(std::string_view text)
 {
@@ -27,9 +28,48 @@ RecordingWorld::RecordingWorld(hosted::System& system, Trace& trace, RecordWrite
 
 u64 RecordingWorld::since_position()
 {
-    auto const count = entries() - position_;
-    position_ = entries();
+    auto const count = entries() - position();
+    position_is(entries());
     return count;
+}
+
+void RecordingWorld::add(
+    RecordKind kind, std::span<u8 const> fields, std::span<u8 const> bytes) noexcept
+{
+    auto const had_room = !writer_->full();
+    if (!writer_->add(kind, fields, bytes) && had_room && younger_)
+        next_point_ns_ = time_ns(); // the younger one goes on alone
+    if (younger_)
+        younger_->add(kind, fields, bytes);
+}
+
+// --- windows ---
+
+void RecordingWorld::keep_window(u64 length_ns)
+{
+    window_ns_ = length_ns;
+    next_point_ns_ = time_ns() + length_ns;
+}
+
+void RecordingWorld::begins(RecordWriter& writer)
+{
+    if (younger_) {
+        writer_->add(RecordKind::end, encode(end_here(RecordingEnd::How::elsewhere)));
+        writer_ = younger_;
+    }
+    younger_ = &writer;
+    next_point_ns_ = time_ns() + window_ns_;
+}
+
+// Best where nobody waits for what it takes; any exit will do.
+bool RecordingWorld::wants_restart_point(Kernel const& kernel) const
+{
+    if (time_ns() < next_point_ns_)
+        return false;
+    auto idles = true;
+    for (u32 cpu = 0; cpu < kernel.cpu_count(); ++cpu)
+        idles = idles && !kernel.cpu(cpu).current;
+    return idles || time_ns() - next_point_ns_ >= std::min(window_ns_ / 8, patience_ns);
 }
 
 // --- time ---
@@ -40,7 +80,7 @@ u64 RecordingWorld::read_clock() noexcept
     if (writer_) {
         fields_.clear();
         put_number(fields_, now - time_ns());
-        writer_->add(RecordKind::time, fields_);
+        add(RecordKind::time, fields_);
     }
     return now;
 }
@@ -77,10 +117,12 @@ bool RecordingWorld::ticked(hosted::TickPlace place) noexcept
     return true;
 }
 
-void RecordingWorld::leaving(Kernel&)
+void RecordingWorld::leaving(Kernel& kernel)
 {
     if (!writer_)
         return;
+    if (wants_restart_point(kernel)) [[unlikely]]
+        system().stand_still_at_exit();
     if (giving_up_.load(std::memory_order_relaxed)) [[unlikely]]
         return give_up();
     if (entries() % digest_entries == 0) [[unlikely]] {
@@ -90,14 +132,14 @@ void RecordingWorld::leaving(Kernel&)
         for (auto const word : { hash.high, hash.low })
             for (u32 i = 0; i < 8; ++i)
                 fields_.push_back(static_cast<u8>(word >> 8 * i));
-        writer_->add(RecordKind::digest, fields_);
+        add(RecordKind::digest, fields_);
     }
     if (!due_.load(std::memory_order_relaxed)) [[likely]]
         return;
     due_.store(false, std::memory_order_relaxed);
     fields_.clear();
     put_number(fields_, since_position());
-    writer_->add(RecordKind::tick, fields_);
+    add(RecordKind::tick, fields_);
     time_has_moved();
     system().machine().tick_arrived(); // the machine hears Linux when it takes it
 }
@@ -109,7 +151,7 @@ void RecordingWorld::idle(u64) noexcept
         put_number(fields_, since_position());
         for (u32 i = 0; i < 4; ++i)
             fields_.push_back(static_cast<u8>(trace().hash().low >> 8 * i));
-        writer_->add(RecordKind::idle, fields_);
+        add(RecordKind::idle, fields_);
     }
     system().machine().sleep(time_ns());
     time_has_moved();
@@ -122,7 +164,7 @@ u64 RecordingWorld::entropy() noexcept
         u8 bytes[8];
         for (u32 i = 0; i < 8; ++i)
             bytes[i] = static_cast<u8>(value >> 8 * i);
-        writer_->add(RecordKind::entropy, bytes);
+        add(RecordKind::entropy, bytes);
     }
     return value;
 }
@@ -132,7 +174,7 @@ u64 RecordingWorld::entropy() noexcept
 void RecordingWorld::typed(std::string_view bytes)
 {
     for (usize at = 0; writer_ && at < bytes.size(); at += typed_bytes_max)
-        writer_->add(RecordKind::typed, bytes_of(bytes.substr(at, typed_bytes_max)));
+        add(RecordKind::typed, bytes_of(bytes.substr(at, typed_bytes_max)));
 }
 
 i64 RecordingWorld::wall_clock(i64 seconds, i64 begun)
@@ -140,20 +182,19 @@ i64 RecordingWorld::wall_clock(i64 seconds, i64 begun)
     if (writer_) {
         fields_.clear();
         put_number(fields_, zigzag(seconds - begun));
-        writer_->add(RecordKind::wall_clock, fields_);
+        add(RecordKind::wall_clock, fields_);
     }
     return seconds;
 }
 
-void RecordingWorld::disk_bytes(u64 sector, std::span<u8 const> bytes)
+void RecordingWorld::disk_bytes(Whose whose, u64 sector, std::span<u8 const> bytes)
 {
-    if (!writer_)
-        return;
     fields_.clear();
     put_number(fields_, sector);
     put_number(fields_, bytes.size() / 512);
     auto const empty = std::all_of(bytes.begin(), bytes.end(), [](u8 byte) { return byte == 0; });
-    writer_->add(RecordKind::disk_bytes, fields_, empty ? std::span<u8 const> {} : bytes);
+    (whose == Whose::older ? writer_ : younger_)
+        ->add(RecordKind::disk_bytes, fields_, empty ? std::span<u8 const> {} : bytes);
 }
 
 void RecordingWorld::disk_failed(u64 request)
@@ -162,7 +203,7 @@ void RecordingWorld::disk_failed(u64 request)
         return;
     fields_.clear();
     put_number(fields_, request);
-    writer_->add(RecordKind::disk_failed, fields_);
+    add(RecordKind::disk_failed, fields_);
 }
 
 // --- the end ---
@@ -175,7 +216,7 @@ void RecordingWorld::failed(Failure const& failure) noexcept
         std::string text = failure.check;
         for (auto const* part : { &failure.what, &failure.task })
             (text += '\0') += *part;
-        writer_->add(RecordKind::failure, fields_, bytes_of(text));
+        add(RecordKind::failure, fields_, bytes_of(text));
     }
     if (!failure_)
         failure_ = failure;
@@ -187,33 +228,35 @@ void RecordingWorld::dies() noexcept
         death_hook_();
 }
 
-void RecordingWorld::write_end(RecordingEnd::How how, u8 status, u64 image_changed_ns)
+RecordingEnd RecordingWorld::end_here(RecordingEnd::How how)
 {
     RecordingEnd end;
     end.entries = entries();
     end.events = trace().count();
-    end.image_changed_ns = image_changed_ns;
     end.l1 = trace().hash();
-    end.status = status;
     end.how = how;
-    writer_->add(RecordKind::end, encode(end));
+    return end;
 }
 
 // The thread stands somewhere in its own code, where no replay can stop it: what follows is not
 // recorded. Everything before is.
 void RecordingWorld::give_up()
 {
-    write_end(RecordingEnd::How::gave_up, 0, 0);
+    add(RecordKind::end, encode(end_here(RecordingEnd::How::gave_up)));
     writer_ = nullptr;
+    younger_ = nullptr;
     gave_up_ = true;
     stop_tracing();
 }
 
 void RecordingWorld::finish(u8 status, u64 image_changed_ns)
 {
-    if (writer_)
-        write_end(
-            left_ ? RecordingEnd::How::left : RecordingEnd::How::off, status, image_changed_ns);
+    if (!writer_)
+        return;
+    auto end = end_here(left_ ? RecordingEnd::How::left : RecordingEnd::How::off);
+    end.status = status;
+    end.image_changed_ns = image_changed_ns;
+    add(RecordKind::end, encode(end));
 }
 
 } // namespace gemel::sim

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <optional>
+#include <utility>
 
 namespace gemel::sim {
 
@@ -19,15 +20,18 @@ public:
     void left() { left_ = true; } // the user takes the machine away
     // Answers `seconds`; `begun` is the recording's own start.
     i64 wall_clock(i64 seconds, i64 begun);
-    void disk_bytes(u64 sector, std::span<u8 const> bytes);
+    // Which of two recordings.
+    enum class Whose : u8 { older, younger };
+    bool has(Whose whose) const { return (whose == Whose::older ? writer_ : younger_) != nullptr; }
+    void disk_bytes(Whose whose, u64 sector, std::span<u8 const> bytes);
     void disk_failed(u64 request);
     // The machine is off.
     void finish(u8 status, u64 image_changed_ns);
     // Time goes on from here.
     void go_on_from(u64 time_ns);
 
-    // The first failure of a task or of the machine.
-    std::optional<Failure> const& failure() const { return failure_; }
+    // The first failure of a task or of the machine since this was asked.
+    std::optional<Failure> take_failure() { return std::exchange(failure_, std::nullopt); }
     // A thread computed for long without a kernel entry while something waited for the processor:
     // the recording has ended before that.
     bool gave_up() const { return gave_up_; }
@@ -36,6 +40,15 @@ public:
     // Whether something from outside waits to be taken: asked in a signal's handler. Without an
     // answer somebody always waits.
     void on_outside(std::function<bool()> waits) { outside_waits_ = std::move(waits); }
+    // From now on the machine stands still (hosted::System::stand_still_at_exit) each time a
+    // recording has been as long as this, for a restart point: whoever runs it makes one, and says
+    // begins(), or not_before().
+    void keep_window(u64 length_ns);
+    // Another recording begins here and gets what this one gets. Where there were two already, the
+    // older one gets no more.
+    void begins(RecordWriter& writer);
+    // None was made here: not before so much later.
+    void not_before(u64 later_ns) { next_point_ns_ = time_ns() + later_ns; }
     // The machine broke and the process is about to end.
     void on_death(std::function<void()> hook) { death_hook_ = std::move(hook); }
 
@@ -57,15 +70,20 @@ private:
     void dies() noexcept override;
     u32 cost_of_tick() noexcept;
     u64 since_position();
-    void write_end(RecordingEnd::How how, u8 status, u64 image_changed_ns);
+    RecordingEnd end_here(RecordingEnd::How how);
     void give_up();
 
-    RecordWriter* writer_;
+    void add(RecordKind kind, std::span<u8 const> fields, std::span<u8 const> bytes = {}) noexcept;
+    bool wants_restart_point(Kernel const& kernel) const;
+
+    RecordWriter* writer_; // the older recording's
+    RecordWriter* younger_ = nullptr;
+    u64 window_ns_ = 0; // 0: there are no windows
+    u64 next_point_ns_ = ~0ull;
     std::atomic<bool> due_ = false; // only this thread's signal handler sets it
     std::atomic<bool> giving_up_ = false;
     u64 entries_at_tick_ = 0;
     u32 spent_ = 0; // of its patience
-    u64 position_ = 0; // entries at the last record that says where it is
     bool left_ = false;
     bool gave_up_ = false;
     std::optional<Failure> failure_;

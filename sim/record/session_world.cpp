@@ -106,4 +106,26 @@ void SessionWorld::broke(char const* what) noexcept
     dies();
 }
 
+template <typename Visitor>
+void SessionWorld::visit_words(Visitor& visit)
+{
+    visit(entries_);
+    visit(position_);
+    visit(time_ns_);
+    visit(time_is_known_);
+    visit(reading_is_free_);
+    visit(budget_);
+}
+
+void SessionWorld::save(hosted::StateWriter& to)
+{
+    visit_words(to);
+}
+
+bool SessionWorld::load(hosted::StateReader& from)
+{
+    visit_words(from);
+    return from.ok();
+}
+
 } // namespace gemel::sim

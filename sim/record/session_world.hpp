@@ -31,6 +31,10 @@ public:
     // Called after every event.
     void on_event(std::function<void()> hook) { event_hook_ = std::move(hook); }
 
+    // For a restart point. False: cut off.
+    void save(hosted::StateWriter& to);
+    bool load(hosted::StateReader& from);
+
     u64 entries() const { return entries_; }
     u64 time_ns() const { return time_ns_; }
 
@@ -62,13 +66,20 @@ protected:
     // Events are no longer of interest: nobody compares them.
     void stop_tracing() { tracing_ = false; }
 
+    // Entries at the last record that says where it is.
+    u64 position() const { return position_; }
+    void position_is(u64 entries) { position_ = entries; }
+
 private:
+    template <typename Visitor>
+    void visit_words(Visitor& visit);
     void note(Event event, Thread const* thread);
 
     hosted::System& system_;
     Trace& trace_;
     std::function<void()> event_hook_;
     u64 entries_ = 0;
+    u64 position_ = 0;
     u64 time_ns_ = 0;
     bool time_is_known_ = false;
     bool reading_is_free_ = true;

@@ -10,7 +10,7 @@ void Trace::add(Event const& event)
     hash_.add(event.a);
     hash_.add(event.b);
     recent_[count_ % recent_events] = event;
-    if (++count_ % digest_events == 0)
+    if ((++count_ - begun_) % digest_events == 0)
         digests_.push_back(hash_);
     if (keep_ == Keep::events)
         events_.push_back(event);
@@ -27,6 +27,26 @@ void Trace::name(u32 task, char const* text)
     TaskName name { count_, task, {} };
     known.copy(name.text, sizeof name.text - 1);
     names_.push_back(name);
+}
+
+template <typename Visitor>
+void Trace::visit_words(Visitor& visit)
+{
+    visit(count_);
+    visit(hash_);
+    visit(recent_);
+}
+
+void Trace::save(hosted::StateWriter& to)
+{
+    visit_words(to);
+}
+
+bool Trace::load(hosted::StateReader& from)
+{
+    visit_words(from);
+    begun_ = count_;
+    return from.ok();
 }
 
 } // namespace gemel::sim

@@ -5,6 +5,8 @@
 
 #include "core/base/types.hpp"
 
+#include <gemel/hosted/state.hpp>
+
 #include <map>
 #include <string>
 #include <vector>
@@ -68,6 +70,9 @@ public:
     }
 
     void add(Event const& event);
+    // For a restart point: events before it are in the hash alone. False: cut off.
+    void save(hosted::StateWriter& to);
+    bool load(hosted::StateReader& from);
     // The task of the event that is about to be added; kept where events are.
     void name(u32 task, char const* text);
 
@@ -80,7 +85,11 @@ public:
     Event const& recent(u32 back) const { return recent_[(count_ - back) % recent_events]; }
 
 private:
+    template <typename Visitor>
+    void visit_words(Visitor& visit);
+
     Keep keep_;
+    u64 begun_ = 0; // how many there were before the restart point
     u64 count_ = 0;
     Hash hash_;
     Event recent_[recent_events];

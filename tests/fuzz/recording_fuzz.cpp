@@ -33,7 +33,7 @@ void read_fields(Record const& record)
         std::abort();
     RecordingEnd end;
     if (record.kind == RecordKind::end && decode(record.bytes, end)
-        && end.how > RecordingEnd::How::gave_up)
+        && end.how > RecordingEnd::How::elsewhere)
         std::abort();
 }
 

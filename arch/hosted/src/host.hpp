@@ -20,6 +20,8 @@ struct Host {
     i64 edges_given = hosted::edges_unlimited; // to the thread whose turn it is
     i64 edges_spent = 0; // of these, when it last entered the kernel
     u8* fault_stacks[threads_max] = {};
+    bool stands_next = false; // at the next kernel exit: System::stand
+    Frame::Fiber standing; // of the thread that stands there
 };
 extern Host host;
 
@@ -33,6 +35,11 @@ inline constexpr u64 stack_bytes_min = 4096;
 u8* fault_stack(u32 thread);
 void install_handlers();
 
+// Where amid a fault thread number `thread` stands; it need not be mapped.
+inline u64 fault_stack_of(u32 thread)
+{
+    return Machine::fault_stacks_address + thread * fault_stack_bytes;
+}
 // Into the kernel, as the thread whose turn it was.
 Thread* begin();
 // Delivers what is pending, then leaves into a thread that the kernel chose.

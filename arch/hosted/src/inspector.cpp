@@ -84,6 +84,13 @@ bool Inspector::somebody_waits(u64 now_ns) const
     return kernel_.next_deadline_ns_ <= now_ns;
 }
 
+bool Inspector::is_free(void const* page) const
+{
+    auto const number
+        = static_cast<usize>(static_cast<u8 const*>(page) - kernel_.memory_) / page_bytes;
+    return number < kernel_.page_count_ && kernel_.pages_[number].use == PageUse::free;
+}
+
 void Inspector::audit_rows(Lines& wrong) const
 {
     auto const rows = kernel_.rows();

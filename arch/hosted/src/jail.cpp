@@ -238,4 +238,21 @@ void fix_protector_words()
     asm volatile("movq %0, %%fs:0x28\n\tmovq %0, %%fs:0x30" : : "r"(value) : "memory");
 }
 
+FixedProtectorWords::FixedProtectorWords()
+{
+    asm volatile("movq %%fs:0x28, %0\n\tmovq %%fs:0x30, %1"
+                 : "=r"(before_[0]), "=r"(before_[1])
+                 :
+                 : "memory");
+    fix_protector_words();
+}
+
+FixedProtectorWords::~FixedProtectorWords()
+{
+    asm volatile("movq %0, %%fs:0x28\n\tmovq %1, %%fs:0x30"
+                 :
+                 : "r"(before_[0]), "r"(before_[1])
+                 : "memory");
+}
+
 } // namespace gemel::hosted

@@ -134,7 +134,7 @@ u64 Machine::now_ns() noexcept
 // --- memory ---
 
 // Runs of pages that are neighbours in memory, with equal access, become one host mapping.
-void Machine::map_pages(Mapping const& mapping, u64 const* leaf, u32 first, u32 count)
+bool Machine::try_map(Mapping const& mapping, u64 const* leaf, u32 first, u32 count)
 {
     for (u32 i = first; i < first + count;) {
         auto* address = reinterpret_cast<void*>(mapping.address + i * page_bytes);
@@ -152,9 +152,17 @@ void Machine::map_pages(Mapping const& mapping, u64 const* leaf, u32 first, u32 
         auto const write = (entry & writable) && (mapping.flags & static_cast<u16>(VmFlag::write));
         auto* got = map_window(address, run * page_bytes, PROT_READ | (write ? PROT_WRITE : 0),
             memory_descriptor_, entry_target(entry));
-        ASSERT(got == address);
+        if (got != address)
+            return false;
         i += run;
     }
+    return true;
+}
+
+void Machine::map_pages(Mapping const& mapping, u64 const* leaf, u32 first, u32 count)
+{
+    auto const mapped = try_map(mapping, leaf, first, count);
+    ASSERT(mapped);
 }
 
 void Machine::leaf_linked(u64 root, u64 address, void* leaf, u16 flags) noexcept

@@ -33,8 +33,8 @@ u8* fault_stack(u32 thread)
 {
     auto& stack = host.fault_stacks[thread];
     if (!stack) {
-        auto* fresh = mmap(
-            nullptr, fault_stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        auto* fresh = mmap(reinterpret_cast<void*>(fault_stack_of(thread)), fault_stack_bytes,
+            PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
         stack = fresh == MAP_FAILED ? nullptr : static_cast<u8*>(fresh);
     }
 #if defined(__SANITIZE_ADDRESS__)

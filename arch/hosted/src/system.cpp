@@ -11,9 +11,13 @@
 #include <gemel/hosted/system.hpp>
 
 #include <atomic>
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <new>
 #include <sched.h>
+#include <sys/mman.h>
+#include <system_error>
 #include <utility>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -364,16 +368,25 @@ void processor_main()
     kernel.leave();
 }
 
-[[gnu::noinline]] void leave_slowly(Thread* me)
+// Where the thread stands still, another process may go on: nothing of the machine's surroundings
+// is remembered here.
+[[gnu::noinline]] void leave_in_world(Thread const& me)
 {
     auto& system = *host.system;
+    system.machine().world()->leaving(system.kernel());
+    if (host.stands_next) [[unlikely]]
+        system.stand(me);
+}
+
+[[gnu::noinline]] void leave_slowly(Thread* me)
+{
+    if (host.system->machine().world()) [[unlikely]]
+        leave_in_world(*me);
+    auto& system = *host.system;
     auto& kernel = system.kernel();
-    auto* world = system.machine().world();
-    if (world) [[unlikely]]
-        world->leaving(kernel);
     deliver_pending();
     next_turn(me);
-    if (world) [[unlikely]]
+    if (auto* world = system.machine().world()) [[unlikely]]
         world->choosing(kernel);
     if (kernel.cpu().current != me)
         switch_to(me->frame.fiber, *kernel.cpu().current);
@@ -575,6 +588,24 @@ void pause_here()
     restore(fiber);
 }
 
+// Its own thread may not be the one that runs next, which is saved elsewhere.
+void stand_here()
+{
+    save(host.standing);
+    switch_to_host(host.standing);
+    restore(host.standing);
+}
+
+void go_on_standing()
+{
+    auto& from = own().fiber;
+    save(from);
+    Passage passage { &from };
+    auto const transfer = context::jump_fcontext(host.standing.context, &passage);
+    arrive(transfer, from);
+    restore(from);
+}
+
 } // namespace gemel::arch
 
 namespace gemel::hosted {
@@ -582,12 +613,25 @@ namespace gemel::hosted {
 System::System(Options const& options)
     : options_(options)
     , machine_(options.memory_bytes, options.isolation, options.memory)
-    , pages_(machine_)
+    , pages_(make_pages(machine_))
 {
     machine_.kernel_is_at(&pages_, sizeof pages_);
 }
 
-System::~System() = default;
+System::~System()
+{
+    ::munmap(&pages_, sizeof pages_);
+}
+
+System::KernelPages& System::make_pages(arch::Machine& machine)
+{
+    auto* const wanted = reinterpret_cast<void*>(arch::Machine::kernel_address);
+    auto* const at = ::mmap(wanted, sizeof(KernelPages), PROT_READ | PROT_WRITE,
+        MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    if (at == MAP_FAILED)
+        throw std::system_error(errno, std::generic_category(), "cannot map the kernel's pages");
+    return *new (at) KernelPages { machine };
+}
 
 // One after the other: the next number behind the one whose turn it was. (The kernel's own number
 // is no measure: a tick is delivered as every processor, the last of them last.)
@@ -645,6 +689,20 @@ int System::run()
     info.init_entry = options_.init_entry;
     info.command_line = options_.command_line.c_str();
     info.cpus = options_.cpus;
+    come_up();
+    if (has_host_threads())
+        return go_in_on_many(info);
+    kernel().enter();
+    // The others come up, too, and find nothing to do: else the first tick would be their
+    // beginning.
+    for (u32 cpu = 1; cpu < options_.cpus; ++cpu)
+        machine_.interrupt_cpu(cpu);
+    return kernel().boot(info) ? go_in() : over(status_not_started);
+}
+
+// The process is this machine's.
+void System::come_up()
+{
     arch::host.system = this;
     arch::host.isolated = machine_.isolated();
     arch::host.unusual = arch::host.isolated;
@@ -654,14 +712,6 @@ int System::run()
     arch::race::become(arch::own().fiber);
     arch::install_handlers();
     machine_.start_clock();
-    if (has_host_threads())
-        return go_in_on_many(info);
-    kernel().enter();
-    // The others come up, too, and find nothing to do: else the first tick would be their
-    // beginning.
-    for (u32 cpu = 1; cpu < options_.cpus; ++cpu)
-        machine_.interrupt_cpu(cpu);
-    return kernel().boot(info) ? go_in() : over(status_not_started);
 }
 
 bool System::has_host_threads() const
@@ -701,21 +751,44 @@ int System::go_in_on_many(BootInfo const& info)
 void System::pause()
 {
     ASSERT(!processors_);
-    paused_ = true;
+    paused_ = Paused::in_kernel;
     arch::pause_here();
+}
+
+void System::stand_still_at_exit()
+{
+    ASSERT(!processors_);
+    arch::host.stands_next = true;
+}
+
+// Of a thread that has ended nobody knows how long its stack lasts: not at this exit, then.
+void System::stand(Thread const& thread)
+{
+    if (kernel().thread(thread.id) != &thread)
+        return;
+    arch::host.stands_next = false;
+    paused_ = Paused::at_exit;
+    arch::stand_here();
 }
 
 int System::resume()
 {
-    ASSERT(paused_);
-    paused_ = false;
-    return go_in();
+    ASSERT(paused());
+    if (std::exchange(paused_, Paused::no) == Paused::in_kernel)
+        return go_in();
+    arch::go_on_standing();
+    return came_back();
 }
 
 int System::go_in()
 {
     arch::switch_to(arch::own().fiber, *kernel().cpu().current);
-    return paused_ ? 0 : over(machine_.exit_status());
+    return came_back();
+}
+
+int System::came_back()
+{
+    return paused() ? 0 : over(machine_.exit_status());
 }
 
 int System::over(int status)

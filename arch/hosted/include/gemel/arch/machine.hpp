@@ -10,6 +10,7 @@
 #include <gemel/arch/frame.hpp>
 #include <gemel/hosted/device.hpp>
 #include <gemel/hosted/machine_memory.hpp>
+#include <gemel/hosted/state.hpp>
 #include <gemel/hosted/world.hpp>
 
 #include <functional>
@@ -42,6 +43,10 @@ public:
     static constexpr u64 windows_address = 0x2000'0000'0000;
     static constexpr u64 window_bytes = u64 { 1 } << 36;
     static constexpr u64 first_physical = 16 * page_bytes;
+    // Of the kernel's own object and of the stacks that threads get amid a fault: behind the
+    // largest memory. What lies there and in the memory may point at each other.
+    static constexpr u64 kernel_address = arena_address + 0x10'0000'0000;
+    static constexpr u64 fault_stacks_address = kernel_address + 0x1'0000'0000;
 
     // Reserves `memory_bytes` (a multiple of 2 MiB, at least 8 MiB), or clears and takes the
     // `memory` of one that is gone. Throws std::system_error when the host refuses.
@@ -195,6 +200,15 @@ public:
     // process stood, but within a call of leaf_*. False: no machine stands, it is
     // isolated, or the host refused.
     static bool own_memory() noexcept;
+
+    // For a restart point, in the kernel: what it is beside its memory, its world and its devices.
+    void save(hosted::StateWriter& to) const;
+    // The same of another machine, whose memory is in place already. False: it cannot be that; the
+    // machine is of no use then.
+    bool load(hosted::StateReader& from);
+    // A page of that memory, before. False: there is none of that number.
+    bool put_page(u64 number, u8 const* bytes);
+
     void tick_arrived() { tick_pending_ = true; }
     void stop_timer();
     bool powered_off() const { return powered_off_; }
@@ -242,8 +256,13 @@ private:
     }
     void forget_races(void* page) noexcept;
     void map_pages(Mapping const& mapping, u64 const* leaf, u32 first, u32 count);
+    // False: the host refused.
+    bool try_map(Mapping const& mapping, u64 const* leaf, u32 first, u32 count);
     PortRange const* range_of(u32 port) const;
     u64 raw_now() const;
+    template <typename Visitor>
+    void visit_words(Visitor& visit);
+    bool is_leaf(u64 physical) const;
     bool copy_memory(int to) const;
     bool move_memory() noexcept;
     void idle(u64 now);

@@ -30,6 +30,9 @@ public:
     // while task code runs.
     bool somebody_waits(u64 now_ns) const;
 
+    // Of a page of the machine's memory: it is the kernel's to give away.
+    bool is_free(void const* page) const;
+
     // What each task holds of its quota.
     struct Holding {
         u32 task = 0;

@@ -30,4 +30,16 @@ void end_if_jail_trapped(void const* context);
 // a protected one.
 void fix_protector_words();
 
+// The same for as long as this stands, in a function that itself is not protected.
+class FixedProtectorWords {
+public:
+    FixedProtectorWords();
+    ~FixedProtectorWords();
+    FixedProtectorWords(FixedProtectorWords const&) = delete;
+    FixedProtectorWords& operator=(FixedProtectorWords const&) = delete;
+
+private:
+    u64 before_[2];
+};
+
 } // namespace gemel::hosted

@@ -34,6 +34,7 @@ public:
 
     arch::Machine& machine() { return machine_; }
     Kernel& kernel() { return pages_.kernel; }
+    Kernel const& kernel() const { return pages_.kernel; }
     // Physical address of the device memory.
     u64 device_memory() const { return machine_.memory_bytes() - options_.device_memory_bytes; }
 
@@ -57,12 +58,27 @@ public:
     // with the machine as it stands, and this call does when resume() is called. Whoever looks at
     // the machine or forks meanwhile stands on the host's own stack and not on a task's.
     void pause();
-    bool paused() const { return paused_; }
+    // At the next kernel exit run(), or resume(), comes back in the same way; nothing of what is
+    // around the machine is then on a task's stack, so that all that it is can be saved, and
+    // another process can go on with it.
+    void stand_still_at_exit();
+    bool paused() const { return paused_ != Paused::no; }
     // What run() would have gone on with, and the same answer.
     int resume();
+    // Of that exit, once `thread` leaves the kernel: it stands here until it goes on.
+    void stand(Thread const& thread);
+
+    // A machine that stands still at a kernel exit, beside its memory, world and devices. False:
+    // it cannot be saved where it stands, but perhaps at another exit.
+    bool save(StateWriter& to) const;
+    // In a system that never ran, whose memory is in place: it stands there as the saved one did.
+    // False: that cannot be.
+    bool load(StateReader& from);
+    // Whether this build, which runs where the linker put it, can save and load at all.
+    static bool can_be_saved();
 
 private:
-    // Pages of its own, so that it can be hidden from the tasks.
+    // Pages of its own, so that it can be hidden from the tasks, at the same place in every process.
     struct alignas(page_bytes) KernelPages {
         explicit KernelPages(arch::Machine& machine)
             : kernel(machine)
@@ -71,18 +87,26 @@ private:
         Kernel kernel;
     };
 
+    static KernelPages& make_pages(arch::Machine& machine);
+    template <typename Visitor>
+    void visit_words(Visitor& visit);
+    void save_fault_stacks(StateWriter& to) const;
+    static bool load_fault_stacks(StateReader& from);
+    void come_up();
     int go_in();
+    int came_back();
     int go_in_on_many(BootInfo const& info);
     int over(int status);
     bool has_host_threads() const;
 
     Options options_;
     ChooseCpu choose_;
-    bool paused_ = false;
+    enum class Paused : u8 { no, in_kernel, at_exit };
+    Paused paused_ = Paused::no;
     u32 turn_ = 0; // the processor whose turn it is
     u32 rests_ = 0; // bit n: number n ran through to the last tick, and waits for the next one
     arch::Machine machine_;
-    KernelPages pages_;
+    KernelPages& pages_; // at arch::Machine::kernel_address
     std::unique_ptr<arch::Processors> processors_; // null: all are on one host thread
 };
 
