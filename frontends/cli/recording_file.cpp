@@ -1,6 +1,7 @@
 #include "frontends/cli/recording_file.hpp"
 
 #include "frontends/cli/fixed_place.hpp"
+#include "frontends/cli/paths.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -111,6 +112,32 @@ bool is_recording_file(std::string const& path)
     return got == static_cast<ssize_t>(sizeof bytes) && sim::is_recording(bytes);
 }
 
+namespace {
+
+// A restart point is for the very program that made it. False after a message.
+bool is_for_this_program(sim::RecordingStart const& start, std::string const& file)
+{
+    auto const build = build_identity(boot_bundle());
+    if (start.build != build) {
+        std::fprintf(stderr,
+            "gemel: %s begins at a restart point of build %016llx, and this is build %016llx: "
+            "only the build that recorded it can go on from there.\n",
+            file.c_str(), static_cast<unsigned long long>(start.build),
+            static_cast<unsigned long long>(build));
+        return false;
+    }
+    go_to_fixed_place();
+    if (hosted::System::can_be_saved() && start.place == place_identity())
+        return true;
+    std::fprintf(stderr,
+        "gemel: %s begins at a restart point, where this program or a library of the host was "
+        "another one or lay elsewhere: play it back on the host that recorded it.\n",
+        file.c_str());
+    return false;
+}
+
+} // namespace
+
 std::shared_ptr<ReadRecording const> read_recording(std::string const& path)
 {
     auto const descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -132,6 +159,8 @@ std::shared_ptr<ReadRecording const> read_recording(std::string const& path)
         std::fprintf(stderr, "gemel: %s: %s\n", path.c_str(), error.c_str());
         return nullptr;
     }
+    if (recording->start.at_restart_point != 0 && !is_for_this_program(recording->start, path))
+        return nullptr;
     auto result = std::make_shared<ReadRecording>();
     result->recording = std::move(*recording);
     sim::RecordReader records { bytes, result->recording.begin };

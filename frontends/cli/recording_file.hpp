@@ -52,7 +52,8 @@ struct ReadRecording {
 };
 
 bool is_recording_file(std::string const& path);
-// Null after a message.
+// Null after a message. Where it begins at a restart point, the program may start anew
+// (fixed_place.hpp).
 std::shared_ptr<ReadRecording const> read_recording(std::string const& path);
 
 // Identifies this program and its boot bundle.

@@ -1,6 +1,5 @@
 // `gemel replay` of a recorded session.
 #include "frontends/cli/event_file.hpp"
-#include "frontends/cli/fixed_place.hpp"
 #include "frontends/cli/options.hpp"
 #include "frontends/cli/paths.hpp"
 #include "frontends/cli/recording_file.hpp"
@@ -80,37 +79,12 @@ int status_of(SimResult const& result)
     return result.verdict == Verdict::passed ? exit_ok : exit_failed;
 }
 
-// A restart point is for the very program that made it. False after a message.
-bool can_begin(ReadRecording const& read, std::string const& file)
-{
-    auto const& start = read.recording.start;
-    if (start.at_restart_point == 0)
-        return true;
-    auto const build = build_identity(boot_bundle());
-    if (start.build != build) {
-        std::fprintf(stderr,
-            "gemel: %s begins at a restart point of build %016llx, and this is build %016llx: "
-            "only the build that recorded it can go on from there.\n",
-            file.c_str(), static_cast<unsigned long long>(start.build),
-            static_cast<unsigned long long>(build));
-        return false;
-    }
-    go_to_fixed_place();
-    if (hosted::System::can_be_saved() && start.place == place_identity())
-        return true;
-    std::fprintf(stderr,
-        "gemel: %s begins at a restart point, where this program or a library of the host was "
-        "another one or lay elsewhere: play it back on the host that recorded it.\n",
-        file.c_str());
-    return false;
-}
-
 } // namespace
 
 int replay_recording(ReplayOptions const& options)
 {
     auto const read = read_recording(options.file);
-    if (!read || !can_begin(*read, options.file))
+    if (!read)
         return exit_failed;
     if (read->damaged_bytes != 0)
         std::fprintf(stderr,

@@ -42,6 +42,11 @@ std::string stamp()
     return text;
 }
 
+unsigned long long kibibytes(u64 bytes)
+{
+    return (bytes + 1023) / 1024;
+}
+
 u64 changed_ns(int descriptor)
 {
     struct stat status { };
@@ -201,6 +206,7 @@ sim::Medium& SessionRecording::disk(sim::Medium& medium)
 void SessionRecording::restart_point(
     hosted::System& system, sim::Uart16550& uart, sim::CmosClock& clock, sim::VirtioBlock& disk)
 {
+    auto const began_ns = host_time_ns();
     std::string error;
     auto part = begin_part(Name::younger, error);
     if (!part)
@@ -220,6 +226,8 @@ void SessionRecording::restart_point(
     }
     disk_->begins();
     world_->begins(*part->writer);
+    part->point_bytes = part->file->bytes();
+    part->point_ns = static_cast<u64>(host_time_ns() - began_ns);
     auto over = std::exchange(older_, younger_ ? std::move(younger_) : nullptr);
     younger_ = std::move(part);
     if (!older_)
@@ -234,7 +242,7 @@ void SessionRecording::restart_point(
 void SessionRecording::end_part(Part& part)
 {
     Kept kept { part.file->path(), part.file->bytes(), world_->time_ns() - part.begin_ns,
-        world_->take_failure() };
+        part.point_bytes, part.point_ns, world_->take_failure() };
     part.file.reset();
     if (keep_ == Keep::always || (kept.failure && kept_.size() < left_over_max))
         kept_.push_back(std::move(kept));
@@ -256,9 +264,12 @@ void SessionRecording::tell_of(Kept const& kept)
         std::fprintf(stderr, "gemel: %s failed at %s: %s\n",
             failure->task.empty() ? "the machine" : failure->task.c_str(),
             time_text(failure->time_ns).c_str(), failure->what.c_str());
-    std::fprintf(stderr, "gemel: recorded %s in %s (%llu KiB)\n  again: gemel replay %s\n",
-        time_text(kept.length_ns).c_str(), kept.path.c_str(),
-        static_cast<unsigned long long>((kept.bytes + 1023) / 1024), kept.path.c_str());
+    std::fprintf(stderr, "gemel: recorded %s in %s (%llu KiB)\n",
+        time_text(kept.length_ns).c_str(), kept.path.c_str(), kibibytes(kept.bytes));
+    if (kept.point_bytes != 0)
+        std::fprintf(stderr, "gemel: it begins at a restart point (%llu KiB, made in %.1f ms)\n",
+            kibibytes(kept.point_bytes), static_cast<double>(kept.point_ns) / 1e6);
+    std::fprintf(stderr, "  again: gemel replay %s\n", kept.path.c_str());
 }
 
 void SessionRecording::tell()

@@ -63,12 +63,16 @@ private:
         std::optional<sim::RecordWriter> writer;
         unsigned number = 0;
         u64 begin_ns = 0; // of the session's time
+        u64 point_bytes = 0; // of its restart point, and how long that took; 0: it has none
+        u64 point_ns = 0;
     };
     // One that holds a failure, and is told of at the end.
     struct Kept {
         std::string path;
         u64 bytes = 0;
         u64 length_ns = 0;
+        u64 point_bytes = 0; // as of a part
+        u64 point_ns = 0;
         std::optional<sim::Failure> failure; // the first
     };
 

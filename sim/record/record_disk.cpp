@@ -11,6 +11,7 @@ namespace {
 
 constexpr u32 block_sectors = 8;
 constexpr u32 sector_bytes = record_sector_bytes;
+constexpr u64 sectors_max = u64 { 1 } << 20; // of one record
 
 } // namespace
 
@@ -56,22 +57,20 @@ void RecordingDisk::begins()
 {
     if (world_.has(Whose::younger))
         known(Whose::older) = std::move(known(Whose::younger));
-    known(Whose::younger) = {};
+    known(Whose::younger) = { {}, false };
 }
 
-// Runs of sectors that were not known are a record each.
-void RecordingDisk::note_read(Whose whose, u64 first, std::span<u8 const> bytes)
+template <typename News>
+void RecordingDisk::learn(Whose whose, u64 first, u64 count, News&& news)
 {
-    auto& set = known(whose);
-    auto const count = bytes.size() / sector_bytes;
+    auto& set = known(whose).sectors;
     for (u64 i = 0; i < count;) {
         auto const is_known = set.has(first + i);
         auto end = i + 1;
         while (end < count && set.has(first + end) == is_known)
             ++end;
         if (!is_known) {
-            world_.disk_bytes(
-                whose, first + i, bytes.subspan(i * sector_bytes, (end - i) * sector_bytes));
+            news(first + i, end - i);
             set.add(first + i, end - i);
         }
         i = end;
@@ -81,10 +80,14 @@ void RecordingDisk::note_read(Whose whose, u64 first, std::span<u8 const> bytes)
 FileOutcome RecordingDisk::read(u64 offset, u8* to, u32 bytes)
 {
     auto const outcome = medium_.read(offset, to, bytes);
+    auto const begin = offset / sector_bytes;
     if (outcome == FileOutcome::done)
         for (auto const whose : both)
             if (world_.has(whose))
-                note_read(whose, offset / sector_bytes, { to, bytes });
+                learn(whose, begin, bytes / sector_bytes, [&](u64 first, u64 count) {
+                    world_.disk_bytes(whose, first,
+                        { to + (first - begin) * sector_bytes, count * sector_bytes });
+                });
     return noted(outcome);
 }
 
@@ -92,11 +95,17 @@ FileOutcome RecordingDisk::read(u64 offset, u8* to, u32 bytes)
 FileOutcome RecordingDisk::write(u64 offset, u8 const* from, u32 bytes)
 {
     auto const outcome = medium_.write(offset, from, bytes);
-    for (auto& set : known_)
-        if (outcome == FileOutcome::done)
-            set.add(offset / sector_bytes, bytes / sector_bytes);
-        else
-            set.remove(offset / sector_bytes, bytes / sector_bytes);
+    auto const begin = offset / sector_bytes;
+    auto const sectors = bytes / sector_bytes;
+    for (auto const whose : both) {
+        if (outcome == FileOutcome::failed)
+            known(whose).sectors.remove(begin, sectors);
+        else if (world_.has(whose))
+            learn(whose, begin, sectors, [&](u64 first, u64 count) {
+                if (!known(whose).from_boot)
+                    world_.disk_written(whose, first, count);
+            });
+    }
     return noted(outcome);
 }
 
@@ -109,12 +118,22 @@ FileOutcome RecordingDisk::flush()
 FileOutcome RecordingDisk::discard(u64 offset, u64 bytes)
 {
     auto const outcome = medium_.discard(offset, bytes);
-    for (auto& set : known_)
-        set.remove(offset / sector_bytes, bytes / sector_bytes);
+    for (auto& each : known_)
+        each.sectors.remove(offset / sector_bytes, bytes / sector_bytes);
     return noted(outcome);
 }
 
 // --- playing back ---
+
+// In a window, the session wrote there later without having read: the image has that.
+void PlayedDisk::lose(Record const& record)
+{
+    Fields fields { record.bytes };
+    auto const first = fields.number();
+    auto const count = fields.number();
+    if (fields.ok() && count <= sectors_max)
+        lost_.add(first, count);
+}
 
 u8* PlayedDisk::place_of(u64 sector)
 {
@@ -140,7 +159,6 @@ void PlayedDisk::take(Record const& record)
     auto const first = fields.number();
     auto const count = fields.number();
     auto const bytes = fields.rest();
-    constexpr u64 sectors_max = u64 { 1 } << 20;
     if (!fields.ok() || count > sectors_max
         || (!bytes.empty() && bytes.size() != count * sector_bytes))
         return;
@@ -168,7 +186,8 @@ FileOutcome PlayedDisk::read(u64 offset, u8* to, u32 bytes)
         if (known_.has(first + i)) {
             std::memcpy(at, place_of(first + i), sector_bytes);
         } else if (live_) {
-            if (!unknown_ || !unknown_(offset + i * sector_bytes, at, sector_bytes))
+            if (lost_.has(first + i) || !unknown_
+                || !unknown_(offset + i * sector_bytes, at, sector_bytes))
                 return FileOutcome::failed;
         } else {
             if (world_.records().next().kind != RecordKind::nothing)
@@ -211,9 +230,12 @@ void PlayedDisk::go_on(Unknown unknown)
 {
     live_ = true;
     unknown_ = std::move(unknown);
-    for (auto later = world_.records(); later.next().kind != RecordKind::nothing; later.take())
+    for (auto later = world_.records(); later.next().kind != RecordKind::nothing; later.take()) {
         if (later.next().kind == RecordKind::disk_bytes)
             take(later.next());
+        else if (later.next().kind == RecordKind::disk_written)
+            lose(later.next());
+    }
 }
 
 } // namespace gemel::sim

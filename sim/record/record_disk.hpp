@@ -50,12 +50,19 @@ private:
     static constexpr Whose both[] = { Whose::older, Whose::younger };
 
     hosted::FileOutcome noted(hosted::FileOutcome outcome);
-    void note_read(Whose whose, u64 first, std::span<u8 const> bytes);
-    SectorSet& known(Whose whose) { return known_[static_cast<u32>(whose)]; }
+    // What a recording knows of a disk.
+    struct Known {
+        SectorSet sectors;
+        bool from_boot = true; // or from a restart point: the session may have written others
+    };
+    // Calls `news(first, count)` for each run of sectors that it does not know; then it does.
+    template <typename News>
+    void learn(Whose whose, u64 first, u64 count, News&& news);
+    Known& known(Whose whose) { return known_[static_cast<u32>(whose)]; }
 
     Medium& medium_;
     RecordingWorld& world_;
-    SectorSet known_[2]; // of each recording
+    Known known_[2]; // of each recording
     u64 requests_ = 0;
 };
 
@@ -82,11 +89,13 @@ public:
 private:
     bool fails();
     void take(Record const& record);
+    void lose(Record const& record);
     u8* place_of(u64 sector);
 
     PlayedWorld& world_;
     std::unordered_map<u64, std::vector<u8>> blocks_; // by sector / 8; never gone through
     SectorSet known_;
+    SectorSet lost_; // what they held is in no file, nor in the image by now
     Unknown unknown_;
     u64 requests_ = 0;
     bool live_ = false;

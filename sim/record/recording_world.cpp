@@ -193,8 +193,16 @@ void RecordingWorld::disk_bytes(Whose whose, u64 sector, std::span<u8 const> byt
     put_number(fields_, sector);
     put_number(fields_, bytes.size() / 512);
     auto const empty = std::all_of(bytes.begin(), bytes.end(), [](u8 byte) { return byte == 0; });
-    (whose == Whose::older ? writer_ : younger_)
-        ->add(RecordKind::disk_bytes, fields_, empty ? std::span<u8 const> {} : bytes);
+    writer_of(whose).add(
+        RecordKind::disk_bytes, fields_, empty ? std::span<u8 const> {} : bytes);
+}
+
+void RecordingWorld::disk_written(Whose whose, u64 sector, u64 count)
+{
+    fields_.clear();
+    put_number(fields_, sector);
+    put_number(fields_, count);
+    writer_of(whose).add(RecordKind::disk_written, fields_);
 }
 
 void RecordingWorld::disk_failed(u64 request)
@@ -224,6 +232,7 @@ void RecordingWorld::failed(Failure const& failure) noexcept
 
 void RecordingWorld::dies() noexcept
 {
+    next_point_ns_ = ~0ull; // what led to this stays
     if (death_hook_)
         death_hook_();
 }

@@ -24,6 +24,7 @@ public:
     enum class Whose : u8 { older, younger };
     bool has(Whose whose) const { return (whose == Whose::older ? writer_ : younger_) != nullptr; }
     void disk_bytes(Whose whose, u64 sector, std::span<u8 const> bytes);
+    void disk_written(Whose whose, u64 sector, u64 count);
     void disk_failed(u64 request);
     // The machine is off.
     void finish(u8 status, u64 image_changed_ns);
@@ -74,6 +75,7 @@ private:
     void give_up();
 
     void add(RecordKind kind, std::span<u8 const> fields, std::span<u8 const> bytes = {}) noexcept;
+    RecordWriter& writer_of(Whose whose) { return *(whose == Whose::older ? writer_ : younger_); }
     bool wants_restart_point(Kernel const& kernel) const;
 
     RecordWriter* writer_; // the older recording's

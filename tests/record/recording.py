@@ -2,7 +2,7 @@
 MASK = (1 << 64) - 1
 START = (0x6C62272E07BB0142, 0x62B821756295C58D)
 KINDS = ("nothing", "time", "entropy", "wall_clock", "tick", "idle", "typed", "disk_bytes", "disk_failed", "digest",
-         "failure", "end")
+         "failure", "end", "computed", "frame", "memory_pages", "machine_state", "restart_point", "disk_written")
 
 
 def add(state, word):
@@ -54,14 +54,45 @@ def split(data):
     return begin, records
 
 
-def join(head, records):
-    """The file, with checks that are right."""
+def with_head(data, begin, at, field):
+    """The file's head with other bytes at a place of its fields, and a check that is right."""
+    fields = data[24:begin]
+    fields = fields[:at] + field + fields[at + len(field):]
+    high, low = add_bytes(START, fields)
+    return data[:16] + (high ^ low).to_bytes(8, "little") + fields
+
+
+def span(records):
+    """When a session's recording begins and ends, in ns of its machine's time."""
+    begin = end = 0
+    for kind, body in records:
+        if kind == "restart_point":
+            begin = end = number(body, 8)[0]
+        if kind == "time":
+            end += number(body, 0)[0]
+    return begin, end
+
+
+def chained(chain, kind, body):
+    high, low = add_bytes(add((chain, len(body)), kind), body)
+    return high ^ low
+
+
+def chain_of(head, records):
+    """The check of all of it."""
     high, low = add_bytes(START, head)
     chain = high ^ low
+    for name, body in records:
+        chain = chained(chain, KINDS.index(name), body)
+    return chain
+
+
+def join(head, records):
+    """The file, with checks that are right."""
+    chain = chain_of(head, [])
     out = bytearray(head)
     for name, body in records:
         kind = KINDS.index(name)
-        high, low = add_bytes(add((chain, len(body)), kind), body)
-        chain = high ^ low
+        chain = chained(chain, kind, body)
         out += bytes([kind, chain >> 48 & 0xFF]) + number_bytes(len(body)) + body
     return bytes(out)
