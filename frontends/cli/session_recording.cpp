@@ -101,12 +101,10 @@ std::string SessionRecording::path_of(unsigned number, Name name) const
 {
     if (window_ns_ == 0)
         return path_;
-    return path_ + "-" + std::to_string(number)
-        + (name == Name::usual ? usual_name : younger_name);
+    return path_ + "-" + std::to_string(number) + (name == Name::usual ? usual_name : younger_name);
 }
 
-std::unique_ptr<SessionRecording::Part> SessionRecording::begin_part(
-    Name name, std::string& error)
+std::unique_ptr<SessionRecording::Part> SessionRecording::begin_part(Name name, std::string& error)
 {
     auto part = std::make_unique<Part>();
     part->number = ++number_;
@@ -179,6 +177,10 @@ void SessionRecording::live(hosted::System& system)
     });
     if (window_ns_ != 0 && hosted::System::can_be_saved())
         world_->keep_window(window_ns_);
+    else if (window_ns_ != 0)
+        std::fprintf(stderr,
+            "gemel: the recording will begin at the boot: the program does not lie where the "
+            "linker put it, or is built with a sanitizer or for --preempt\n");
     system.machine().live_in(*world_);
 }
 
@@ -221,8 +223,7 @@ void SessionRecording::restart_point(
     auto const outcome = write_restart_point(system, around, *part->writer);
     if (outcome != sim::RestartOutcome::written) {
         ::unlink(part->file->path().c_str());
-        return world_->not_before(
-            outcome == sim::RestartOutcome::not_here ? soon_ns : window_ns_);
+        return world_->not_before(outcome == sim::RestartOutcome::not_here ? soon_ns : window_ns_);
     }
     disk_->begins();
     world_->begins(*part->writer);
@@ -264,8 +265,8 @@ void SessionRecording::tell_of(Kept const& kept)
         std::fprintf(stderr, "gemel: %s failed at %s: %s\n",
             failure->task.empty() ? "the machine" : failure->task.c_str(),
             time_text(failure->time_ns).c_str(), failure->what.c_str());
-    std::fprintf(stderr, "gemel: recorded %s in %s (%llu KiB)\n",
-        time_text(kept.length_ns).c_str(), kept.path.c_str(), kibibytes(kept.bytes));
+    std::fprintf(stderr, "gemel: recorded %s in %s (%llu KiB)\n", time_text(kept.length_ns).c_str(),
+        kept.path.c_str(), kibibytes(kept.bytes));
     if (kept.point_bytes != 0)
         std::fprintf(stderr, "gemel: it begins at a restart point (%llu KiB, made in %.1f ms)\n",
             kibibytes(kept.point_bytes), static_cast<double>(kept.point_ns) / 1e6);

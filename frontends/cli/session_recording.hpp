@@ -35,8 +35,8 @@ public:
     sim::Medium& disk(sim::Medium& medium);
     // The machine stands still for a restart point (hosted::System::paused): another file begins
     // with one.
-    void restart_point(
-        hosted::System& system, sim::Uart16550& uart, sim::CmosClock& clock, sim::VirtioBlock& disk);
+    void restart_point(hosted::System& system, sim::Uart16550& uart, sim::CmosClock& clock,
+        sim::VirtioBlock& disk);
     // The machine is off, and still there.
     void finish(int status);
     // To the user, once the terminal is his again: where it is, or why not.

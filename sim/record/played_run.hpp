@@ -28,7 +28,8 @@ public:
     // what is kept, stops, closing and failing.
     PlayedSession(Recording const& recording, Setup const& setup);
 
-    // From the boot or the restart point to the end of the recording, or until the machine that went on is off.
+    // From the boot or the restart point to the end of the recording, or until the machine that
+    // went on is off.
     Outcome run();
 
     // From now on the machine lives: time goes on from here, `unknown` is asked for bytes of the

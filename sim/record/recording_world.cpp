@@ -193,8 +193,7 @@ void RecordingWorld::disk_bytes(Whose whose, u64 sector, std::span<u8 const> byt
     put_number(fields_, sector);
     put_number(fields_, bytes.size() / 512);
     auto const empty = std::all_of(bytes.begin(), bytes.end(), [](u8 byte) { return byte == 0; });
-    writer_of(whose).add(
-        RecordKind::disk_bytes, fields_, empty ? std::span<u8 const> {} : bytes);
+    writer_of(whose).add(RecordKind::disk_bytes, fields_, empty ? std::span<u8 const> {} : bytes);
 }
 
 void RecordingWorld::disk_written(Whose whose, u64 sector, u64 count)

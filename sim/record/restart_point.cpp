@@ -99,8 +99,8 @@ std::optional<u64> pass_restart_point(RecordReader& records)
         return std::nullopt;
     records.take();
     Fields fields { records.next().bytes };
-    auto const is_whole = records.next().kind == RecordKind::restart_point
-        && fields.word() == records.check();
+    auto const is_whole
+        = records.next().kind == RecordKind::restart_point && fields.word() == records.check();
     auto const time_ns = fields.number();
     if (!is_whole || !fields.ok())
         return std::nullopt;

@@ -391,6 +391,43 @@ def part_record():
         for name in ("idle", "busy"):
             (small, short), (large, long) = sizes[name, 1], sizes[name, 5]
             yield f"a minute of a recorded session, {name}", f"{(large - small) / (long - short) * 60 / 1024:.0f} KiB", ""
+        yield from window_rows(folder)
+
+
+WINDOW_PAIRS = 9
+FILLED = "cat /gemel/etc/* > /tmp/a; for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do cat /tmp/a /tmp/a > /tmp/b; mv /tmp/b /tmp/a; done; ls -l /tmp/a"
+
+
+def window_of(folder, script, length="1s"):
+    """A session that fails at its end: the file of its window, its restart point's KiB and milliseconds, the session's seconds."""
+    text = output_of([GEMEL, "run", "--record-last", length, "-c", f"{script}; mischief read; true"])
+    path = found(r"again: gemel replay (\S+)", text, "gemel run --record-last")[1]
+    point = found(r"restart point \((\d+) KiB, made in ([\d.]+) ms\)", text, "gemel run --record-last")
+    seconds = float(found(r"failed at \+([\d.]+)s", text, "gemel run --record-last")[1])
+    moved = f"{folder}/window.gemel"
+    os.replace(path, moved)
+    return moved, int(point[1]), float(point[2]), seconds
+
+
+def window_rows(folder):
+    """Windows of a second: sixty times as many restart points as the usual ones have."""
+    ratios = []
+    for _ in range(WINDOW_PAIRS):
+        plain = processor_seconds("run", "-c", "; ".join([RECORDED] * 3))
+        ratios.append(processor_seconds("run", "--record-last", "1s", "-c", "; ".join([RECORDED] * 3)) / plain)
+    yield "the same, in windows of one second", f"{sorted(ratios)[WINDOW_PAIRS // 2]:.2f} times the processor time", f"goal 1.05 with 60 s; median of {WINDOW_PAIRS} pairs"
+    minute = "for m in 1 2 3 4 5 6; do " + RECORDED + "; sleep 0.1; done"
+    path, kibibytes, milliseconds, seconds = window_of(folder, minute)
+    yield "a restart point", f"{kibibytes} KiB", "of the session of files and pipes"
+    yield "the same, made", f"{milliseconds:.1f} ms", "the machine stands still"
+    began = time.monotonic()
+    text = output_of([GEMEL, "replay", path])
+    took = time.monotonic() - began
+    begin = float(found(r"from \+([\d.]+)s on", text, "gemel replay")[1])
+    yield "a window's replay", f"{took * 1000:.0f} ms", f"its last {seconds - begin:.1f} s of {seconds:.1f} s of work; all of it, the program's start too"
+    _, kibibytes, milliseconds, _ = window_of(folder, FILLED + "; sleep 2; echo x > /tmp/x; sleep 1")
+    yield "a restart point with a large file in /tmp", f"{kibibytes} KiB", ""
+    yield "the same, made", f"{milliseconds:.1f} ms", ""
 
 
 def part_crash():

@@ -96,21 +96,59 @@ def test_window_many(folder):
         path, _ = window_of(folder, "mischief jump", turns=6 + _, length="100ms")
 
 
-def test_window_disk(folder):
-    """Goal: what a window's session reads from a user's disk is in the window, what it has in memory is not read again."""
+def make_image(folder, name, lines, mib):
+    """An image with one file of so many lines, and its path."""
     image = f"{folder}/user.img"
     os.makedirs(f"{folder}/content")
-    for name in ("early", "late"):
-        with open(f"{folder}/content/{name}", "w", encoding="utf-8") as file:
-            file.write(f"a {name} line\n" * 3000)
-    subprocess.run(["mkfs.ext4", "-q", "-d", f"{folder}/content", image, "16M"], check=True, capture_output=True)
-    path, shown = window_of(folder, "wc /early /late; cp /late /copy; sync; wc /copy; mischief read", image, "--rw")
-    expect("6000" in shown, shown)
+    with open(f"{folder}/content/{name}", "w", encoding="utf-8") as file:
+        file.writelines(f"line {number} of a file\n" for number in range(lines))
+    subprocess.run(["mkfs.ext4", "-q", "-d", f"{folder}/content", image, f"{mib}M"], check=True, capture_output=True)
+    return image
+
+
+def test_window_disk(folder):
+    """Goal: what a window's session reads from a user's disk is in the window, also where an earlier window had it.
+    Method: a file that is larger than the machine's memory, read over and over; then the image holds nothing any more."""
+    image = make_image(folder, "big", 1_800_000, 96)
+    path, shown = window_of(folder, "for n in 1 2 3 4 5 6; do wc /big; sleep 0.3; done; mischief read", image, "--rw",
+                            "--memory", "64", turns=0)
+    expect("1800000" in shown, shown)
+    begin, _ = recording.span(read(path)[2])
+    expect(begin > 0, "it begins at the boot")
     with open(image, "r+b") as disk:
-        disk.write(b"\xff" * (1 << 20))
+        disk.write(b"\xff" * (8 << 20))
+    plays_back(folder, path, status=2)
+
+
+def test_window_disk_fails(folder):
+    """Goal: a disk that fails in a window fails at the same request in its replay. Method: the image gets shorter."""
+    image = make_image(folder, "big", 400_000, 32)
+    with RecordedTerminal(folder, image, "--rw", "--record-last", "500ms", command="run") as terminal:
+        terminal.prompt()
+        terminal.line("for n in 1 2 3 4 5 6 7 8; do echo $n > /small; cat /small; sync; sleep 0.2; done; echo short-$((1 + 1))")
+        terminal.expect(r"^short-2\r?$")
+        terminal.prompt()
+        os.truncate(image, 1 << 20)
+        terminal.line("wc /big; mischief read")
+        terminal.prompt()
+        terminal.keys("\x1d")
+        terminal.end()
+    path = recordings(folder)[0]
+    _, _, records = read(path)
+    expect(records[0][0] == "memory_pages" and "disk_failed" in (kind for kind, _ in records), [kind for kind, _ in records][-9:])
+    plays_back(folder, path, status=2)
+
+
+def test_window_memory(folder):
+    """Goal: every page of the memory comes back. Method: a large file in /tmp, from before the window, read in it."""
+    make = "cp /gemel/etc/services.toml /tmp/a; for n in 1 2 3 4 5 6 7 8 9; do cat /tmp/a /tmp/a > /tmp/b; mv /tmp/b /tmp/a; done; wc /tmp/a; "
+    path, shown = window_of(folder, make + BUSY.format(25) + "wc /tmp/a; mischief read", turns=0)
+    lines = [line for line in shown.splitlines() if line.endswith("/tmp/a")]
+    expect(len(lines) == 2 and lines[0] == lines[1] and int(lines[0].split()[2]) > 1 << 20, shown)
+    begins_where_it_says(path, SECOND)
     plays_back(folder, path, status=2)
     _, text, _ = gemel(folder, "replay", path, "--console")
-    expect("6000" in transcript(text), text)
+    expect(lines[1] in transcript(text), text)
 
 
 def test_window_assertion(folder):
@@ -296,6 +334,6 @@ def test_window_shell(folder):
     plays_back(folder, path, status=2)
 
 
-TESTS = [test_window, test_window_processors, test_window_pages, test_window_many, test_window_disk, test_window_assertion,
-         test_window_kept, test_window_killed, test_window_damage, test_window_crafted, test_window_build, test_window_stops,
-         test_window_shell]
+TESTS = [test_window, test_window_processors, test_window_pages, test_window_many, test_window_disk, test_window_disk_fails,
+         test_window_memory, test_window_assertion, test_window_kept, test_window_killed, test_window_damage, test_window_crafted,
+         test_window_build, test_window_stops, test_window_shell]

@@ -77,8 +77,7 @@ bool Machine::load(hosted::StateReader& from)
             || !is_leaf(leaf))
             return false;
         mappings_.emplace(arena_ + leaf, mapping);
-        if (!try_map(
-                mapping, reinterpret_cast<u64 const*>(arena_ + leaf), 0, region_pages_max))
+        if (!try_map(mapping, reinterpret_cast<u64 const*>(arena_ + leaf), 0, region_pages_max))
             return false;
     }
     return true;
@@ -108,15 +107,17 @@ u64 fault_context(Thread const& thread, arch::Frame::Fiber const& fiber)
 
 bool has_exceptions(arch::Frame::Fiber const& fiber)
 {
-    return fiber.exceptions[0] != nullptr || static_cast<u32>(reinterpret_cast<u64>(fiber.exceptions[1])) != 0;
+    return fiber.exceptions[0] != nullptr
+        || static_cast<u32>(reinterpret_cast<u64>(fiber.exceptions[1])) != 0;
 }
 
 // The kernel, but for the one word that says where its machine is.
 constexpr usize kernel_begin = sizeof(arch::MachineHolder);
 static_assert(kernel_begin == sizeof(void*) && !std::is_polymorphic_v<Kernel>);
 // Whatever owns memory of the process has something to do at its end.
-static_assert(std::is_trivially_destructible_v<Kernel> && std::is_trivially_destructible_v<Thread>
-    && std::is_trivially_destructible_v<Task> && std::is_trivially_destructible_v<Port>);
+static_assert(
+    std::is_trivially_destructible_v<
+        Kernel> && std::is_trivially_destructible_v<Thread> && std::is_trivially_destructible_v<Task> && std::is_trivially_destructible_v<Port>);
 
 } // namespace
 

@@ -78,7 +78,8 @@ public:
     static bool can_be_saved();
 
 private:
-    // Pages of its own, so that it can be hidden from the tasks, at the same place in every process.
+    // Pages of its own, so that it can be hidden from the tasks, at the same place in every
+    // process.
     struct alignas(page_bytes) KernelPages {
         explicit KernelPages(arch::Machine& machine)
             : kernel(machine)
