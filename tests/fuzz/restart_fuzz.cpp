@@ -59,6 +59,7 @@ void pass(Input input)
 void load_machine(Input input)
 {
     arch::Machine machine { memory_bytes };
+    machine.on_console([](std::string_view) {});
     u8 page[page_bytes] = {};
     std::copy_n(input.begin(), std::min<usize>(input.size(), page_bytes), page);
     for (u64 number : { u64 { 1 }, pages_max, ~u64 { 0 } })
@@ -88,8 +89,8 @@ void (*const ways[])(Input) = { unpack, take_list, pass, load_machine, load_devi
 
 std::vector<u8> with_way(u8 way, Input bytes)
 {
-    std::vector<u8> input { way };
-    input.insert(input.end(), bytes.begin(), bytes.end());
+    std::vector<u8> input(1 + bytes.size(), way);
+    std::copy(bytes.begin(), bytes.end(), input.begin() + 1);
     return input;
 }
 
@@ -113,8 +114,16 @@ std::vector<std::vector<std::uint8_t>> fuzz_seeds()
     list.add(3, page);
     list.add(5, page);
     arch::Machine machine { memory_bytes };
-    hosted::StateWriter state;
-    machine.save(state);
+    machine.on_console([](std::string_view) {});
+    hosted::StateWriter words;
+    machine.save(words);
+    hosted::StateWriter mapping;
+    for (u64 const word : { u64 { 1 }, u64 { 0 }, arch::Machine::windows_address })
+        mapping(word); // how many, root, address
+    mapping(u16 { 1 });
+    mapping(u64 { page_bytes }); // leaf
+    std::vector<u8> state { words.bytes().begin(), words.bytes().end() - sizeof(u64) };
+    state.insert(state.end(), mapping.bytes().begin(), mapping.bytes().end());
     hosted::StateWriter devices;
     VirtioBlock disk { machine, 8, -1, 0, ImageAccess::read_only };
     disk.write(0x038, 4, 8);
@@ -125,5 +134,5 @@ std::vector<std::vector<std::uint8_t>> fuzz_seeds()
     uart.type("typed");
     uart.save(devices);
     return { with_way(0, { packed, bytes }), with_way(1, list.bytes()), with_way(2, list.bytes()),
-        with_way(3, state.bytes()), with_way(4, devices.bytes()) };
+        with_way(3, state), with_way(4, devices.bytes()) };
 }

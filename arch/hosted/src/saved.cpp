@@ -63,6 +63,7 @@ bool Machine::load(hosted::StateReader& from)
     visit_words(from);
     u64 count = 0;
     from(count);
+    used_.assign(used_.size(), true); // a page of zeroes may be somebody's, and hold more later
     if (!from.ok() || cpu_ >= cpus_max || messages_from_ > lines_max)
         return false;
     for (; count > 0; --count) {
@@ -88,7 +89,6 @@ bool Machine::put_page(u64 number, u8 const* bytes)
     if (number >= memory_bytes_ / page_bytes)
         return false;
     std::memcpy(arena_ + number * page_bytes, bytes, page_bytes);
-    used_[number] = true;
     return true;
 }
 
