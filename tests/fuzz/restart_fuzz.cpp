@@ -69,9 +69,26 @@ void load_machine(Input input)
     (void)machine.load(from);
 }
 
+// What the disk's queue finds in memory: a request whose first descriptor leads to another, and
+// that to itself.
+constexpr u64 available_at = page_bytes;
+constexpr u64 used_at = 2 * page_bytes;
+
+void make_queue(arch::Machine& machine)
+{
+    u8 descriptors[page_bytes] = {};
+    for (usize at = 12; at < page_bytes; at += 16)
+        descriptors[at] = descriptors[at + 2] = 1; // there is a next one: number 1
+    u8 available[page_bytes] = {};
+    available[2] = 1; // one request
+    (void)machine.put_page(0, descriptors);
+    (void)machine.put_page(available_at / page_bytes, available);
+}
+
 void load_devices(Input input)
 {
     arch::Machine machine { memory_bytes };
+    make_queue(machine);
     Uart16550 uart { machine, 4, [](char) {} };
     VirtioBlock disk { machine, 8, -1, 0, ImageAccess::read_only };
     CmosClock clock { [] { return i64 { 0 }; } };
@@ -127,12 +144,18 @@ std::vector<std::vector<std::uint8_t>> fuzz_seeds()
     hosted::StateWriter devices;
     VirtioBlock disk { machine, 8, -1, 0, ImageAccess::read_only };
     disk.write(0x038, 4, 8);
+    disk.write(0x090, 4, available_at);
+    disk.write(0x0A0, 4, used_at);
     disk.write(0x044, 4, 1);
     disk.write(0x070, 4, 4);
     disk.save(devices);
     Uart16550 uart { machine, 4, [](char) {} };
     uart.type("typed");
     uart.save(devices);
-    return { with_way(0, { packed, bytes }), with_way(1, list.bytes()), with_way(2, list.bytes()),
-        with_way(3, state), with_way(4, devices.bytes()) };
+    std::vector<u8> backwards { list.bytes().begin(), list.bytes().end() };
+    put_number(backwards, ~u64 { 0 }); // the same page once more
+    put_number(backwards, bytes);
+    backwards.insert(backwards.end(), packed, packed + bytes);
+    return { with_way(1, backwards), with_way(0, { packed, bytes }), with_way(1, list.bytes()),
+        with_way(2, list.bytes()), with_way(3, state), with_way(4, devices.bytes()) };
 }
