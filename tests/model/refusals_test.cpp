@@ -288,8 +288,11 @@ TEST(Refusals, OfReplies)
     auto const token = scene.reply_token(client);
     EXPECT_EQ(scene.current().frame.port(), token);
     for (u64 const wrong : Words { token + 1, token ^ u64 { 1 } << 32, token - client + threads_max,
-             reply_token_bit, ~u64 { 0 } })
+             reply_token_bit, ~u64 { 0 } }) {
         scene.refuse(Error::cap_invalid, { wrong }, number_of(Call::port_send));
+        scene.refuse( // gift is a port where nothing waits
+            Error::cap_invalid, { wrong }, number_of(Call::port_receive, flag_send_first), gift);
+    }
     scene.refuse(Error::invalid, { token, 0xFF03 }, number_of(Call::port_send));
     scene.refuse(Error::cap_invalid, { token, tag_of(0, 1), 0, 0, 0, 0, 0, forged },
         number_of(Call::port_send));
