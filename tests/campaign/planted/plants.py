@@ -51,7 +51,7 @@ PLANTS = [
     Plant("early reuse", ALLOCATOR, "<~map.add_used(*TRY(load_committed_bitmap(disk_, number, BitmapKind::blocks)));~>",
           "blocks are used again before their freeing is durable", CRASH),
     Plant("revoke", TRANSACTION, "<~committed_.erase(node.key());~>", "the older copy of a block is kept", CRASH),
-    Plant("stale sync", WRITER, "transaction.beyond_times()))\n        return <<commit()||Result<void> {}>>;",
+    Plant("stale sync", WRITER, "disk_.waiting().any())\n        return <<commit()||Result<void> {}>>;",
           "sync does nothing", CRASH),
     Plant("leak", NAMES, "return <<inode.links == 0 ? evict(number) : Result<void>()||Result<void>()>>;",
           "a file without names is never freed", CRASH),
