@@ -159,15 +159,25 @@ Result<BlockRun> take(Disk& disk, BlockRun run)
     return run;
 }
 
+// The free blocks without those that are reserved and those that are promised to others. A promise
+// cannot be kept with what is `unusable` until the next commit.
+Result<u64> blocks_besides(Disk& disk, u64 promised, u64 unusable)
+{
+    auto const free = TRY(free_counts(disk)).blocks;
+    auto const kept = std::max<u64>(disk.super().reserved_blocks, unusable) + promised;
+    return free - std::min(free, kept);
+}
+
 // Of what is wanted, what may be had at all. Error::no_space.
 Result<Wanted> within_reason(Disk& disk, Wanted wanted)
 {
     auto const& super = disk.super();
-    auto const free = TRY(free_counts(disk)).blocks;
-    if (free <= super.reserved_blocks)
+    auto const promised = disk.waiting().promised();
+    auto const unusable = promised == 0 ? 0 : disk.transaction().freed_blocks();
+    auto const room = TRY(blocks_besides(disk, promised, unusable));
+    if (room == 0)
         return Error::no_space;
-    wanted.count = std::min(
-        { wanted.count, free - super.reserved_blocks, static_cast<u64>(super.blocks_per_group) });
+    wanted.count = std::min({ wanted.count, room, static_cast<u64>(super.blocks_per_group) });
     if (!super.holds_block(wanted.goal))
         wanted.goal = super.first_data_block;
     return wanted;
@@ -208,6 +218,11 @@ Result<std::optional<BlockRun>> kept_for(Disk& disk, Wanted const& wanted, u64 f
 }
 
 } // namespace
+
+Result<u64> promisable_blocks(Disk& disk)
+{
+    return blocks_besides(disk, disk.waiting().promised(), disk.transaction().freed_blocks());
+}
 
 Result<BlockRun> allocate_blocks(Disk& disk, u64 goal, u64 count_max)
 {
@@ -265,7 +280,7 @@ Result<void> free_blocks(Disk& disk, BlockRun run)
         return disk.corrupt(
             "blocks from ", run.start, " on, ", run.count, " of them, lie outside the volume");
     }
-    disk.transaction().note_freed_blocks();
+    disk.transaction().note_freed_blocks(run.count);
     while (run.count > 0) {
         auto const group
             = static_cast<u32>((run.start - super.first_data_block) / super.blocks_per_group);

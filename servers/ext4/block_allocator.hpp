@@ -12,6 +12,10 @@ struct BlockRun {
     u64 count;
 };
 
+// How many blocks may be promised to such as wait, besides those that are promised already: so many
+// can be given out without a commit before.
+Result<u64> promisable_blocks(Disk& disk);
+
 // From `goal` on if possible, at least one and at most `count_max` blocks, all in one group. Blocks
 // that the last commit still uses are not given out, those that are kept for files that grow only
 // when there are no others. Error::no_space when only reserved blocks are left.

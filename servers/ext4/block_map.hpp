@@ -10,6 +10,7 @@ struct Run {
     enum class Kind : u8 {
         data, // consecutive on the device from `disk_block` on
         zeros, // a hole, or reserved and never written
+        waiting, // in WaitingBlocks: not on the device yet
     };
 
     Kind kind;

@@ -41,6 +41,8 @@ Result<void> read_blocks(
         if (run.kind == Run::Kind::data)
             TRY(disk.contents(
                 run.disk_block, skipped, part, inode.number, std::min(ahead, run_bytes - bytes)));
+        else if (run.kind == Run::Kind::waiting)
+            disk.waiting().read(inode.number, offset, part);
         else
             std::fill(part.begin(), part.end(), u8 { 0 });
         target = target.subspan(bytes);

@@ -9,6 +9,7 @@ Disk::Disk(BlockReader& device, ErrorSink& errors, Superblock super)
     , errors_(errors)
     , super_(std::move(super))
     , cache_(super_.block_bytes, cache_bytes_max)
+    , waiting_(super_.block_bytes)
 {
 }
 

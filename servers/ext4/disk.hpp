@@ -11,6 +11,7 @@
 #include "servers/ext4/sentence.hpp"
 #include "servers/ext4/superblock.hpp"
 #include "servers/ext4/transaction.hpp"
+#include "servers/ext4/waiting_blocks.hpp"
 
 namespace gemel::ext4 {
 
@@ -103,6 +104,7 @@ public:
     // What was written past the cache is read again.
     void drop_cached(u64 block) { cache_.erase(block); }
     Transaction& transaction() { return transaction_; }
+    WaitingBlocks& waiting() { return waiting_; }
     NameCache& names() { return names_; }
     Placement& placement() { return placement_; }
     Reservations& reservations() { return reservations_; }
@@ -144,6 +146,7 @@ private:
     Superblock super_;
     BlockCache cache_;
     Transaction transaction_;
+    WaitingBlocks waiting_;
     NameCache names_;
     Placement placement_;
     Reservations reservations_;

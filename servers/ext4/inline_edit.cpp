@@ -124,7 +124,7 @@ Result<void> move_file_out(Disk& disk, Inode& inode)
     TRY(let_go(disk, inode));
     if (bytes.empty())
         return {};
-    TRY(write_mapped_piece(disk, inode, 0, bytes));
+    TRY(write_mapped_piece(disk, inode, 0, bytes, Placing::now)); // they were durable
     return {};
 }
 

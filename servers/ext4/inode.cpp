@@ -262,6 +262,8 @@ Result<Inode> read_inode(Disk& disk, u32 number, InodeUse use)
         disk, { number, place.block }, Bytes(*held).subspan(place.offset, super.inode_bytes), use);
     if (!inode && inode.error() == Error::corrupt)
         disk.place_damage({ Purpose { Purpose::Kind::inode_table }.name(), place.block, number });
+    if (inode)
+        inode->size_bytes = disk.waiting().size_of(number).value_or(inode->size_bytes);
     return inode;
 }
 

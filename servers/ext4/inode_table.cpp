@@ -47,11 +47,12 @@ void store_times(std::span<u8> bytes, Inode const& inode)
     }
 }
 
-void store_attributes(Superblock const& super, std::span<u8> bytes, Inode const& inode)
+void store_attributes(
+    Superblock const& super, std::span<u8> bytes, Inode const& inode, u64 size_bytes)
 {
     store16(bytes, 0x0, inode.mode);
     store16(bytes, 0x2, static_cast<u16>(inode.user));
-    store32(bytes, 0x4, static_cast<u32>(inode.size_bytes));
+    store32(bytes, 0x4, static_cast<u32>(size_bytes));
     store32(bytes, 0x14, inode.deleted);
     store16(bytes, 0x18, static_cast<u16>(inode.group));
     store16(bytes, 0x1A, static_cast<u16>(inode.links));
@@ -59,7 +60,7 @@ void store_attributes(Superblock const& super, std::span<u8> bytes, Inode const&
     store32(bytes, 0x64, inode.generation);
     store32(bytes, 0x68, static_cast<u32>(inode.attribute_block));
     if (inode.type() == FileType::regular || super.has(Incompatible::large_dir))
-        store32(bytes, 0x6C, static_cast<u32>(inode.size_bytes >> 32));
+        store32(bytes, 0x6C, static_cast<u32>(size_bytes >> 32));
     auto const unit = inode.has(InodeFlag::huge_file) ? super.block_bytes : sector_bytes;
     auto const count = inode.allocated_bytes / unit;
     store32(bytes, 0x1C, static_cast<u32>(count));
@@ -120,7 +121,8 @@ Timestamp timestamp_of(i64 now_ns)
 Result<void> write_inode(Disk& disk, Inode const& inode)
 {
     auto const bytes = TRY(change_inode_bytes(disk, inode.number));
-    store_attributes(disk.super(), bytes, inode);
+    auto const size_bytes = disk.waiting().note_inode(inode.number, inode.size_bytes);
+    store_attributes(disk.super(), bytes, inode, size_bytes);
     store_times(bytes, inode);
     seal_inode(disk.super(), inode.number, bytes);
     return {};

@@ -5,7 +5,8 @@
 
 namespace gemel::ext4 {
 
-// Writes all that `inode` says into its place; what it does not know of stays as it is.
+// Writes all that `inode` says into its place; what it does not know of stays as it is. While
+// blocks of it wait for their places, the size there may be a smaller one: see WaitingBlocks.
 Result<void> write_inode(Disk& disk, Inode const& inode);
 
 struct NewInode {

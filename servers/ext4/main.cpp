@@ -30,10 +30,13 @@ void wait(i64 ns)
 }
 
 // Without a clock that knows the date, time goes on from when the volume was last written.
-WriteOptions options_for(DeviceCache& device, WallClock const& clock)
+WriteOptions options_for(DeviceCache& device, WallClock const& clock, usize waiting_bytes)
 {
-    if (clock.now_ns())
-        return { .now_ns = [clock] { return clock.now_or_uptime_ns(); }, .wait_ns = wait };
+    if (clock.now_ns()) {
+        return { .now_ns = [clock] { return clock.now_or_uptime_ns(); },
+            .wait_ns = wait,
+            .waiting_bytes_max = waiting_bytes };
+    }
     constexpr i64 ns_per_second = 1'000'000'000;
     MountReport ignored;
     auto const super = load_superblock(device, ignored);
@@ -41,15 +44,16 @@ WriteOptions options_for(DeviceCache& device, WallClock const& clock)
     auto const booted = static_cast<i64>(system::time_ns());
     return { .now_ns
         = [start, booted] { return start + static_cast<i64>(system::time_ns()) - booted; },
-        .wait_ns = wait };
+        .wait_ns = wait,
+        .waiting_bytes_max = waiting_bytes };
 }
 
-Result<Volume> mount(
-    DeviceCache& device, ErrorSink& sink, MountReport& report, WallClock const& clock)
+Result<Volume> mount(DeviceCache& device, ErrorSink& sink, MountReport& report,
+    WallClock const& clock, usize waiting_bytes)
 {
     if (!device.writable())
         return Volume::mount(device, sink, report);
-    return Volume::mount_writable(device, sink, report, options_for(device, clock));
+    return Volume::mount_writable(device, sink, report, options_for(device, clock, waiting_bytes));
 }
 
 Deadline deadline_of(ServedVolume& served)
@@ -76,17 +80,21 @@ Result<usize> cache_bytes(Env const& env)
     return usize { mib } << 20;
 }
 
+// What has no place on the disk yet lies beside the cache: for each so many bytes of that, one.
+constexpr usize waiting_part = 8;
+
 } // namespace
 
 Result<void> server_main(Env& env)
 {
     auto block = TRY(env.take<protocol::Block>("block"));
-    auto device = TRY(DeviceCache::create(std::move(block), TRY(cache_bytes(env))));
+    auto const cached_bytes = TRY(cache_bytes(env));
+    auto device = TRY(DeviceCache::create(std::move(block), cached_bytes));
     LogSink sink(env.log());
     MountReport report;
     report.listener = { [&env](std::string_view sentence) { env.log().warn(sentence); },
         [] { return static_cast<i64>(system::time_ns()); } };
-    auto volume = mount(*device, sink, report, WallClock::create(env));
+    auto volume = mount(*device, sink, report, WallClock::create(env), cached_bytes / waiting_part);
     if (!volume) {
         env.log().error(report.refusal);
         // What is refused now is refused again: only a device's error is worth another start.

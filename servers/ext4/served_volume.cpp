@@ -54,7 +54,7 @@ FileStatus status_of(Volume const& volume, Inode const& inode)
     return {
         .inode = inode.number,
         .size = inode.size_bytes,
-        .blocks = inode.allocated_bytes / 512,
+        .blocks = volume.allocated_bytes(inode) / 512,
         .accessed_ns = nanoseconds_of(inode.accessed),
         .modified_ns = nanoseconds_of(inode.modified),
         .changed_ns = nanoseconds_of(inode.changed),

@@ -23,6 +23,7 @@ void Transaction::begin()
     ASSERT(!operating_ && undo_.empty());
     operating_ = true;
     only_times_ = false;
+    freed_before_ = freed_blocks_;
     ++operation_;
 }
 
@@ -40,6 +41,7 @@ void Transaction::roll_back()
 {
     ASSERT(operating_);
     operating_ = false;
+    freed_blocks_ = freed_before_;
     for (auto undo = undo_.rbegin(); undo != undo_.rend(); ++undo) {
         if (undo->slot) {
             running_.find(undo->block)->second = std::move(*undo->slot);
@@ -108,7 +110,7 @@ void Transaction::committed_running()
         committed_.insert(std::move(node));
     }
     revoked_.clear();
-    freed_blocks_ = false;
+    freed_blocks_ = 0;
     beyond_times_ = false;
 }
 

@@ -44,9 +44,9 @@ public:
     Slot& create(u64 block, usize bytes, u64 verified_as);
     // A block that is metadata no more: a replay must not bring it back.
     void forget(u64 block);
-    void note_freed_blocks() { freed_blocks_ = true; }
-    // Whether blocks were freed that only the commit makes usable.
-    bool freed_blocks() const { return freed_blocks_; }
+    void note_freed_blocks(u64 blocks) { freed_blocks_ += blocks; }
+    // How many blocks were freed, or more, that only the commit makes usable.
+    u64 freed_blocks() const { return freed_blocks_; }
 
     bool empty() const { return running_.empty() && revoked_.empty(); }
     usize blocks() const { return running_.size() + revoked_.size() / 64; }
@@ -79,7 +79,8 @@ private:
     bool operating_ = false;
     bool only_times_ = false; // the operation
     bool beyond_times_ = false;
-    bool freed_blocks_ = false;
+    u64 freed_blocks_ = 0;
+    u64 freed_before_ = 0; // the operation
 };
 
 } // namespace gemel::ext4

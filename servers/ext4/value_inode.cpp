@@ -115,7 +115,8 @@ Result<Attribute> move_value_out(Disk& disk, Inode& owner, Attribute const& attr
     auto const hash = hash_of_value(disk.super(), value);
     inode.accessed = { static_cast<i32>(hash), 0 };
     for (usize done = 0; done < value.size();)
-        done += TRY(write_mapped_piece(disk, inode, done, Bytes(value).subspan(done)));
+        done
+            += TRY(write_mapped_piece(disk, inode, done, Bytes(value).subspan(done), Placing::now));
     TRY(write_with_references(disk, inode, 1));
     std::array<u8, 4> word {};
     store32(word, 0, hash);

@@ -102,10 +102,9 @@ Result<u64> Volume::seek(Inode const& inode, u64 offset, Sought sought)
     if (inode.has(InodeFlag::inline_data))
         return sought == Sought::data ? offset : inode.size_bytes;
     u64 const block_bytes = super().block_bytes;
-    auto const wanted = sought == Sought::data ? Run::Kind::data : Run::Kind::zeros;
     for (auto at = offset; at < inode.size_bytes;) {
         auto const run = TRY(find_run(*disk_, inode, at / block_bytes));
-        if (run.kind == wanted)
+        if ((run.kind == Run::Kind::zeros) == (sought == Sought::hole))
             return at;
         at = (at / block_bytes + run.blocks) * block_bytes;
     }
@@ -118,7 +117,8 @@ Statistics Volume::statistics() const
 {
     auto const& from = super();
     auto const counts = free_counts(*disk_);
-    auto const free = std::min(counts ? counts->blocks : from.free_blocks, from.blocks);
+    auto free = std::min(counts ? counts->blocks : from.free_blocks, from.blocks);
+    free -= std::min(free, disk_->waiting().blocks());
     return { from.kind(), from.label, from.uuid, from.block_bytes, from.blocks, free,
         free - std::min(free, from.reserved_blocks), from.inodes,
         std::min(counts ? counts->inodes : from.free_inodes, from.inodes) };

@@ -62,6 +62,13 @@ public:
     Superblock const& super() const { return disk_->super(); }
     Statistics statistics() const;
 
+    // What the file takes of the volume, in bytes: its blocks, and those that have no place yet.
+    u64 allocated_bytes(Inode const& inode) const
+    {
+        return inode.allocated_bytes
+            + disk_->waiting().blocks_of(inode.number) * super().block_bytes;
+    }
+
     // `number` from 1; root_inode is the root directory.
     Result<Inode> inode(u32 number, InodeUse use = InodeUse::named);
 

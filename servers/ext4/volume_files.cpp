@@ -52,7 +52,8 @@ Result<Inode> VolumeWriter::mapped_file(u32 number)
 // A write into blocks that the file has changes its times alone, and within a tick nothing.
 Result<void> VolumeWriter::touch_written(Inode& inode, Inode const& before)
 {
-    if (disk_.transaction().operation_changes() || inode != before)
+    if (disk_.transaction().operation_changes() || disk_.waiting().operation_changes()
+        || inode != before)
         return touch(inode);
     disk_.transaction().note_only_times();
     auto const time = change_time();
@@ -67,11 +68,15 @@ Result<usize> VolumeWriter::write(u32 number, u64 offset, Bytes source)
             auto inode = TRY(changeable_file(number));
             auto const before = inode;
             auto const bytes = TRY(write_piece(disk_, inode, offset + done, source.subspan(done)));
-            TRY(touch_written(inode, before));
+            if (bytes > 0)
+                TRY(touch_written(inode, before));
             return bytes;
         });
-        if (!piece)
-            return done > 0 ? Result<usize>(done) : piece.error();
+        auto const next = piece && *piece == 0 ? place(number) : Result<void>();
+        if (!piece || !next) {
+            auto const error = piece ? next.error() : piece.error();
+            return done > 0 ? Result<usize>(done) : error;
+        }
         done += *piece;
     }
     return done;
@@ -163,6 +168,7 @@ Result<void> VolumeWriter::allocate(u32 number, u64 offset, u64 bytes, Allocatio
         : !file.has(InodeFlag::extents);
     if (by_pointers) // they know no blocks without content
         return Error::unsupported;
+    TRY(place(number)); // all that follows looks at the map alone
     u64 const block_bytes = disk_.super().block_bytes;
     bool const zeroes = allocation == Allocation::zero || allocation == Allocation::zero_keep_size;
     auto const first_whole = (offset + block_bytes - 1) / block_bytes;

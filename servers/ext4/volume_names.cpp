@@ -98,7 +98,7 @@ Result<void> VolumeWriter::fill_symlink(Inode& inode, std::string_view text)
         return {};
     }
     start_map(disk_.super(), inode);
-    TRY(write_piece(disk_, inode, 0, bytes));
+    TRY(write_mapped_piece(disk_, inode, 0, bytes, Placing::now));
     return {};
 }
 

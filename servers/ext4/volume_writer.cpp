@@ -2,6 +2,7 @@
 #include "servers/ext4/volume_writer.hpp"
 
 #include "servers/ext4/block_allocator.hpp"
+#include "servers/ext4/file_edit.hpp"
 #include "servers/ext4/group_table.hpp"
 #include "servers/ext4/volume_super.hpp"
 
@@ -105,6 +106,7 @@ Result<std::unique_ptr<VolumeWriter>> VolumeWriter::start(
         disk, device, std::move(*orphans), std::move(journal), std::move(options)));
     TRY(writer->mark_in_use());
     disk.allow_writing(device);
+    disk.waiting().allow(writer->options_.waiting_bytes_max);
     if (!writer->free_orphans())
         return refuse(report, "deleted files that wait to be freed (orphans) are damaged");
     return writer;
@@ -166,15 +168,83 @@ Result<void> VolumeWriter::make_room()
     heed_damage();
     if (failed_ || stopped_)
         return Error::read_only;
-    usize blocks_max = options_.running_bytes_max / disk_.super().block_bytes;
-    if (journal_)
-        blocks_max = std::min(blocks_max, journal_->blocks_max());
-    if (disk_.transaction().blocks() < blocks_max / 2)
+    if (disk_.transaction().blocks() >= transaction_blocks_max() / 2)
+        return commit();
+    if (!disk_.waiting().any() || disk_.waiting().room() > 0)
         return {};
-    return commit();
+    auto const placed = place_all();
+    fail_after(placed);
+    return placed;
 }
 
+usize VolumeWriter::transaction_blocks_max() const
+{
+    auto const blocks_max = options_.running_bytes_max / disk_.super().block_bytes;
+    return journal_ ? std::min(blocks_max, journal_->blocks_max()) : blocks_max;
+}
+
+// What waits may need more than one transaction has room for. One that ends before all is placed
+// is in order, too: see WaitingBlocks::note_inode.
+Result<void> VolumeWriter::place_blocks_of(u32 number)
+{
+    struct Placing {
+        WaitingBlocks& waiting;
+        ~Placing() { waiting.set_placing(0); }
+    } const placing { disk_.waiting() };
+    disk_.waiting().set_placing(number);
+    while (disk_.waiting().has(number)) {
+        if (disk_.transaction().blocks() >= transaction_blocks_max() / 4 * 3)
+            TRY(commit_changes());
+        TRY(attempt([&]() -> Result<void> {
+            auto inode = TRY(read_inode(disk_, number, InodeUse::any));
+            TRY(place_some_waiting(disk_, inode));
+            return write_inode(disk_, inode);
+        }));
+    }
+    if (!open_counts_.contains(number))
+        disk_.reservations().drop(number);
+    return {};
+}
+
+Result<void> VolumeWriter::place_all()
+{
+    while (auto const number = disk_.waiting().first_inode())
+        TRY(place_blocks_of(*number));
+    return {};
+}
+
+Result<void> VolumeWriter::place(u32 number)
+{
+    if (!disk_.waiting().has(number))
+        return {};
+    TRY(make_room());
+    auto const placed = place_blocks_of(number);
+    fail_after(placed);
+    return placed;
+}
+
+void VolumeWriter::fail_after(Result<void> const& placed)
+{
+    if (placed)
+        return;
+    if (placed.error() == Error::no_space)
+        disk_.corrupt("blocks that were counted as free are not to be found");
+    if (disk_.damage())
+        fail(*disk_.damage());
+    else
+        fail_for("the device");
+}
+
+// What could not get its place is not what the rest waits for.
 Result<void> VolumeWriter::commit()
+{
+    auto const placed = place_all();
+    TRY(commit_changes());
+    fail_after(placed);
+    return placed;
+}
+
+Result<void> VolumeWriter::commit_changes()
 {
     seal_changed_superblock(disk_);
     auto done = journal_ ? journal_->commit(now()) : commit_in_place();
@@ -210,7 +280,9 @@ Result<void> VolumeWriter::sync(Durable what)
     if (stopped_)
         return {};
     auto const& transaction = disk_.transaction();
-    if (!transaction.empty() && (what == Durable::all || transaction.beyond_times()))
+    bool const has_changes
+        = !transaction.empty() && (what == Durable::all || transaction.beyond_times());
+    if (has_changes || disk_.waiting().any())
         return commit();
     auto const flushed = device_.flush(); // contents were written already
     if (!flushed) {

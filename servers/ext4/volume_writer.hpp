@@ -29,6 +29,7 @@ struct WriteOptions {
     // Returns when that much time has passed; without it no volume with mmp is written.
     std::function<void(i64)> wait_ns {};
     usize running_bytes_max = 1 << 20; // of metadata in one transaction
+    usize waiting_bytes_max = 1 << 20; // of file contents that have no place yet
     usize committed_bytes_max = 1 << 20; // that waits for its places
 };
 
@@ -136,8 +137,21 @@ private:
 
     template <typename Work>
     auto operate(Work work) -> decltype(work());
+    // The same without room being made before, or space found after a commit.
+    template <typename Work>
+    auto attempt(Work work) -> decltype(work());
     Result<void> make_room();
+    usize transaction_blocks_max() const;
+    // All that was written has its place before.
     Result<void> commit();
+    // The transaction as it stands.
+    Result<void> commit_changes();
+    // Blocks that wait get their places: all of them, or those of one file.
+    Result<void> place_all();
+    Result<void> place(u32 number);
+    Result<void> place_blocks_of(u32 number);
+    // What could not be done to blocks that wait ends all writing.
+    void fail_after(Result<void> const& placed);
     Result<void> commit_in_place();
     // From now on only reads.
     void fail(Damage const& damage) { fail(damage, error_code_damage); }
@@ -206,10 +220,8 @@ private:
     bool stopped_ = false;
 };
 
-// Runs work() -> Result<...> as one operation. Space that was freed can be used after a commit, so
-// that one is tried before space is said to be short.
 template <typename Work>
-auto VolumeWriter::operate(Work work) -> decltype(work())
+auto VolumeWriter::attempt(Work work) -> decltype(work())
 {
     // Also when memory ends on the way, which throws.
     struct RollBack {
@@ -217,6 +229,7 @@ auto VolumeWriter::operate(Work work) -> decltype(work())
         void now()
         {
             disk.transaction().roll_back();
+            disk.waiting().roll_back();
             disk.names().clear();
             disk.free_runs().forget_all();
         }
@@ -226,20 +239,35 @@ auto VolumeWriter::operate(Work work) -> decltype(work())
                 now();
         }
     };
+    auto& transaction = disk_.transaction();
+    transaction.begin();
+    disk_.waiting().begin();
+    RollBack guard { disk_ };
+    auto done = work();
+    if (!done) {
+        guard.now();
+        return done;
+    }
+    transaction.keep();
+    disk_.waiting().keep();
+    bool const waits = !transaction.empty() || disk_.contents_wait() || disk_.waiting().any();
+    if (waits && !commit_due_ns_)
+        commit_due_ns_ = now() + commit_interval_ns;
+    return done;
+}
+
+// Runs work() -> Result<...> as one operation. Space that was freed, or promised to what waits and
+// not needed, can be used after a commit, so that one is tried before space is said to be short.
+template <typename Work>
+auto VolumeWriter::operate(Work work) -> decltype(work())
+{
     for (bool again = false;; again = true) {
         TRY(make_room());
-        auto& transaction = disk_.transaction();
-        transaction.begin();
-        RollBack guard { disk_ };
-        auto done = work();
-        if (done) {
-            transaction.keep();
-            if ((!transaction.empty() || disk_.contents_wait()) && !commit_due_ns_)
-                commit_due_ns_ = now() + commit_interval_ns;
+        auto done = attempt(work);
+        if (done)
             return done;
-        }
-        guard.now();
-        if (done.error() == Error::no_space && transaction.freed_blocks() && !again) {
+        bool const may_find = disk_.transaction().freed_blocks() > 0 || disk_.waiting().any();
+        if (done.error() == Error::no_space && may_find && !again) {
             TRY(commit());
             continue;
         }

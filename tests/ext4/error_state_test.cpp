@@ -92,16 +92,26 @@ TEST_F(ErrorState, DirectoryThatIsRead)
     EXPECT_TRUE(Debugfs(image_).inode_of("kept") == *kept);
 }
 
-// Goal: a bad bitmap that an allocation meets. The first free block is looked for there.
+// Goal: a bad bitmap that an allocation meets, which is when what was written gets its place: the
+// sync says so, and the disk is told no size without its bytes. The first free block is looked for
+// there.
 TEST_F(ErrorState, BitmapThatIsChanged)
 {
     auto const text = run("dumpe2fs " + quoted(image_) + " 2>&1 | grep -m 1 'Block bitmap at'");
     auto const block = std::stoull(text.substr(text.find("at ") + 3));
     spoil(image_, block * 1024 + 700);
     WrittenVolume written(image_);
-    EXPECT_EQ(
-        written.writer().write(file_, 1024, std::vector<u8>(1024, 'y')).error(), Error::corrupt);
+    auto const size = written.volume().inode(file_)->size_bytes;
+    ASSERT_TRUE(written.writer().write(file_, size + 1024, std::vector<u8>(1024, 'y')));
+    EXPECT_EQ(written.writer().sync().error(), Error::corrupt);
+    EXPECT_EQ(written.volume().inode(file_)->size_bytes, size + 2048); // as it was written
     expect_state(written, "block bitmap", block, 0);
+    MountReport report;
+    CollectedErrors errors;
+    FileBlockDevice device(image_);
+    ASSERT_TRUE(recover(device, errors, report)) << report.refusal;
+    EXPECT_EQ(
+        Mounted(image_).volume->inode(file_)->size_bytes, size + 1024); // up to the hole's end
 }
 
 // Goal: a bad node of a file's map.
