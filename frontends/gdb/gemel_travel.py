@@ -36,6 +36,7 @@ def is_replay():
 
 def connect(command):
     """Starts the other side; nothing is said until it stands where the user wants it."""
+    gdb.execute("set remotetimeout 60")  # a busy host starts the run late, and gdb would ask twice
     gdb.execute(f"target remote | {command}", to_string=True)
 
 
