@@ -104,7 +104,7 @@ int run_through(SerialFilter& filter, Words const& words)
     int ends[2];
     if (::pipe(ends) != 0)
         return 127;
-    auto const process = start_program(words, ends[1]);
+    auto const process = start_program(ending_with_us(words), ends[1]);
     ::close(ends[1]);
     char bytes[4096];
     for (;;) {

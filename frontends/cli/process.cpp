@@ -1,40 +1,14 @@
 #include "frontends/cli/process.hpp"
 
 #include <cerrno>
-#include <csignal>
 #include <cstdlib>
-#include <fcntl.h>
-#include <sys/prctl.h>
+#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+extern char** environ;
+
 namespace gemel::cli {
-
-namespace {
-
-constexpr int not_found = 127;
-
-void move_to(int descriptor, int place)
-{
-    if (descriptor != place)
-        ::dup2(descriptor, place);
-}
-
-// In the child. What went wrong is written to `told`, which a program that begins closes.
-[[noreturn]] void become(char* const* arguments, int output, int errors, pid_t parent, int told)
-{
-    move_to(output, STDOUT_FILENO);
-    move_to(errors, STDERR_FILENO);
-    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (::getppid() != parent)
-        ::_exit(not_found); // it ended in the meantime
-    ::execvp(arguments[0], arguments);
-    auto const why = errno;
-    (void)!::write(told, &why, sizeof why);
-    ::_exit(not_found);
-}
-
-} // namespace
 
 pid_t start_program(std::vector<std::string> const& words, int output, int errors)
 {
@@ -43,23 +17,21 @@ pid_t start_program(std::vector<std::string> const& words, int output, int error
         arguments.push_back(const_cast<char*>(word.c_str()));
     arguments.push_back(nullptr);
 
-    int told[2];
-    if (::pipe2(told, O_CLOEXEC) != 0)
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    if (output != STDOUT_FILENO)
+        posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+    if (errors != STDERR_FILENO)
+        posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
+    pid_t process = -1;
+    auto const error
+        = posix_spawnp(&process, arguments[0], &actions, nullptr, arguments.data(), environ);
+    posix_spawn_file_actions_destroy(&actions);
+    if (error != 0) {
+        errno = error;
         return -1;
-    auto const parent = ::getpid();
-    auto const process = ::fork();
-    if (process == 0)
-        become(arguments.data(), output, errors, parent, told[1]);
-    auto why = errno;
-    ::close(told[1]);
-    auto const failed = process < 0 || ::read(told[0], &why, sizeof why) == sizeof why;
-    ::close(told[0]);
-    if (!failed)
-        return process;
-    if (process > 0)
-        (void)wait_for(process);
-    errno = why;
-    return -1;
+    }
+    return process;
 }
 
 int wait_for(pid_t process)
@@ -67,7 +39,7 @@ int wait_for(pid_t process)
     int status = 0;
     while (::waitpid(process, &status, 0) < 0) {
         if (errno != EINTR)
-            return not_found;
+            return 127;
     }
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
@@ -75,7 +47,15 @@ int wait_for(pid_t process)
 int run_program(std::vector<std::string> const& words)
 {
     auto const process = start_program(words, STDOUT_FILENO);
-    return process < 0 ? not_found : wait_for(process);
+    return process < 0 ? 127 : wait_for(process);
+}
+
+std::vector<std::string> ending_with_us(std::vector<std::string> words)
+{
+    auto const setpriv = find_program("setpriv");
+    if (!setpriv.empty())
+        words.insert(words.begin(), { setpriv, "--pdeathsig", "TERM" });
+    return words;
 }
 
 std::string find_program(std::string const& name)

@@ -9,8 +9,8 @@
 namespace gemel::cli {
 
 // Starts a program with this process's standard input; its standard output goes to the descriptor
-// `output`, its standard error to `errors` (2: this process's own). It gets SIGTERM when this
-// process ends, however that is. The process id, or -1 with errno.
+// `output`, its standard error to `errors` (2: this process's own). The process id, or -1 with
+// errno.
 pid_t start_program(std::vector<std::string> const& words, int output, int errors = 2);
 
 // Waits until it ends: its exit status, or 128 + the number of the signal that ended it.
@@ -18,6 +18,10 @@ int wait_for(pid_t process);
 
 // Both, with this process's own standard output. 127 if it cannot be started.
 int run_program(std::vector<std::string> const& words);
+
+// The same, but it gets SIGTERM when this process ends, however that is (setpriv of util-linux;
+// without it the words as they are).
+std::vector<std::string> ending_with_us(std::vector<std::string> words);
 
 // The program's whole path on PATH, or an empty string.
 std::string find_program(std::string const& name);
