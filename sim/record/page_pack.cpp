@@ -103,7 +103,7 @@ usize pack_page(u8 const* page, u8* to)
         auto const before = place;
         place = static_cast<u16>(at + 1);
         if (before == 0 || four_at(page + before - 1) != word) {
-            at += 1 + (at - told >> patience_bits);
+            at += 1 + ((at - told) >> patience_bits);
             continue;
         }
         auto const length = match_length(page, before - 1u, at);
