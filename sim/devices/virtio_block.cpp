@@ -214,7 +214,7 @@ void VirtioBlock::write_queue_register(u32 offset, u32 value)
         queue_.entries = value;
         return;
     case queue_ready:
-        queue_.ready = value == 1 && queue_works();
+        queue_.ready = value == 1 && queue_works() ? 1 : 0;
         return;
     case queue_descriptors_low:
         return set_low(queue_.descriptors, value);

@@ -33,7 +33,7 @@ private:
 
     struct Queue {
         u32 entries = 0;
-        bool ready = false;
+        u8 ready = 0; // or 1; a byte, since it may come from outside
         u64 descriptors = 0; // machine-physical addresses of the three areas
         u64 available = 0;
         u64 used = 0;

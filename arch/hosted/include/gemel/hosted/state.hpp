@@ -54,6 +54,13 @@ public:
         if (ok_)
             std::memcpy(&word, from.data(), sizeof word);
     }
+    // Whatever byte stands there.
+    void operator()(bool& flag)
+    {
+        u8 byte = flag ? 1 : 0;
+        (*this)(byte);
+        flag = byte != 0;
+    }
     void operator()(std::string& text)
     {
         auto const from = block();
