@@ -19,8 +19,8 @@ int wait_for(pid_t process);
 // Both, with this process's own standard output. 127 if it cannot be started.
 int run_program(std::vector<std::string> const& words);
 
-// The same, but it gets SIGTERM when this process ends, however that is (setpriv of util-linux;
-// without it the words as they are).
+// The words that start the same program so that it gets SIGTERM when this process ends, however
+// that is (setpriv of util-linux; without it the words as they are).
 std::vector<std::string> ending_with_us(std::vector<std::string> words);
 
 // The program's whole path on PATH, or an empty string.

@@ -601,7 +601,7 @@ void go_on_standing()
     auto& from = own().fiber;
     save(from);
     Passage passage { &from };
-    auto const transfer = context::jump_fcontext(host.standing.context, &passage);
+    auto const transfer = jump(host.standing.context, &passage);
     arrive(transfer, from);
     restore(from);
 }
