@@ -5,6 +5,7 @@
 #include "tests/ext4/crash/cow_device.hpp"
 #include "tests/ext4/crash/crash_states.hpp"
 #include "tests/ext4/debugfs.hpp"
+#include "tests/ext4/log_writer.hpp"
 #include "tests/ext4/written_volume.hpp"
 
 #include <gtest/gtest.h>
@@ -395,6 +396,62 @@ TEST_F(DelayedTest, NoSizeGetsToTheDiskBeforeItsBlocks)
     for (auto const each : files)
         EXPECT_EQ(contents(each), std::vector<u8>(9000, mark));
     unmount();
+}
+
+// Goal: a device that refuses a write while blocks get their places ends all writing, and loses
+// nothing but what was not synced; none of it shows on the disk without its bytes.
+// Method: it refuses from each write of a sync on, in turn; then the power is cut.
+TEST_F(DelayedTest, ADeviceThatRefusesLosesWhatWaits)
+{
+    make_empty_image(image_, "-b 1024 -m 0", "8M");
+    auto const image = read_host_file(image_);
+    u64 refusals = 0;
+    for (bool refused = true; refused; refusals += refused) {
+        MemoryDevice device(image);
+        MountReport report;
+        CollectedErrors errors;
+        auto mounted = Volume::mount_writable(
+            device, errors, report, { .now_ns = [this] { return now_ns_ += 1'000'000; } });
+        ASSERT_TRUE(mounted) << report.refusal;
+        volume_ = std::make_unique<Volume>(std::move(*mounted));
+        auto const kept = file("kept");
+        ASSERT_EQ(put(kept, 0, 20 * block_bytes), 20 * block_bytes);
+        ASSERT_TRUE(writer().sync());
+        auto const late = file("late");
+        ASSERT_EQ(put(late, 3 * block_bytes, 200 * block_bytes), 200 * block_bytes);
+        ASSERT_EQ(put(kept, 20 * block_bytes, 5 * block_bytes), 5 * block_bytes);
+        device.fails_at = device.writes + refusals;
+        refused = !writer().sync();
+        if (refused) {
+            EXPECT_TRUE(writer().failed());
+            EXPECT_FALSE(writer().sync()) << "after write " << refusals;
+            EXPECT_EQ(put(kept, 0, 1), 0u);
+            EXPECT_FALSE(errors.sentences.empty());
+        }
+        volume_.reset();
+
+        device.fails_at.reset();
+        CollectedErrors problems;
+        ASSERT_TRUE(recover(device, problems, report)) << report.refusal;
+        auto const summary = check_volume(device, problems, report);
+        EXPECT_TRUE(summary && summary->problems == 0) << problems.sentences[0];
+        auto volume = Volume::mount(device, problems, report).value();
+        auto const root = volume.inode(root_inode).value();
+        auto const found = volume.lookup(root, "late");
+        EXPECT_TRUE(found || refused);
+        std::vector<u8> expected(203 * block_bytes, mark);
+        std::fill_n(expected.begin(), 3 * block_bytes, u8 { 0 });
+        if (found) {
+            auto const bytes = read_all(volume, volume.inode(found->inode).value());
+            EXPECT_TRUE(bytes.empty() || bytes == expected) << bytes.size();
+            EXPECT_TRUE(bytes.size() == expected.size() || refused);
+        }
+        auto const bytes = read_all(volume, volume.inode(kept).value());
+        EXPECT_EQ(bytes, std::vector<u8>(bytes.size(), mark));
+        EXPECT_TRUE(
+            bytes.size() == 25 * block_bytes || (refused && bytes.size() == 20 * block_bytes));
+    }
+    EXPECT_GT(refusals, 4u);
 }
 
 // Goal: where files are mapped by block pointers blocks are chosen at the write, and all else

@@ -180,7 +180,8 @@ TEST_F(Guard, TakenByAnotherHost)
     auto volume = mount();
     ASSERT_TRUE(volume);
     auto& writer = *volume->writer();
-    ASSERT_TRUE(writer.create({ root_inode, "f" }, { .mode = 0100644 }));
+    auto const file = writer.create({ root_inode, "f" }, { .mode = 0100644 });
+    ASSERT_TRUE(writer.write(file.value(), 0, std::vector<u8>(9000, 'f'))); // has no place yet
     set_sequence(99);
     auto const before = device_->bytes;
     now_ns_ += 6 * second;
@@ -198,11 +199,13 @@ TEST_F(Guard, TakenDuringACommit)
 {
     auto volume = mount();
     ASSERT_TRUE(volume);
-    ASSERT_TRUE(volume->writer()->create({ root_inode, "f" }, { .mode = 0100644 }));
+    auto& writer = *volume->writer();
+    auto const file = writer.create({ root_inode, "f" }, { .mode = 0100644 });
+    ASSERT_TRUE(writer.write(file.value(), 0, std::vector<u8>(9000, 'f'))); // gets its place in it
     set_sequence(99);
     auto const before = device_->bytes;
     now_ns_ += 6 * second;
-    EXPECT_FALSE(volume->writer()->sync());
+    EXPECT_FALSE(writer.sync());
     EXPECT_TRUE(device_->bytes == before);
 }
 
