@@ -32,8 +32,10 @@ Result<void> MemoryDevice::read(u64 byte_offset, std::span<u8> target)
 Result<void> MemoryDevice::write(u64 byte_offset, std::span<u8 const> source)
 {
     check_range(bytes, byte_offset, source.size());
-    if (fails_at && writes >= *fails_at)
+    if (fails_at && writes >= *fails_at && failures_left > 0) {
+        --failures_left;
         return Error::io;
+    }
     ++writes;
     std::copy(source.begin(), source.end(), bytes.data() + byte_offset);
     return {};

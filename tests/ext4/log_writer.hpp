@@ -26,6 +26,8 @@ public:
     u64 flushes = 0;
     // From this write on every one fails; the device is then as a power cut leaves it.
     std::optional<u64> fails_at;
+    // So often: then it works again.
+    u64 failures_left = ~u64 { 0 };
 };
 
 struct LogOptions {
