@@ -30,30 +30,37 @@ void wait(i64 ns)
 }
 
 // Without a clock that knows the date, time goes on from when the volume was last written.
-WriteOptions options_for(DeviceCache& device, WallClock const& clock, usize waiting_bytes)
+std::function<i64()> time_for(DeviceCache& device, WallClock const& clock)
 {
-    if (clock.now_ns()) {
-        return { .now_ns = [clock] { return clock.now_or_uptime_ns(); },
-            .wait_ns = wait,
-            .waiting_bytes_max = waiting_bytes };
-    }
+    if (clock.now_ns())
+        return [clock] { return clock.now_or_uptime_ns(); };
     constexpr i64 ns_per_second = 1'000'000'000;
     MountReport ignored;
     auto const super = load_superblock(device, ignored);
     auto const start = super ? super->written_seconds * ns_per_second : 0;
     auto const booted = static_cast<i64>(system::time_ns());
-    return { .now_ns
-        = [start, booted] { return start + static_cast<i64>(system::time_ns()) - booted; },
+    return [start, booted] { return start + static_cast<i64>(system::time_ns()) - booted; };
+}
+
+// What has no place on the disk yet lies beside the cache, and grows with it. A larger transaction
+// writes what changes often less often, up to a point.
+WriteOptions options_for(DeviceCache& device, WallClock const& clock, usize cached_bytes)
+{
+    constexpr usize metadata_bytes_max = 4 << 20;
+    auto const metadata_bytes = std::min(cached_bytes / 2, metadata_bytes_max);
+    return { .now_ns = time_for(device, clock),
         .wait_ns = wait,
-        .waiting_bytes_max = waiting_bytes };
+        .running_bytes_max = metadata_bytes,
+        .waiting_bytes_max = cached_bytes / 8,
+        .committed_bytes_max = metadata_bytes };
 }
 
 Result<Volume> mount(DeviceCache& device, ErrorSink& sink, MountReport& report,
-    WallClock const& clock, usize waiting_bytes)
+    WallClock const& clock, usize cached_bytes)
 {
     if (!device.writable())
         return Volume::mount(device, sink, report);
-    return Volume::mount_writable(device, sink, report, options_for(device, clock, waiting_bytes));
+    return Volume::mount_writable(device, sink, report, options_for(device, clock, cached_bytes));
 }
 
 Deadline deadline_of(ServedVolume& served)
@@ -67,21 +74,27 @@ Deadline deadline_of(ServedVolume& served)
     return Deadline::at_us((system::time_ns() + static_cast<u64>(left)) / 1'000 + 1);
 }
 
-// The first argument: how many MiB of the device are kept in memory.
-Result<usize> cache_bytes(Env const& env)
+Result<u32> number_in(std::string_view text)
 {
-    if (env.arguments().size() < 2)
-        return DeviceCache::bytes_max_default;
-    auto const text = env.arguments()[1];
-    u32 mib = 0;
-    auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), mib);
-    if (error != std::errc {} || end != text.data() + text.size() || mib == 0)
+    u32 number = 0;
+    auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc {} || end != text.data() + text.size() || number == 0)
         return Error::invalid;
-    return usize { mib } << 20;
+    return number;
 }
 
-// What has no place on the disk yet lies beside the cache: for each so many bytes of that, one.
-constexpr usize waiting_part = 8;
+// How much of the device is kept in memory: so many MiB as the first argument says, or else a
+// quarter of the memory that the server may have.
+Result<usize> cache_bytes(Env const& env)
+{
+    if (env.arguments().size() >= 2)
+        return usize { TRY(number_in(env.arguments()[1])) } << 20;
+    auto const pages = env.variable("GEMEL_PAGES");
+    if (!pages)
+        return DeviceCache::bytes_max_default;
+    auto const part = usize { TRY(number_in(*pages)) } * page_bytes / 4;
+    return std::clamp(part, DeviceCache::session_bytes, DeviceCache::bytes_max_default);
+}
 
 } // namespace
 
@@ -94,7 +107,7 @@ Result<void> server_main(Env& env)
     MountReport report;
     report.listener = { [&env](std::string_view sentence) { env.log().warn(sentence); },
         [] { return static_cast<i64>(system::time_ns()); } };
-    auto volume = mount(*device, sink, report, WallClock::create(env), cached_bytes / waiting_part);
+    auto volume = mount(*device, sink, report, WallClock::create(env), cached_bytes);
     if (!volume) {
         env.log().error(report.refusal);
         // What is refused now is refused again: only a device's error is worth another start.

@@ -112,8 +112,8 @@ Result<void> server_main(Env& env)
         = make_ref<FaultRouter>(FaultRouter::World { table, machine, audit, own_task });
     auto const faults = TRY(objects.publish<protocol::Faults>(router));
     table.on_any_end([&](ProcessTable::Number number) { router->ended(number); });
-    auto supervisor = make_ref<Supervisor>(SupervisorWorld {
-        env, brokers, machine, table, bundle, worker, own_client, processes, faults, *router });
+    auto supervisor = make_ref<Supervisor>(SupervisorWorld { env, brokers, machine, audit, table,
+        bundle, worker, own_client, processes, faults, *router });
 
     objects.set_root<protocol::Init>(supervisor);
     objects.on_notification([&](u64 bits) {

@@ -249,9 +249,9 @@ void read_mount(Entry& entry, std::vector<FileProblem>& problems, ServiceMount& 
 
 void read_quotas(Entry& entry, Service& service)
 {
-    constexpr i64 page_max = 1 << 20;
     entry.number("priority", service.priority, 0, 7);
-    entry.number("pages", service.pages, 16, page_max);
+    entry.number("pages", service.pages, 16, quota_pages_max);
+    entry.number("memory_part", service.memory_part, 2, quota_pages_max);
     entry.number("rows", service.rows, 16, 65'536);
     entry.number("threads", service.threads, 1, 256);
     entry.number("stack_pages", service.stack_pages, 4, 512);

@@ -37,6 +37,8 @@ struct ServiceMount {
     bool read_only = false;
 };
 
+inline constexpr u32 quota_pages_max = 1 << 20; // 4 GiB
+
 struct Service {
     std::string name;
     std::string binary; // /gemel/...
@@ -51,6 +53,7 @@ struct Service {
     bool ends_machine = false; // its exit status becomes the machine's
     u8 priority = 4;
     u32 pages = 512; // quotas
+    u32 memory_part = 0; // one in so many of the machine's pages, if that is more; 0: no such part
     u32 rows = 256;
     u32 threads = 16;
     u32 stack_pages = 64;

@@ -18,6 +18,7 @@ name = "block"
 binary = "/gemel/servers/block"
 priority = 5
 dependencies = ["devices"]
+memory_part = 8
 restart = { policy = "always", budget = 7, window_s = 10 }
 
 [[services.ports]]
@@ -38,6 +39,8 @@ TEST(ServicesFile, ReadsEveryKindOfValue)
     auto const& block = file.services[1];
     EXPECT_EQ(block.binary, "/gemel/servers/block");
     EXPECT_EQ(block.priority, 5);
+    EXPECT_EQ(block.memory_part, 8u);
+    EXPECT_EQ(file.services[0].memory_part, 0u);
     EXPECT_EQ(block.dependencies, std::vector<std::string> { "devices" });
     EXPECT_EQ(block.restart.policy, RestartPolicy::always);
     EXPECT_EQ(block.restart.budget, 7u);

@@ -378,7 +378,7 @@ Result<void> Supervisor::start(Instance& instance, Gathered got)
         .file = TRY(world_.bundle.file(service.binary)),
         .arguments = arguments_of(service),
         .variables = variables_of(instance),
-        .quota = { service.pages, service.rows, service.threads },
+        .quota = { pages_of(service), service.rows, service.threads },
         .stack_pages = service.stack_pages,
         .priority = service.priority,
         .sees_bundle = takes(service, "bundle") };
@@ -455,6 +455,15 @@ std::vector<std::string> Supervisor::arguments_of(Service const& service)
 }
 
 // The machine's own words are everybody's; the script is the shell's alone.
+u32 Supervisor::pages_of(Service const& service) const
+{
+    if (service.memory_part == 0)
+        return service.pages;
+    auto const all = world_.audit.totals();
+    auto const part = all ? all->pages / service.memory_part : 0;
+    return std::max(service.pages, static_cast<u32>(std::min<u64>(part, quota_pages_max)));
+}
+
 std::vector<std::string> Supervisor::variables_of(Instance const& instance) const
 {
     auto const& service = instance.service;
@@ -465,6 +474,7 @@ std::vector<std::string> Supervisor::variables_of(Instance const& instance) cons
     }
     if (instance.restarts != 0)
         all.push_back(concatenate("GEMEL_RESTARTS=", instance.restarts));
+    all.push_back(concatenate("GEMEL_PAGES=", pages_of(service)));
     return all;
 }
 

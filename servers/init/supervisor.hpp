@@ -27,6 +27,7 @@ struct SupervisorWorld {
     Env& env; // init's own: its variables are everybody's
     std::map<std::string, Handle> const& brokers; // by name
     MachineBroker const& machine;
+    AuditBroker const& audit;
     ProcessTable& table;
     Bundle const& bundle;
     Worker& worker;
@@ -104,6 +105,7 @@ private:
     Result<void> give_ports(Instance const& instance, Launch& launch, Gathered& gathered);
     Result<Handle> port_for(ServicePort const& port, Gathered& gathered);
     static std::vector<std::string> arguments_of(Service const& service);
+    u32 pages_of(Service const& service) const;
     std::vector<std::string> variables_of(Instance const& instance) const;
     bool will_start_later(Instance& instance, Error error);
     bool starts_again(Instance& instance);
