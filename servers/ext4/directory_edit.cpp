@@ -75,12 +75,9 @@ Result<bool> add_in_block(
     return true;
 }
 
-} // namespace
-
-Result<void> add_entry(Disk& disk, Inode& directory, std::string_view name, Found target)
+Result<void> put_entry(Disk& disk, Inode& directory, std::string_view name, Found target)
 {
     auto const& super = disk.super();
-    disk.names().forget(directory.number, name);
     if (directory.has(InodeFlag::inline_data)) {
         if (TRY(add_inline_entry(disk, directory, name, target)))
             return {};
@@ -101,6 +98,19 @@ Result<void> add_entry(Disk& disk, Inode& directory, std::string_view name, Foun
     auto const bytes = create_directory_block(disk, directory, made.disk_block);
     DirectoryChain(super, bytes).add(name, target);
     seal_directory_block(super, directory, bytes);
+    return {};
+}
+
+} // namespace
+
+Result<void> add_entry(Disk& disk, Inode& directory, std::string_view name, Found target)
+{
+    disk.names().forget(directory.number, name);
+    TRY(put_entry(disk, directory, name, target));
+    // As a search would find it; taken back with the rest if the operation is.
+    if (!disk.super().has(Incompatible::filetype))
+        target.type = FileType::unknown;
+    disk.names().put(directory.number, name, target);
     return {};
 }
 

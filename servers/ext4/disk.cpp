@@ -104,7 +104,7 @@ Result<BlockCache::Slot*> Disk::fetch(u64 block, Purpose purpose, u32 read_ahead
 void Disk::forget(u64 block)
 {
     transaction_.forget(block);
-    cache_.erase(block);
+    drop_cached(block);
 }
 
 void Disk::take_committed()

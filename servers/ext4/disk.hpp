@@ -5,6 +5,7 @@
 #include "servers/ext4/block_cache.hpp"
 #include "servers/ext4/block_device.hpp"
 #include "servers/ext4/error_sink.hpp"
+#include "servers/ext4/inode_cache.hpp"
 #include "servers/ext4/name_cache.hpp"
 #include "servers/ext4/placement.hpp"
 #include "servers/ext4/reservations.hpp"
@@ -91,21 +92,30 @@ public:
     Result<std::span<u8>> change(u64 block, Purpose purpose, Verify const& verify)
     {
         auto const now = TRY(metadata(block, purpose, verify));
+        if (purpose.kind
+            != Purpose::Kind::inode_table) // otherwise the one is forgotten that changes
+            inodes_.forget_block(block);
         return std::span<u8>(*transaction_.change(block, now, purpose.word()).bytes);
     }
     // A free block that becomes metadata: zeros to be written to.
     std::span<u8> create(u64 block, Purpose purpose)
     {
         auto& slot = transaction_.create(block, super_.block_bytes, purpose.word());
+        inodes_.forget_block(block);
         return std::span<u8>(*slot.bytes);
     }
     // Metadata no more; the block itself is freed elsewhere.
     void forget(u64 block);
     // What was written past the cache is read again.
-    void drop_cached(u64 block) { cache_.erase(block); }
+    void drop_cached(u64 block)
+    {
+        cache_.erase(block);
+        inodes_.forget_block(block);
+    }
     Transaction& transaction() { return transaction_; }
     WaitingBlocks& waiting() { return waiting_; }
     NameCache& names() { return names_; }
+    InodeCache& inodes() { return inodes_; }
     Placement& placement() { return placement_; }
     Reservations& reservations() { return reservations_; }
     FreeRuns& free_runs() { return free_runs_; }
@@ -148,6 +158,7 @@ private:
     Transaction transaction_;
     WaitingBlocks waiting_;
     NameCache names_;
+    InodeCache inodes_;
     Placement placement_;
     Reservations reservations_;
     FreeRuns free_runs_;

@@ -21,6 +21,21 @@ constexpr u32 sector_bytes = 512;
 // Inodes of one directory usually lie together: one device read brings this much of the table.
 constexpr u32 read_ahead_bytes = 32768;
 
+Result<GroupDescriptor> group_of_inode(Disk& disk, u32 number)
+{
+    auto const& super = disk.super();
+    if (!super.holds_inode(number))
+        return disk.corrupt("inode ", number, " does not exist: the volume has ", super.inodes);
+    return read_group(disk, (number - 1) / super.inodes_per_group);
+}
+
+InodePlace place_in(Superblock const& super, GroupDescriptor const& group, u32 number)
+{
+    u64 const offset = static_cast<u64>((number - 1) % super.inodes_per_group) * super.inode_bytes;
+    return { group.inode_table + offset / super.block_bytes,
+        static_cast<usize>(offset % super.block_bytes) };
+}
+
 // One inode's bytes, with the part that this inode says it uses.
 struct RawInode {
     Bytes bytes;
@@ -226,34 +241,32 @@ void seal_inode(Superblock const& super, u32 number, std::span<u8> bytes)
 
 Result<InodePlace> place_of_inode(Disk& disk, u32 number)
 {
-    auto const& super = disk.super();
-    if (!super.holds_inode(number))
-        return disk.corrupt("inode ", number, " does not exist: the volume has ", super.inodes);
-    auto const descriptor = TRY(read_group(disk, (number - 1) / super.inodes_per_group));
-    u64 const offset = static_cast<u64>((number - 1) % super.inodes_per_group) * super.inode_bytes;
-    return InodePlace { descriptor.inode_table + offset / super.block_bytes,
-        static_cast<usize>(offset % super.block_bytes) };
+    return place_in(disk.super(), TRY(group_of_inode(disk, number)), number);
 }
 
 Result<std::span<u8>> change_inode_bytes(Disk& disk, u32 number)
 {
     auto const place = TRY(place_of_inode(disk, number));
+    disk.inodes().forget(number);
     auto const bytes = TRY(disk.change(
         place.block, { Purpose::Kind::inode_table }, [](Bytes) { return Result<void> {}; }));
     return bytes.subspan(place.offset, disk.super().inode_bytes);
 }
 
-Result<Inode> read_inode(Disk& disk, u32 number, InodeUse use)
+namespace {
+
+// As the disk has it.
+Result<Inode> read_from_table(Disk& disk, u32 number, InodeUse use)
 {
     auto const& super = disk.super();
-    auto const place = TRY(place_of_inode(disk, number));
-    auto const group = (number - 1) / super.inodes_per_group;
-    auto const descriptor = TRY(read_group(disk, group));
+    auto const descriptor = TRY(group_of_inode(disk, number));
+    auto const place = place_in(super, descriptor, number);
     bool const sums
         = super.has(ReadOnlyCompatible::metadata_csum) || super.has(ReadOnlyCompatible::uninit_bg);
     if (sums && descriptor.inodes_uninitialised()) {
         return disk.corrupt("inode ", number, ": in block ", place.block,
-            " it is not in use: group ", group, " has no inodes yet");
+            " it is not in use: group ", (number - 1) / super.inodes_per_group,
+            " has no inodes yet");
     }
     auto const held = TRY(disk.metadata(
         place.block, { Purpose::Kind::inode_table }, [](Bytes) { return Result<void> {}; },
@@ -262,6 +275,17 @@ Result<Inode> read_inode(Disk& disk, u32 number, InodeUse use)
         disk, { number, place.block }, Bytes(*held).subspan(place.offset, super.inode_bytes), use);
     if (!inode && inode.error() == Error::corrupt)
         disk.place_damage({ Purpose { Purpose::Kind::inode_table }.name(), place.block, number });
+    if (inode && use == InodeUse::named && !disk.transaction().in_operation())
+        disk.inodes().put(*inode, place.block);
+    return inode;
+}
+
+} // namespace
+
+Result<Inode> read_inode(Disk& disk, u32 number, InodeUse use)
+{
+    auto const* const known = use == InodeUse::value ? nullptr : disk.inodes().find(number);
+    auto inode = known ? Result<Inode>(*known) : read_from_table(disk, number, use);
     if (inode)
         inode->size_bytes = disk.waiting().size_of(number).value_or(inode->size_bytes);
     return inode;

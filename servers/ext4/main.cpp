@@ -5,6 +5,7 @@
 #include "servers/rt/thread.hpp"
 #include "servers/rt/wall_clock.hpp"
 
+#include <bit>
 #include <charconv>
 
 namespace gemel::ext4 {
@@ -47,12 +48,15 @@ std::function<i64()> time_for(DeviceCache& device, WallClock const& clock)
 WriteOptions options_for(DeviceCache& device, WallClock const& clock, usize cached_bytes)
 {
     constexpr usize metadata_bytes_max = 4 << 20;
+    constexpr usize names_max = 16'384;
     auto const metadata_bytes = std::min(cached_bytes / 2, metadata_bytes_max);
     return { .now_ns = time_for(device, clock),
         .wait_ns = wait,
         .running_bytes_max = metadata_bytes,
         .waiting_bytes_max = cached_bytes / 8,
-        .committed_bytes_max = metadata_bytes };
+        .committed_bytes_max = metadata_bytes,
+        .names_max = std::clamp(
+            std::bit_floor(cached_bytes / 512), NameCache::entries_max_default, names_max) };
 }
 
 Result<Volume> mount(DeviceCache& device, ErrorSink& sink, MountReport& report,
@@ -63,16 +67,31 @@ Result<Volume> mount(DeviceCache& device, ErrorSink& sink, MountReport& report,
     return Volume::mount_writable(device, sink, report, options_for(device, clock, cached_bytes));
 }
 
-Deadline deadline_of(ServedVolume& served)
-{
-    auto const volume = served.volume.lock();
-    auto const* const writer = volume->writer();
-    auto const due = writer ? writer->due_ns() : std::nullopt;
-    if (!due)
-        return Deadline::none();
-    auto const left = std::max<i64>(0, *due - writer->now());
-    return Deadline::at_us((system::time_ns() + static_cast<u64>(left)) / 1'000 + 1);
-}
+// When the volume wants to be attended to, in the time that deadlines are in.
+class Attention {
+public:
+    Deadline deadline(ServedVolume& served)
+    {
+        auto const volume = served.volume.lock();
+        auto const* const writer = volume->writer();
+        auto const due = writer ? writer->due_ns() : std::nullopt;
+        if (due != due_) { // is asked for before each request, and seldom another
+            deadline_ = due ? deadline_for(*due - writer->now()) : Deadline::none();
+            due_ = due;
+        }
+        return deadline_;
+    }
+
+private:
+    static Deadline deadline_for(i64 left_ns)
+    {
+        auto const left = static_cast<u64>(std::max<i64>(0, left_ns));
+        return Deadline::at_us((system::time_ns() + left) / 1'000 + 1);
+    }
+
+    std::optional<i64> due_;
+    Deadline deadline_ = Deadline::none();
+};
 
 Result<u32> number_in(std::string_view text)
 {
@@ -122,8 +141,10 @@ Result<void> server_main(Env& env)
         statistics.block_bytes, " bytes, ", volume->writer() ? "read-write" : "read-only");
     ObjectServer objects(env.port());
     ServedVolume served(std::move(*volume), objects, *device);
+    Attention attention;
     // A new driver needs a new mount: init starts both again.
-    objects.on_deadline([&] { return device->lost() ? Deadline::at_us(1) : deadline_of(served); },
+    objects.on_deadline(
+        [&] { return device->lost() ? Deadline::at_us(1) : attention.deadline(served); },
         [&] {
             if (device->lost()) {
                 env.log().error("the block device is gone");

@@ -1,8 +1,18 @@
 #include "servers/ext4/name_cache.hpp"
 
+#include "core/base/assert.hpp"
+
 #include <algorithm>
+#include <bit>
 
 namespace gemel::ext4 {
+
+void NameCache::allow(usize entries_max)
+{
+    ASSERT(std::has_single_bit(entries_max) && entries_max >= ways);
+    clear();
+    entries_max_ = entries_max;
+}
 
 NameCache::Entry* NameCache::set_of(u32 directory, std::string_view name)
 {
@@ -10,7 +20,7 @@ NameCache::Entry* NameCache::set_of(u32 directory, std::string_view name)
     u64 hash = 0xCBF2'9CE4'8422'2325 ^ directory;
     for (auto const each : name)
         hash = (hash ^ static_cast<u8>(each)) * prime;
-    return entries_.data() + (hash ^ hash >> 32) % (entries_max / ways) * ways;
+    return entries_.data() + (hash ^ hash >> 32) % (entries_max_ / ways) * ways;
 }
 
 NameCache::Entry* NameCache::entry_of(u32 directory, std::string_view name)
@@ -37,7 +47,7 @@ void NameCache::put(u32 directory, std::string_view name, Meaning meaning)
     if (name.size() > name_bytes_max)
         return;
     if (entries_.empty())
-        entries_.resize(entries_max);
+        entries_.resize(entries_max_);
     auto* entry = entry_of(directory, name);
     if (!entry) {
         auto* const set = set_of(directory, name);

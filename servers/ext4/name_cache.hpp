@@ -13,8 +13,11 @@ namespace gemel::ext4 {
 
 class NameCache {
 public:
-    static constexpr usize entries_max = 4096;
+    static constexpr usize entries_max_default = 4096;
     static constexpr usize name_bytes_max = 62; // longer ones are looked up each time
+
+    // At most so many names, a power of two of at least 4; all that are known are forgotten.
+    void allow(usize entries_max);
 
     // What a search would give: an entry, or the word that there is none.
     using Meaning = std::optional<Found>;
@@ -38,6 +41,7 @@ private:
     Entry* set_of(u32 directory, std::string_view name);
     Entry* entry_of(u32 directory, std::string_view name);
 
+    usize entries_max_ = entries_max_default;
     u64 uses_ = 0;
     std::vector<Entry> entries_; // made at the first put
 };

@@ -30,7 +30,7 @@ TEST(NameCache, KeepsNamesOfEachDirectoryApart)
 TEST(NameCache, IsBoundedAndNeverWrong)
 {
     NameCache cache;
-    constexpr u32 count = 4 * NameCache::entries_max;
+    constexpr u32 count = 4 * NameCache::entries_max_default;
     for (u32 each = 1; each <= count; ++each)
         cache.put(2, std::to_string(each), Found { each, FileType::regular });
     usize known = 0;
@@ -42,8 +42,8 @@ TEST(NameCache, IsBoundedAndNeverWrong)
         ASSERT_TRUE(*meaning);
         EXPECT_EQ((*meaning)->inode, each);
     }
-    EXPECT_LE(known, NameCache::entries_max);
-    EXPECT_GT(known, NameCache::entries_max / 2);
+    EXPECT_LE(known, NameCache::entries_max_default);
+    EXPECT_GT(known, NameCache::entries_max_default / 2);
 }
 
 // Goal: a name too long to be kept is not known, and does no harm.

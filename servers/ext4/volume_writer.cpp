@@ -107,6 +107,7 @@ Result<std::unique_ptr<VolumeWriter>> VolumeWriter::start(
     TRY(writer->mark_in_use());
     disk.allow_writing(device);
     disk.waiting().allow(writer->options_.waiting_bytes_max);
+    disk.names().allow(writer->options_.names_max);
     if (!writer->free_orphans())
         return refuse(report, "deleted files that wait to be freed (orphans) are damaged");
     return writer;

@@ -31,6 +31,7 @@ struct WriteOptions {
     usize running_bytes_max = 1 << 20; // of metadata in one transaction
     usize waiting_bytes_max = 1 << 20; // of file contents that have no place yet
     usize committed_bytes_max = 1 << 20; // that waits for its places
+    usize names_max = NameCache::entries_max_default; // that are remembered; a power of two
 };
 
 struct NewFile {
