@@ -2,19 +2,25 @@
 
 namespace gemel::ext4 {
 
+InodeCache::Entry* InodeCache::entry_of(u32 number) const
+{
+    auto const place = number % entries_max;
+    auto const& piece = pieces_[place / piece_entries];
+    return piece ? &(*piece)[place % piece_entries] : nullptr;
+}
+
 Inode const* InodeCache::find(u32 number) const
 {
-    if (number == 0 || entries_.empty())
-        return nullptr;
-    auto const& entry = entries_[place_of(number)];
-    return entry.inode.number == number ? &entry.inode : nullptr;
+    auto const* const entry = entry_of(number);
+    return entry && number != 0 && entry->inode.number == number ? &entry->inode : nullptr;
 }
 
 void InodeCache::put(Inode const& inode, u64 block)
 {
-    if (entries_.empty())
-        entries_.resize(entries_max);
-    auto& entry = entries_[place_of(inode.number)];
+    auto& piece = pieces_[inode.number % entries_max / piece_entries];
+    if (!piece)
+        piece = std::make_unique<Piece>();
+    auto& entry = *entry_of(inode.number);
     free(entry);
     entry.inode = inode;
     entry.block = block;
@@ -24,16 +30,20 @@ void InodeCache::put(Inode const& inode, u64 block)
 void InodeCache::forget(u32 number)
 {
     if (find(number))
-        free(entries_[place_of(number)]);
+        free(*entry_of(number));
 }
 
 void InodeCache::forget_block(u64 block)
 {
     if (count_for(block) == 0)
         return;
-    for (auto& entry : entries_) {
-        if (entry.block == block)
-            free(entry);
+    for (auto const& piece : pieces_) {
+        if (!piece)
+            continue;
+        for (auto& entry : *piece) {
+            if (entry.block == block)
+                free(entry);
+        }
     }
 }
 

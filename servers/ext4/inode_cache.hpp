@@ -5,7 +5,7 @@
 #include "servers/ext4/inode_record.hpp"
 
 #include <array>
-#include <vector>
+#include <memory>
 
 namespace gemel::ext4 {
 
@@ -26,13 +26,17 @@ private:
         Inode inode {}; // number 0: the place is free
         u64 block = 0;
     };
+    // Of numbers that follow each other, as those in use do.
+    static constexpr usize piece_entries = 16;
+    using Piece = std::array<Entry, piece_entries>;
 
-    static usize place_of(u32 number) { return number % entries_max; }
+    // Null: nothing was put there yet.
+    Entry* entry_of(u32 number) const;
     // How many entries are of blocks that this one cannot be told from.
     u16& count_for(u64 block) { return counts_[block % counts_.size()]; }
     void free(Entry& entry);
 
-    std::vector<Entry> entries_; // made at the first put
+    std::array<std::unique_ptr<Piece>, entries_max / piece_entries> pieces_ {};
     std::array<u16, 4 * entries_max> counts_ {};
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace gemel::ext4 {
 
@@ -20,7 +21,7 @@ NameCache::Entry* NameCache::set_of(u32 directory, std::string_view name)
     u64 hash = 0xCBF2'9CE4'8422'2325 ^ directory;
     for (auto const each : name)
         hash = (hash ^ static_cast<u8>(each)) * prime;
-    return entries_.data() + (hash ^ hash >> 32) % (entries_max_ / ways) * ways;
+    return entries_.data() + (hash ^ hash >> 32) % (entries_.size() / ways) * ways;
 }
 
 NameCache::Entry* NameCache::entry_of(u32 directory, std::string_view name)
@@ -46,15 +47,32 @@ void NameCache::put(u32 directory, std::string_view name, Meaning meaning)
 {
     if (name.size() > name_bytes_max)
         return;
-    if (entries_.empty())
-        entries_.resize(entries_max_);
     auto* entry = entry_of(directory, name);
-    if (!entry) {
+    while (!entry) {
+        if (entries_.empty())
+            entries_.resize(std::min(entries_first, entries_max_));
         auto* const set = set_of(directory, name);
         entry = std::min_element(set, set + ways,
             [](Entry const& left, Entry const& right) { return left.last_use < right.last_use; });
+        if (entry->directory != 0 && entries_.size() < entries_max_) {
+            grow();
+            entry = nullptr;
+        }
     }
     *entry = Entry { directory, ++uses_, std::string(name), meaning };
+}
+
+// The names of a set are spread over two: none of them is without a place.
+void NameCache::grow()
+{
+    auto before = std::exchange(entries_, std::vector<Entry>(2 * entries_.size()));
+    for (auto& each : before) {
+        if (each.directory == 0)
+            continue;
+        auto* const set = set_of(each.directory, each.name);
+        *std::find_if(set, set + ways, [](Entry const& other) { return other.directory == 0; })
+            = std::move(each);
+    }
 }
 
 void NameCache::forget(u32 directory, std::string_view name)

@@ -31,6 +31,7 @@ public:
 
 private:
     static constexpr usize ways = 4;
+    static constexpr usize entries_first = 64;
 
     struct Entry {
         u32 directory = 0; // 0: the place is free
@@ -40,10 +41,11 @@ private:
     };
     Entry* set_of(u32 directory, std::string_view name);
     Entry* entry_of(u32 directory, std::string_view name);
+    void grow();
 
     usize entries_max_ = entries_max_default;
     u64 uses_ = 0;
-    std::vector<Entry> entries_; // made at the first put
+    std::vector<Entry> entries_; // as many as are needed: a volume is often mounted for a few names
 };
 
 } // namespace gemel::ext4

@@ -161,9 +161,11 @@ std::vector<u8> read_all(Volume& volume, Inode const& inode)
 std::vector<u8> read_host_file(fs::path const& path)
 {
     std::ifstream file(path, std::ios::binary);
-    if (!file)
+    std::vector<u8> bytes(file ? fs::file_size(path) : 0);
+    auto const size = static_cast<std::streamsize>(bytes.size());
+    if (!file || !file.read(reinterpret_cast<char*>(bytes.data()), size))
         throw std::runtime_error("cannot read " + path.string());
-    return { std::istreambuf_iterator<char>(file), {} };
+    return bytes;
 }
 
 void write_host_file(fs::path const& path, std::span<u8 const> bytes)

@@ -98,12 +98,12 @@ private:
         if (auto const fault = recover_on(recovering))
             return fault;
         std::optional<std::string> fault;
+        std::vector<u8> bytes(state.image.size());
         CrashStates states({ state.image.begin(), state.image.end() }, recovering,
             { cut_writes_max, 8, 2, options_.states.seed });
         states.each([&](CrashState const& cut) {
             CowDevice device(cut.image);
             fault = recover_on(device);
-            std::vector<u8> bytes(cut.image.size());
             (void)device.read(0, bytes);
             if (!fault && bytes != recovering.image())
                 fault = "a second recovery came to something else";

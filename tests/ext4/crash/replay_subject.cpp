@@ -116,13 +116,13 @@ void ReplaySubject::write_all(RecordingDevice& device, Forgotten forgotten)
 
 std::optional<std::string> ReplaySubject::verify(BlockReader& recovered, u32 promised)
 {
-    std::vector<u8> bytes(recovered.size_bytes());
-    (void)recovered.read(0, bytes);
+    bytes_.resize(recovered.size_bytes());
+    (void)recovered.read(0, bytes_);
     for (auto step = static_cast<usize>(promised); step < images_.size(); ++step) {
         bool same = true;
         for (u64 block = 0; same && block < compared_.size(); ++block) {
             same = !compared_[block]
-                || std::memcmp(bytes.data() + block * block_bytes_,
+                || std::memcmp(bytes_.data() + block * block_bytes_,
                        images_[step].data() + block * block_bytes_, block_bytes_)
                     == 0;
         }

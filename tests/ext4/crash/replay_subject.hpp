@@ -33,6 +33,7 @@ private:
 
     std::vector<std::vector<u8>> images_;
     u32 block_bytes_ = 0;
+    std::vector<u8> bytes_; // what was recovered
     std::vector<bool> compared_; // blocks that are not the journal's or the superblock's
 };
 
