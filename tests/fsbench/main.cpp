@@ -146,14 +146,14 @@ Result<void> run_phase(Clients& clients, std::string_view phase)
     return phase == "fill" ? Result<void>() : say(clients, phase, amount, taken);
 }
 
-// As many bytes at a time as a read gives.
+// As many bytes as the file has, and as many at a time as a read gives.
 Result<void> copying(Clients& clients)
 {
-    std::vector<std::byte> from(fskit::io_area_bytes);
+    std::vector<std::byte> from(read_bytes);
     std::vector<std::byte> into(fskit::io_area_bytes);
     auto const began = system::time_ns();
-    for (usize done = 0; done < read_rounds * read_bytes; done += from.size()) {
-        std::memcpy(into.data(), from.data(), from.size());
+    for (usize done = 0; done < read_rounds * read_bytes; done += into.size()) {
+        std::memcpy(into.data(), from.data() + done % read_bytes, into.size());
         asm volatile("" : : "r"(into.data()), "r"(from.data()) : "memory");
     }
     return say(clients, "memcpy", read_rounds * read_bytes, system::time_ns() - began);
