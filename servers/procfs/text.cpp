@@ -1,6 +1,7 @@
 // The text of each file in /proc (see text.hpp).
 #include "servers/procfs/text.hpp"
 
+#include "servers/rt/object_name.hpp"
 #include "servers/rt/text.hpp"
 
 #include <array>
@@ -63,25 +64,6 @@ std::string text_of_rights(Rights rights)
     return text.empty() ? "-" : text;
 }
 
-std::string_view text_of_type(ObjectType type)
-{
-    switch (type) {
-    case ObjectType::none:
-        return "none";
-    case ObjectType::task:
-        return "task";
-    case ObjectType::thread:
-        return "thread";
-    case ObjectType::port:
-        return "port";
-    case ObjectType::region:
-        return "region";
-    case ObjectType::broker:
-        return "broker";
-    }
-    return "unknown";
-}
-
 std::string_view text_of_thread_state(u8 state)
 {
     static constexpr std::array<std::string_view, 6> names { "stopped", "ready", "running",
@@ -112,7 +94,7 @@ Result<std::string> task_capabilities(Audit& audit, u32 task)
         auto const row = audit.row(index);
         if (!row || row->owner != task)
             continue;
-        text += column(index, 8) + padded(std::string(text_of_type(row->type)), 8)
+        text += column(index, 8) + padded(std::string(name_of(row->type)), 8)
             + column(Hexadecimal { row->badge }, 18) + column(row->object, 9)
             + column(row->depth, 6) + column(row->children, 9) + column(row->parent, 8)
             + text_of_rights(row->rights) + "\n";

@@ -24,7 +24,6 @@ Result<std::string> memory(Audit& audit);
 
 // "send,call" ...; "-" for none.
 std::string text_of_rights(Rights rights);
-std::string_view text_of_type(ObjectType type);
 std::string_view text_of_thread_state(u8 state);
 
 } // namespace gemel::procfs

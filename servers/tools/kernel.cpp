@@ -1,5 +1,6 @@
 // Tools that show the kernel's own tables, through the audit capability: caps, free, ports, ps,
 // uptime.
+#include "servers/rt/object_name.hpp"
 #include "servers/rt/thread.hpp"
 #include "servers/tools/commands.hpp"
 #include "servers/tools/format.hpp"
@@ -138,25 +139,6 @@ std::string rights_text(Rights rights)
     return result;
 }
 
-std::string type_text(ObjectType type)
-{
-    switch (type) {
-    case ObjectType::none:
-        return "none";
-    case ObjectType::task:
-        return "task";
-    case ObjectType::thread:
-        return "thread";
-    case ObjectType::port:
-        return "port";
-    case ObjectType::region:
-        return "region";
-    case ObjectType::broker:
-        return "broker";
-    }
-    return "?";
-}
-
 // Rows are read one call at a time, while others make and close theirs.
 struct RowsSeen {
     std::vector<std::pair<u32, AuditBroker::Row>> rows;
@@ -209,7 +191,7 @@ Result<void> show_rows(Context& context, AuditBroker const& audit, std::optional
         auto const name = names.find(row.owner);
         table.add({ std::to_string(index),
             std::to_string(row.owner) + " " + (name == names.end() ? "" : name->second),
-            type_text(row.type), rights_text(row.rights), hexadecimal(row.badge),
+            std::string(name_of(row.type)), rights_text(row.rights), hexadecimal(row.badge),
             hexadecimal(row.object), row.depth == 0 ? "" : std::to_string(row.parent),
             std::to_string(row.depth), std::to_string(row.children) });
     }

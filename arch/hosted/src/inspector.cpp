@@ -51,6 +51,32 @@ bool rights_narrow(Rights child, Rights parent)
     return (child & ~allowed) == 0;
 }
 
+struct Quota {
+    char const* of;
+    u32 Task::*left;
+    u32 Task::*whole;
+};
+
+// What a task has left, has itself and has lent to those it made is its quota.
+void audit_quota(Quota const& quota, Task* const (&tasks)[tasks_max], std::vector<u32> const& owned,
+    Lines& wrong)
+{
+    for (u32 t = 1; t < tasks_max; ++t) {
+        auto const* const task = tasks[t];
+        if (!task)
+            continue;
+        u64 lent = 0;
+        for (u32 c = 1; c < tasks_max; ++c)
+            if (tasks[c] && tasks[c]->creator == t && c != t)
+                lent += tasks[c]->*quota.whole;
+        auto const left = task->*quota.left;
+        auto const whole = task->*quota.whole;
+        if (left + owned[t] + lent != whole)
+            say(wrong, "task %u %s: %u %s left, %u its own, %llu lent, but a quota of %u", t,
+                task->name, left, quota.of, owned[t], static_cast<unsigned long long>(lent), whole);
+    }
+}
+
 } // namespace
 
 u32 Inspector::ready(Thread* (&threads)[ready_max]) const
@@ -135,19 +161,7 @@ void Inspector::audit_row_quotas(Lines& wrong) const
     for (auto const& row : kernel_.rows())
         if (row.owner < tasks_max)
             ++owned[row.owner];
-    for (u32 t = 1; t < tasks_max; ++t) {
-        auto const* task = kernel_.tasks_[t];
-        if (!task)
-            continue;
-        u64 lent = 0;
-        for (u32 c = 1; c < tasks_max; ++c)
-            if (kernel_.tasks_[c] && kernel_.tasks_[c]->creator == t && c != t)
-                lent += kernel_.tasks_[c]->rows_quota;
-        if (task->rows + owned[t] + lent != task->rows_quota)
-            say(wrong, "task %u %s: %u rows left, %u its own, %llu lent, but a quota of %u", t,
-                task->name, task->rows, owned[t], static_cast<unsigned long long>(lent),
-                task->rows_quota);
-    }
+    audit_quota({ "rows", &Task::rows, &Task::rows_quota }, kernel_.tasks_, owned, wrong);
 }
 
 // A port's queue comes to its end, and leads back as it leads on.
@@ -198,19 +212,7 @@ void Inspector::audit_pages(Lines& wrong) const
             say(wrong, "page %u counts %u holders and has %u", i, pages[i].links, held[i]);
     if (free != kernel_.free_pages_)
         say(wrong, "%u pages are free, %u are counted", free, kernel_.free_pages_);
-    for (u32 t = 1; t < tasks_max; ++t) {
-        auto const* task = kernel_.tasks_[t];
-        if (!task)
-            continue;
-        u64 lent = 0;
-        for (u32 c = 1; c < tasks_max; ++c)
-            if (kernel_.tasks_[c] && kernel_.tasks_[c]->creator == t && c != t)
-                lent += kernel_.tasks_[c]->pages_quota;
-        if (task->pages + owned[t] + lent != task->pages_quota)
-            say(wrong, "task %u %s: %u pages left, %u its own, %llu lent, but a quota of %u", t,
-                task->name, task->pages, owned[t], static_cast<unsigned long long>(lent),
-                task->pages_quota);
-    }
+    audit_quota({ "pages", &Task::pages, &Task::pages_quota }, kernel_.tasks_, owned, wrong);
 }
 
 void Inspector::audit_queues(Lines& wrong) const
