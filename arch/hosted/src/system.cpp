@@ -86,11 +86,11 @@ void enter()
 
 void before_task_code()
 {
+    auto const thread = race::watching ? current_here().id : 0; // which may be hidden soon
     if (host.isolated) [[unlikely]]
         host.system->machine().hide_all_but(host.system->kernel().cpu().current->root);
     count_on();
-    if constexpr (race::watching)
-        race::end_kernel(current_here().id);
+    race::end_kernel(thread);
 }
 namespace {
 
