@@ -37,7 +37,7 @@ char const* __tsan_default_options()
 {
     return "ignore_interceptors_accesses=1:symbolize=0:report_signal_unsafe=0:die_after_fork=0:"
            "report_thread_leaks=0:exitcode=0:handle_segv=0:handle_sigbus=0:handle_sigfpe=0:"
-           "handle_sigill=0:handle_abort=0";
+           "handle_sigill=0:handle_abort=0:atexit_sleep_ms=0"; // nor may _exit sleep there
 }
 }
 

@@ -2,7 +2,7 @@
 // thread of the system is one of its fibers; a page is one place, wherever tasks map it; and only
 // what the kernel carries from one thread to another orders what they do. What the kernel does is
 // done by the host thread on which it is done, and watched where that is not the only one: there
-// only the kernel's lock orders it. Elsewhere all of this is nothing.
+// only the kernel's lock orders it. Elsewhere all of this is nothing, but for handle().
 #pragma once
 
 #include <gemel/arch/frame.hpp>
@@ -68,7 +68,10 @@ inline u8 const* sends(Kernel&, Thread const&, Registers const&)
 inline void received(u32, u64, u8 const*) { }
 inline void mapped(u64, void const*) { }
 inline void forget(u8*, int, u64) { }
-inline void handle(int, struct sigaction const&) { }
+inline void handle(int signal, struct sigaction const& action)
+{
+    sigaction(signal, &action, nullptr);
+}
 inline u32 found_count()
 {
     return 0;

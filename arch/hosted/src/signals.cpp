@@ -348,14 +348,6 @@ void on_fault_signal(int signal, siginfo_t* info, void* raw)
 
 constexpr int fault_signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE };
 
-void handle(int signal, struct sigaction const& action)
-{
-    if constexpr (race::watching)
-        race::handle(signal, action);
-    else
-        sigaction(signal, &action, nullptr);
-}
-
 } // namespace
 
 void install_handlers()
@@ -365,12 +357,12 @@ void install_handlers()
     sigemptyset(&action.sa_mask);
     action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
     action.sa_sigaction = on_tick;
-    handle(SIGALRM, action);
+    race::handle(SIGALRM, action);
     action.sa_flags |= SA_NODEFER;
     sigaddset(&action.sa_mask, SIGALRM); // a tick amid the handler would leave it half done
     action.sa_sigaction = on_fault_signal;
     for (auto const signal : fault_signals)
-        handle(signal, action);
+        race::handle(signal, action);
 }
 
 void edges_over_anywhere(u64 place)
