@@ -68,6 +68,7 @@ struct Watch {
     u64 const** leaves = nullptr; // by 2 MiB of the windows
     char memory_of_threads[threads_max] = {}; // only their addresses matter: what orders threads
     char starts = 0; // what orders a thread's start
+    char faults = 0; // and what was done before a fault: whose port hears of it is not looked up
     char ends = 0; // and the run's end
     std::atomic<u32> found_count = 0;
     std::atomic<bool> found_whole = false; // `found` is to be told
@@ -215,8 +216,21 @@ void received(u32 thread, u64 number, u8 const* from)
         return;
     As const receiver(watch.threads[thread]);
     __tsan_acquire(&watch.memory_of_threads[thread]);
+    __tsan_acquire(&watch.faults);
     if (from)
         __tsan_acquire(const_cast<u8*>(from));
+}
+
+void faults(u32 thread)
+{
+    As const sender(watch.threads[thread]);
+    __tsan_release(&watch.faults);
+}
+
+void mended(u32 thread)
+{
+    As const receiver(watch.threads[thread]);
+    __tsan_acquire(&watch.memory_of_threads[thread]);
 }
 
 void mapped(u64 address, void const* leaf)

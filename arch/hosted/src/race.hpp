@@ -36,6 +36,11 @@ void first_turn(u32 thread);
 u8 const* sends(Kernel& kernel, Thread const& thread, Registers const& call);
 void received(u32 thread, u64 number, u8 const* from);
 
+// A fault of the thread is about to be told to whom it concerns, in the kernel; and the thread goes
+// on behind it.
+void faults(u32 thread);
+void mended(u32 thread);
+
 // A task's 2 MiB at `address` show the pages of `leaf`; null: nothing.
 void mapped(u64 address, void const* leaf);
 // The page has a new owner: what was done to it is forgotten.
@@ -66,6 +71,8 @@ inline u8 const* sends(Kernel&, Thread const&, Registers const&)
     return nullptr;
 }
 inline void received(u32, u64, u8 const*) { }
+inline void faults(u32) { }
+inline void mended(u32) { }
 inline void mapped(u64, void const*) { }
 inline void forget(u8*, int, u64) { }
 inline void handle(int signal, struct sigaction const& action)

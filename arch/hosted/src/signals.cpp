@@ -106,6 +106,7 @@ namespace {
             else
                 world->faulted(*me, address);
         }
+        race::faults(me->id);
         kernel.on_fault(saved->fault);
         frame.stack_pointer() = top;
     } else if (!host.processors) {
@@ -113,6 +114,8 @@ namespace {
         host.system->machine().tick_arrived();
     }
     leave(me);
+    if (saved->signal != SIGALRM)
+        race::mended(me->id);
     for (;;) {
         before_task_code();
         gemel_resume(saved, &saved->context);
