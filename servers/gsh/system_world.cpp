@@ -55,11 +55,11 @@ public:
         , number_(number)
     {
     }
-    ~SystemProcess() override { world_.running_.lock()->erase(number_); }
+    ~SystemProcess() override { world_.interrupts_->running.lock()->erase(number_); }
     Result<int> wait() override
     {
         auto const status = TRY(client_.call(protocol::Process::Wait {})).status;
-        world_.running_.lock()->erase(number_);
+        world_.interrupts_->running.lock()->erase(number_);
         return status;
     }
 
@@ -233,7 +233,7 @@ Result<std::unique_ptr<Process>> SystemWorld::spawn(SpawnRequest const& request)
     auto for_interrupts = TRY(process.duplicate());
     TRY(process.call(protocol::Process::Start {}));
     auto const number = next_running_++;
-    running_.lock()->emplace(number, std::move(for_interrupts));
+    interrupts_->running.lock()->emplace(number, std::move(for_interrupts));
     // A pipe's end must be closed here for the others to see it closed; a file's must stay open.
     auto kept = request.streams;
     for (auto* stream : { &kept.input, &kept.output, &kept.errors })
@@ -253,27 +253,29 @@ Result<void> SystemWorld::shut_down(int status)
 
 Result<void> SystemWorld::watch_interrupts()
 {
-    auto port = TRY(interrupts_.port().derive(Right::send | Right::derive));
+    auto port = TRY(interrupts_->port.port().derive(Right::send | Right::derive));
     TRY(services_.console.call(protocol::Console::OnInterrupt { interrupt_bit, std::move(port) }));
     if (std::exchange(watching_, true))
         return {};
+    auto own = std::make_unique<Ref<Interrupts>>(interrupts_);
     static_cast<void>(
-        TRY(spawn_thread(interrupt_thread, this, interrupt_stack_bytes, "interrupts")));
+        TRY(spawn_thread(interrupt_thread, own.get(), interrupt_stack_bytes, "interrupts")));
+    static_cast<void>(own.release()); // the thread's, as long as it lives
     return {};
 }
 
 // The main thread waits for what runs, so another has to hear the user.
 void SystemWorld::interrupt_thread(void* argument)
 {
-    auto& world = *static_cast<SystemWorld*>(argument);
-    while (world.interrupts_.wait()) {
-        world.interrupted_ = true;
-        auto running = world.running_.lock();
+    auto& interrupts = **static_cast<Ref<Interrupts>*>(argument);
+    while (interrupts.port.wait()) {
+        interrupts.seen = true;
+        auto running = interrupts.running.lock();
         // One that has just ended by itself cannot be ended again, which is as well.
         for (auto const& [number, process] : *running)
             static_cast<void>(process.call(protocol::Process::Kill { status_interrupted }));
     }
-    // The port is gone, so the shell is ending: how, is for its first thread to say.
+    // The port was destroyed: whether that ends the shell is for its first thread to say.
     for (;;)
         system::sched_yield();
 }

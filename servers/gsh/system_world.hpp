@@ -64,7 +64,7 @@ public:
     SystemWorld(fskit::Files files, Services services, Notification notification)
         : files_(std::move(files))
         , services_(std::move(services))
-        , interrupts_(std::move(notification))
+        , interrupts_(make_ref<Interrupts>(std::move(notification)))
     {
     }
     static Result<Own<SystemWorld>> create(fskit::Files files, Services services);
@@ -78,7 +78,7 @@ public:
     Result<std::unique_ptr<Process>> spawn(SpawnRequest const& request) override;
     std::vector<std::string> programs(std::string const& search) override;
     u64 now_ns() override { return system::time_ns(); }
-    bool take_interrupt() override { return interrupted_.exchange(false); }
+    bool take_interrupt() override { return interrupts_->seen.exchange(false); }
     Result<void> shut_down(int status) override;
 
     // A File capability that was given to the shell.
@@ -93,19 +93,27 @@ public:
 
 private:
     using Running = std::map<u64, Client<protocol::Process>>;
+    struct Interrupts {
+        explicit Interrupts(Notification notification)
+            : port(std::move(notification))
+        {
+        }
+        Notification port;
+        std::atomic<bool> seen { false };
+        Guarded<Running> running; // what an interrupt ends
+    };
     friend class SystemProcess;
 
     Result<void> give(Client<protocol::Process> const& process, std::string_view name, Handle what);
     Result<void> give_derived(
         Client<protocol::Process> const& process, std::string_view name, Handle const& what);
     Result<void> give_all(Client<protocol::Process> const& process, SpawnRequest const& request);
-    static void interrupt_thread(void* world);
+    static void interrupt_thread(void* interrupts);
 
     fskit::Files files_;
     Services services_;
-    Notification interrupts_;
-    std::atomic<bool> interrupted_ { false };
-    Guarded<Running> running_; // what an interrupt ends
+    // The thread that hears the user has it too, and may be at it when the shell ends.
+    Ref<Interrupts> interrupts_;
     u64 next_running_ = 0;
     bool watching_ = false;
 };
