@@ -92,8 +92,8 @@ public:
     Result<std::span<u8>> change(u64 block, Purpose purpose, Verify const& verify)
     {
         auto const now = TRY(metadata(block, purpose, verify));
-        if (purpose.kind
-            != Purpose::Kind::inode_table) // otherwise the one is forgotten that changes
+        // In the inode table the one that changes is forgotten, see change_inode_bytes().
+        if (purpose.kind != Purpose::Kind::inode_table)
             inodes_.forget_block(block);
         return std::span<u8>(*transaction_.change(block, now, purpose.word()).bytes);
     }

@@ -454,7 +454,6 @@ std::vector<std::string> Supervisor::arguments_of(Service const& service)
     return arguments;
 }
 
-// The machine's own words are everybody's; the script is the shell's alone.
 u32 Supervisor::pages_of(Service const& service) const
 {
     if (service.memory_part == 0)
@@ -464,6 +463,7 @@ u32 Supervisor::pages_of(Service const& service) const
     return std::max(service.pages, static_cast<u32>(std::min<u64>(part, quota_pages_max)));
 }
 
+// The machine's own words are everybody's; the script is the shell's alone.
 std::vector<std::string> Supervisor::variables_of(Instance const& instance) const
 {
     auto const& service = instance.service;
