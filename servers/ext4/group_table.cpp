@@ -211,7 +211,9 @@ Result<BlockRef> load_committed_bitmap(Disk& disk, u32 group, BitmapKind kind)
     auto const* const slot = disk.transaction().find_running(bitmap_block(descriptor, kind));
     if (!slot)
         return load_bitmap(disk, group, kind);
-    ASSERT(slot->base); // a bitmap is never a block that was something else before
+    if (!slot->base) // the block was made for something else since the last commit
+        return disk.corrupt("group ", group, ": block ", bitmap_block(descriptor, kind),
+            " is its bitmap and another structure's, too");
     return slot->base;
 }
 
@@ -222,19 +224,18 @@ Result<void> edit_bitmap(Disk& disk, u32 group, BitmapKind kind, BitmapEdit cons
     auto const block = bitmap_block(descriptor, kind);
     auto const purpose = purpose_of(kind, group);
     TRY(check_place(disk, group, block));
-    std::span<u8> bitmap;
-    if (was_never_written(super, descriptor, kind)) {
-        auto initial = TRY(initial_bitmap(disk, group, kind));
-        bitmap = disk.create(block, purpose);
-        std::copy(initial.begin(), initial.end(), bitmap.begin());
-        // What it stood for until now, for load_committed_bitmap.
-        disk.transaction().find_running(block)->base
-            = std::make_shared<std::vector<u8> const>(std::move(initial));
+    bool const is_new = was_never_written(super, descriptor, kind);
+    auto const before = TRY(load_bitmap(disk, group, kind));
+    auto const bitmap = is_new
+        ? disk.create(block, purpose)
+        : TRY(disk.change(block, purpose, bitmap_check(disk, group, kind, descriptor)));
+    if (auto* const slot = disk.transaction().find_running(block); !slot->base)
+        slot->base = before;
+    if (is_new) {
+        std::copy(before->begin(), before->end(), bitmap.begin());
         clear_flag(descriptor,
             kind == BitmapKind::blocks ? GroupFlag::blocks_uninitialised
                                        : GroupFlag::inodes_uninitialised);
-    } else {
-        bitmap = TRY(disk.change(block, purpose, bitmap_check(disk, group, kind, descriptor)));
     }
     TRY(edit(bitmap, descriptor));
     if (super.has(ReadOnlyCompatible::metadata_csum))

@@ -13,7 +13,12 @@ namespace format = journal;
 namespace {
 
 constexpr u32 log_blocks_min = 64;
-constexpr usize run_bytes_max = 1 << 18; // of one write of a checkpoint
+constexpr usize run_bytes_max = 1 << 18; // of one write of the log or of a checkpoint
+
+bool looks_like_log(Bytes content)
+{
+    return format::load_be32(content, 0) == format::magic;
+}
 
 Error refuse(MountReport& report, std::string_view why)
 {
@@ -37,6 +42,8 @@ Result<JournalWriter> JournalWriter::open(Disk& disk, BlockDevice& device, Mount
         return refuse(report, "it is too small");
     JournalWriter writer(std::move(journal), device);
     writer.superblock_.resize(format::super::bytes);
+    writer.log_.reserve(std::max<usize>(run_bytes_max, writer.block_bytes_));
+    writer.escaped_.resize(writer.block_bytes_);
     TRY(disk.contents(writer.journal_.place(0), 0, writer.superblock_, writer.journal_.inode()));
     TRY(writer.set_features(disk.super()));
     return writer;
@@ -139,14 +146,22 @@ void JournalWriter::seal_tail(std::span<u8> block) const
     }
 }
 
-void JournalWriter::append_revokes(Transaction const& transaction, std::vector<u8>& log) const
+// The next block of the log, zeros; what was made before may be written out for it.
+Result<std::span<u8>> JournalWriter::next_block()
+{
+    if (log_.size() + block_bytes_ > log_.capacity())
+        TRY(write_log());
+    auto const start = log_.size();
+    log_.resize(start + block_bytes_);
+    return std::span(log_).subspan(start);
+}
+
+Result<void> JournalWriter::append_revokes(Transaction const& transaction)
 {
     bool const wide = super_.wide;
     auto next = transaction.revoked().begin();
     while (next != transaction.revoked().end()) {
-        auto const start = log.size();
-        log.resize(start + block_bytes_);
-        auto const block = std::span(log).subspan(start);
+        auto const block = TRY(next_block());
         put_head(block, format::BlockType::revoke);
         auto at = format::revoke::first_record;
         for (usize count = 0; count < revokes_per_block() && next != transaction.revoked().end();
@@ -159,6 +174,7 @@ void JournalWriter::append_revokes(Transaction const& transaction, std::vector<u
         format::store_be32(block, format::revoke::used_bytes, static_cast<u32>(at));
         seal_tail(block);
     }
+    return {};
 }
 
 void JournalWriter::put_tag(std::span<u8> tag, u64 block, u32 flags, Bytes content) const
@@ -176,46 +192,58 @@ void JournalWriter::put_tag(std::span<u8> tag, u64 block, u32 flags, Bytes conte
     format::store_be32(tag, format::tag::checksum_v2, (sum & 0xFFFF) << 16 | flags);
 }
 
-void JournalWriter::append_blocks(Transaction const& transaction, std::vector<u8>& log) const
+// A block that looks like one of the log's own has zeros in the place of the magic number.
+Bytes JournalWriter::as_logged(Bytes content)
 {
-    auto next = transaction.running().begin();
-    auto const end = transaction.running().end();
-    auto left = transaction.running().size();
-    while (next != end) {
-        auto const start = log.size();
-        auto const count = std::min(left, tags_per_descriptor());
-        log.resize(start + (1 + count) * block_bytes_);
-        auto const descriptor = std::span(log).subspan(start, block_bytes_);
-        put_head(descriptor, format::BlockType::descriptor);
-        auto at = format::head::bytes;
-        for (usize each = 0; each < count; ++each, ++next) {
-            auto const copy
-                = std::span(log).subspan(start + (1 + each) * block_bytes_, block_bytes_);
-            std::copy(next->second.bytes->begin(), next->second.bytes->end(), copy.begin());
-            u32 flags = each == 0 ? 0 : format::tag::same_uuid;
-            if (each + 1 == count)
-                flags |= format::tag::last;
-            if (format::load_be32(copy, 0) == format::magic) {
-                format::store_be32(copy, 0, 0);
-                flags |= format::tag::escaped;
-            }
-            put_tag(descriptor.subspan(at, super_.tag_bytes()), next->first, flags, copy);
-            at += super_.tag_bytes();
-            if (each == 0) {
-                std::copy_n(superblock_.begin() + format::super::uuid, format::tag::uuid_bytes,
-                    descriptor.begin() + static_cast<std::ptrdiff_t>(at));
-                at += format::tag::uuid_bytes;
-            }
-        }
-        seal_tail(descriptor);
-        left -= count;
-    }
+    if (!looks_like_log(content))
+        return content;
+    std::copy(content.begin(), content.end(), escaped_.begin());
+    format::store_be32(escaped_, 0, 0);
+    return escaped_;
 }
 
-std::vector<u8> JournalWriter::commit_block(i64 now_ns) const
+void JournalWriter::fill_descriptor(
+    std::span<u8> descriptor, Blocks::const_iterator next, usize count)
+{
+    put_head(descriptor, format::BlockType::descriptor);
+    auto at = format::head::bytes;
+    for (usize each = 0; each < count; ++each, ++next) {
+        Bytes const content(*next->second.bytes);
+        u32 flags = each == 0 ? 0 : format::tag::same_uuid;
+        if (each + 1 == count)
+            flags |= format::tag::last;
+        if (looks_like_log(content))
+            flags |= format::tag::escaped;
+        put_tag(descriptor.subspan(at, super_.tag_bytes()), next->first, flags, as_logged(content));
+        at += super_.tag_bytes();
+        if (each == 0) {
+            std::copy_n(superblock_.begin() + format::super::uuid, format::tag::uuid_bytes,
+                descriptor.begin() + static_cast<std::ptrdiff_t>(at));
+            at += format::tag::uuid_bytes;
+        }
+    }
+    seal_tail(descriptor);
+}
+
+Result<void> JournalWriter::append_blocks(Blocks const& blocks)
+{
+    auto next = blocks.begin();
+    for (auto left = blocks.size(); left > 0;) {
+        auto const count = std::min(left, tags_per_descriptor());
+        fill_descriptor(TRY(next_block()), next, count);
+        for (usize each = 0; each < count; ++each, ++next) {
+            auto const content = as_logged(*next->second.bytes);
+            std::copy(content.begin(), content.end(), TRY(next_block()).begin());
+        }
+        left -= count;
+    }
+    return {};
+}
+
+Result<void> JournalWriter::append_commit(i64 now_ns)
 {
     constexpr i64 ns_per_second = 1'000'000'000;
-    std::vector<u8> block(block_bytes_);
+    auto const block = TRY(next_block());
     put_head(block, format::BlockType::commit);
     auto const seconds = static_cast<u64>(now_ns / ns_per_second);
     format::store_be32(block, format::commit::seconds, static_cast<u32>(seconds >> 32));
@@ -224,12 +252,13 @@ std::vector<u8> JournalWriter::commit_block(i64 now_ns) const
         block, format::commit::nanoseconds, static_cast<u32>(now_ns % ns_per_second));
     if (super_.has_tails())
         format::store_be32(block, format::commit::checksum, journal_commit_checksum(super_, block));
-    return block;
+    return {};
 }
 
-Result<void> JournalWriter::write_log(Bytes blocks)
+// What was made so far goes to the head, which moves on and wraps.
+Result<void> JournalWriter::write_log()
 {
-    while (!blocks.empty()) {
+    for (Bytes blocks(log_); !blocks.empty();) {
         auto const place = journal_.place(head_);
         u32 count = 1;
         while (count * block_bytes_ < blocks.size() && head_ + count < super_.end
@@ -240,9 +269,11 @@ Result<void> JournalWriter::write_log(Bytes blocks)
         blocks = blocks.subspan(bytes);
         head_ = super_.after(head_ + count - 1);
     }
+    log_.clear();
     return {};
 }
 
+// Needs no memory of its own: it is called when there may be none, and what it began it ends.
 Result<void> JournalWriter::commit(i64 now_ns)
 {
     auto& transaction = journal_.disk().transaction();
@@ -253,17 +284,16 @@ Result<void> JournalWriter::commit(i64 now_ns)
         TRY(checkpoint());
     if (needed >= free_blocks())
         return Error::no_space;
-    std::vector<u8> log;
-    log.reserve(needed * block_bytes_);
-    append_revokes(transaction, log);
-    append_blocks(transaction, log);
-    auto const end = commit_block(now_ns); // memory may end up to here: nothing was written yet
     // In the first epoch: until the commit block follows, it points to nothing that counts.
     if (tail_ == 0)
         TRY(write_superblock(head_));
-    TRY(write_log(log));
+    log_.clear(); // of a commit that failed
+    TRY(append_revokes(transaction));
+    TRY(append_blocks(transaction.running()));
+    TRY(write_log());
     TRY(device_->flush());
-    TRY(write_log(end));
+    TRY(append_commit(now_ns));
+    TRY(write_log());
     TRY(device_->flush());
     ++sequence_;
     transaction.committed_running();

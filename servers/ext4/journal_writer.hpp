@@ -32,6 +32,8 @@ public:
     Result<void> record_error();
 
 private:
+    using Blocks = std::map<u64, Transaction::Slot>;
+
     JournalWriter(Journal journal, BlockDevice& device)
         : journal_(std::move(journal))
         , device_(&device)
@@ -54,18 +56,22 @@ private:
     Result<void> put_superblock();
     void put_head(std::span<u8> block, journal::BlockType type) const;
     void seal_tail(std::span<u8> block) const;
-    void append_revokes(Transaction const& transaction, std::vector<u8>& log) const;
-    void append_blocks(Transaction const& transaction, std::vector<u8>& log) const;
+    Result<std::span<u8>> next_block();
+    Result<void> append_revokes(Transaction const& transaction);
+    Result<void> append_blocks(Blocks const& blocks);
+    void fill_descriptor(std::span<u8> descriptor, Blocks::const_iterator next, usize count);
+    Bytes as_logged(Bytes content);
+    Result<void> append_commit(i64 now_ns);
     void put_tag(std::span<u8> tag, u64 block, u32 flags, Bytes content) const;
-    std::vector<u8> commit_block(i64 now_ns) const;
-    // Writes whole blocks at the head, which moves on and wraps.
-    Result<void> write_log(Bytes blocks);
+    Result<void> write_log();
 
     Journal journal_;
     BlockDevice* device_;
     JournalSuper super_;
     u32 block_bytes_;
     std::vector<u8> superblock_;
+    std::vector<u8> log_; // blocks for the head; never more than it reserved
+    std::vector<u8> escaped_; // see as_logged()
     u32 head_;
     u32 tail_ = 0; // 0: the log is empty
     u32 sequence_; // of the next commit

@@ -76,8 +76,8 @@ Transaction::Slot& Transaction::change(u64 block, BlockRef const& now, u64 verif
     if (slot)
         undo.slot = *slot;
     auto& changed = running_[block];
-    auto const base = slot ? undo.slot->base : now;
-    changed = Slot { std::move(bytes), verified_as, operation_, base };
+    changed
+        = Slot { std::move(bytes), verified_as, operation_, slot ? undo.slot->base : BlockRef() };
     return changed;
 }
 
@@ -106,6 +106,7 @@ void Transaction::committed_running()
         committed_.erase(block);
     while (!running_.empty()) {
         auto node = running_.extract(running_.begin());
+        node.mapped().base.reset();
         committed_.erase(node.key());
         committed_.insert(std::move(node));
     }

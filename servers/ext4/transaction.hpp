@@ -19,7 +19,7 @@ public:
         std::shared_ptr<std::vector<u8>> bytes;
         u64 verified_as = 0;
         u64 operation = 0; // that made this copy
-        BlockRef base; // as of the last commit; null: the block was not metadata then
+        BlockRef base; // of a bitmap: as of the last commit, kept by who changes it
     };
 
     // What readers see, or null when it is the device's.

@@ -39,7 +39,7 @@ Span answer_span(Slot const& slot)
 } // namespace
 
 Result<Own<Gate>> Gate::create(
-    Channel const& channel, Client<protocol::Directory> const& root, usize names_bytes_max)
+    Channel const& channel, Client<protocol::Directory> const& root, NodeTable::Options names)
 {
     std::optional<Client<protocol::Directory>> directory;
     for (auto const& slot : channel.slots()) {
@@ -54,7 +54,7 @@ Result<Own<Gate>> Gate::create(
     TRY(directory->call(protocol::Directory::Statfs { answer_span(slot) }));
     auto const volume = struct_at<VolumeStatus>(slot.bytes(answer_offset, sizeof(VolumeStatus)));
     return std::make_unique<Gate>(
-        channel, root, std::move(*directory), volume.read_only != 0, names_bytes_max);
+        channel, root, std::move(*directory), volume.read_only != 0, names);
 }
 
 void Gate::serve(u32 slot)

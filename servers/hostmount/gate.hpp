@@ -28,18 +28,18 @@ public:
     };
 
     // A session with the file system at `root`, whose memory is the channel's slots.
-    // Both outlive the gate. What the host knows takes at most `names_bytes_max`.
+    // Both outlive the gate. `names` is for what the host knows.
     static Result<Own<Gate>> create(
-        Channel const& channel, Client<protocol::Directory> const& root, usize names_bytes_max);
+        Channel const& channel, Client<protocol::Directory> const& root, NodeTable::Options names);
 
     // For create.
     Gate(Channel const& channel, Client<protocol::Directory> const& root,
-        Client<protocol::Directory> directory, bool read_only, usize names_bytes_max)
+        Client<protocol::Directory> directory, bool read_only, NodeTable::Options names)
         : channel_(channel)
         , root_(root)
         , directory_(std::move(directory))
         , read_only_(read_only)
-        , nodes_(names_bytes_max)
+        , nodes_(names)
     {
     }
 

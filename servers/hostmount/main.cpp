@@ -65,7 +65,8 @@ Result<void> server_main(Env& env)
     auto const volume = TRY(env.take<protocol::Directory>("volume"));
     auto const devices = TRY(env.take<protocol::Devices>("devices"));
     auto const channel = TRY(Channel::open(devices, env.port(), device_bit));
-    auto const gate = TRY(Gate::create(channel, volume, names_bytes_max(env)));
+    NodeTable::Options const names { names_bytes_max(env), env.startup().chance };
+    auto const gate = TRY(Gate::create(channel, volume, names));
     Pool pool { channel, *gate, env.port(), TRY(env.port().derive(Right::send | Right::derive)) };
     channel.say(gate->read_only() ? DriverState::serving_read_only : DriverState::serving);
     for (unsigned i = 1; i < threads; ++i) {

@@ -4,10 +4,10 @@
 #pragma once
 
 #include "core/base/result.hpp"
+#include "servers/hostmount/hashed_slots.hpp"
 #include "servers/protocols/file_status.hpp"
 
 #include <map>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,16 +19,21 @@ public:
     static constexpr u64 root = 1;
     static constexpr usize path_bytes_max = 4095;
 
-    // At most `bytes_max` are taken, by its own count: a MiB for each 3,400 files or so. The host
-    // forgets when its own memory runs short, not when ours does.
-    explicit NodeTable(usize bytes_max);
+    struct Options {
+        // Are taken at most, by its own count: a MiB for each 9,000 files or so. The host forgets
+        // when its own memory runs short, not when ours does.
+        usize bytes_max = 0;
+        // Random bits, so that nobody can choose names that all stand in one place of the table.
+        u64 seed = 0;
+    };
+    explicit NodeTable(Options options);
 
     // The host is told of `name` in `parent`: the file's node, with one lookup more. not_found: the
     // parent is not known; no_memory: the table is full.
     Result<u64> learn(u64 parent, std::string_view name, FileStatus const& status);
     // Whether as many more can be learned as there are requests at once. For who changes something
     // on the disk before the name is learned.
-    bool has_room() const { return bytes_ + spare_bytes <= bytes_max_; }
+    bool has_room() const { return bytes() + spare_bytes <= bytes_max_; }
     // The host forgets `lookups` of a node. Unknown nodes and too large counts are no error.
     void forget(u64 node, u64 lookups);
 
@@ -53,60 +58,67 @@ public:
 
     // The node that stands under the name, or 0.
     u64 find(u64 parent, std::string_view name) const;
-    bool knows(u64 node) const { return nodes_.contains(node); }
-    usize count() const { return nodes_.size(); }
+    bool knows(u64 node) const { return slot_of(node) != none; }
+    usize count() const { return nodes_.count(); }
 
 private:
-    // In what it takes: what the maps keep beside it, and the heap.
-    static constexpr usize node_bytes = 256;
+    // In nodes_ and names_. A node's number is its slot, and above that how many it had before it:
+    // no number is another's later.
+    using Slot = u32;
+    static constexpr Slot none = ~Slot { 0 };
     static constexpr usize spare_bytes = 64 << 10;
-    // Short ones lie in the entry.
-    static constexpr usize name_bytes(std::string_view text)
-    {
-        return text.size() < 16 ? 0 : text.size() + 32;
-    }
 
-    struct NameKey {
-        u64 parent = 0;
-        std::string_view text;
-    };
     struct Name {
-        u64 parent = 0;
         std::string text;
-        mutable u64 node = 0;
-        mutable Name const* next = nullptr; // of the same node
+        u32 hash_low = 0;
+        Slot parent = 0;
+        Slot node = 0;
+        Slot next = none; // of the same node
+        Slot chained = none;
 
-        operator NameKey() const { return { parent, text }; }
-    };
-    struct Before {
-        using is_transparent = void;
-        bool operator()(NameKey one, NameKey other) const
-        {
-            return one.parent != other.parent ? one.parent < other.parent : one.text < other.text;
-        }
+        u64 hash() const { return hash_low; }
     };
     struct Node {
         u64 inode = 0;
         u64 lookups = 0;
-        Name const* names = nullptr; // the last one told first
+        u32 lives = 0; // of the slot, before
+        Slot names = none; // the last one told first
         u32 links = 1; // as far as the host was told
         u32 below = 0; // names in the table that stand in it
+        Slot chained = none;
         FileKind kind = FileKind::regular;
+        bool used = false;
         bool last_name_gone = false; // its inode's number may be another file's by now
-    };
 
-    Name const* find_name(u64 parent, std::string_view name) const;
-    void add_name(u64 node, u64 parent, std::string_view name);
-    void drop_name(Name const& name);
-    void drop_if_unused(u64 node);
+        u64 hash() const;
+    };
+    u32 hash_of(Slot parent, std::string_view name) const;
+    // What a name takes beside its slot: short ones lie in it.
+    static constexpr usize text_bytes(std::string_view text)
+    {
+        return text.size() < 16 ? 0 : text.size() + 32;
+    }
+    usize bytes() const;
+
+    u64 number_of(Slot slot) const { return u64 { nodes_[slot].lives } << 32 | slot; }
+    Slot slot_of(u64 number) const;
+    Slot find_name(Slot parent, std::string_view name) const;
+    Slot named(u64 parent, std::string_view name) const;
+    Slot node_named(u64 parent, std::string_view name) const;
+    Slot find_inode(u64 inode) const;
+    Slot add_node(u64 inode, FileKind kind);
+    void add_name(Slot node, Slot parent, std::string_view name);
+    void drop_name(Slot name);
+    void erase_name(Slot name);
+    void lose_inode(Slot node);
+    void drop_if_unused(Slot node);
 
     usize bytes_max_;
-    usize bytes_ = 0;
-    std::map<u64, Node> nodes_;
-    std::set<Name, Before> names_;
-    std::map<u64, u64> by_inode_;
+    u64 seed_; // odd
+    usize text_bytes_ = 0;
+    HashedSlots<Node> nodes_; // linked while their inode is theirs
+    HashedSlots<Name> names_;
     std::map<u64, FileStatus> last_statuses_; // of nodes
-    u64 next_ = root + 1;
 };
 
 } // namespace gemel::hostmount
