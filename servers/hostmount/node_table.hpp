@@ -59,7 +59,7 @@ public:
     // The node that stands under the name, or 0.
     u64 find(u64 parent, std::string_view name) const;
     bool knows(u64 node) const { return slot_of(node) != none; }
-    usize count() const { return nodes_.count(); }
+    usize count() const { return nodes_.count() - 1; } // slot 0 is nobody
 
 private:
     // In nodes_ and names_. A node's number is its slot, and above that how many it had before it:
