@@ -90,7 +90,7 @@ Result<void> put_entry(Disk& disk, Inode& directory, std::string_view name, Foun
         if (TRY(add_in_block(disk, directory, file_block, name, target)))
             return {};
     }
-    if (blocks == 1 && super.has(Compatible::dir_index)) {
+    if (TRY(can_be_indexed(disk, directory))) {
         TRY(make_indexed(disk, directory));
         return add_by_hash(disk, directory, name, target);
     }

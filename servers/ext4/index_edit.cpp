@@ -13,6 +13,7 @@ namespace gemel::ext4 {
 
 namespace {
 
+constexpr usize dot_bytes = 12; // of the entry "."; as many of ".." are its own
 constexpr usize root_levels_offset = 30;
 constexpr u32 rounds_max = 8; // a name finds its place after one split on each level
 
@@ -247,6 +248,20 @@ Result<AppendedBlock> append_directory_block(Disk& disk, Inode& directory)
     return AppendedBlock { file_block, run.start };
 }
 
+Result<bool> can_be_indexed(Disk& disk, Inode const& directory)
+{
+    auto const& super = disk.super();
+    if (!super.has(Compatible::dir_index) || directory.size_bytes != super.block_bytes)
+        return false;
+    auto const held = TRY(load_directory_block(disk, directory, 0));
+    if (!held)
+        return false;
+    auto const dot = entry_at(super, *held, 0);
+    return dot.inode != 0 && dot.name == "." && dot.bytes == dot_bytes
+        && entry_at(super, *held, dot_bytes).inode != 0
+        && entry_at(super, *held, dot_bytes).name == "..";
+}
+
 Result<void> make_indexed(Disk& disk, Inode& directory)
 {
     auto const& super = disk.super();
@@ -254,8 +269,9 @@ Result<void> make_indexed(Disk& disk, Inode& directory)
     auto const names = create_directory_block(disk, directory, made.disk_block);
     auto const root = TRY(change_directory_block(disk, directory, 0));
     DirectoryChain chain(super, names);
-    auto const parent = load32(root, 12);
-    for (usize offset = 24; offset < chain_bytes(super);) {
+    auto const parent = entry_at(super, root, dot_bytes);
+    // Where the first names were removed, ".." reaches further, over what is no chain any more.
+    for (usize offset = dot_bytes + parent.bytes; offset < chain_bytes(super);) {
         auto const entry = entry_at(super, root, offset);
         if (entry.inode != 0)
             chain.add(entry.name, { entry.inode, entry.type });
@@ -263,9 +279,8 @@ Result<void> make_indexed(Disk& disk, Inode& directory)
     }
     seal_directory_block(super, directory, names);
     directory.flags |= static_cast<u32>(InodeFlag::indexed);
-    std::fill(root.begin() + 24, root.end(), u8 { 0 });
-    store32(root, 12, parent);
-    store16(root, 16, static_cast<u16>(super.block_bytes - 12));
+    std::fill(root.begin() + 2 * dot_bytes, root.end(), u8 { 0 });
+    store16(root, dot_bytes + 4, static_cast<u16>(super.block_bytes - dot_bytes));
     store8(root, 28, super.hash_version);
     store8(root, 29, 8);
     IndexWriter index(root, IndexLevel::root);

@@ -10,7 +10,9 @@ namespace gemel::ext4 {
 // See add_entry.
 Result<void> add_by_hash(Disk& disk, Inode& directory, std::string_view name, Found target);
 
-// Gives a directory of one block, which is full, a hash tree.
+// Whether the volume has hash trees and the directory is one block that begins as every one does.
+Result<bool> can_be_indexed(Disk& disk, Inode const& directory);
+// Gives such a directory, which is full, a hash tree.
 Result<void> make_indexed(Disk& disk, Inode& directory);
 
 // A block behind the directory's end, allocated and mapped; its size grows.
