@@ -102,7 +102,7 @@ Result<void> DeviceCache::write_through(CacheList list, u64 byte_offset, std::sp
 {
     TRY(check(byte_offset, source.size()));
     if (frames_.dirty_frames() > frames_.count() / 4)
-        TRY(write_back());
+        write_back(); // what is refused is not this write
     auto const end = byte_offset + source.size();
     while (byte_offset < end) {
         auto const page = byte_offset / page_bytes;
@@ -144,7 +144,9 @@ Result<void> DeviceCache::read_fresh(u64 byte_offset, std::span<u8> target)
 
 Result<void> DeviceCache::flush()
 {
-    TRY(write_back());
+    write_back();
+    if (auto const refused = std::exchange(refused_, {}))
+        return *refused;
     return note_loss(device_.call(Block::Flush {}));
 }
 
@@ -153,7 +155,9 @@ Result<void> DeviceCache::discard(u64 byte_offset, u64 bytes)
     if (byte_offset % sector_bytes != 0 || bytes % sector_bytes != 0)
         return Error::invalid;
     TRY(check(byte_offset, bytes));
-    TRY(write_back());
+    write_back();
+    if (refused_)
+        return *refused_;
     drop_range({ byte_offset / page_bytes, (byte_offset + bytes + page_bytes - 1) / page_bytes });
     for (u64 done = 0; done < bytes;) {
         auto const reply = device_.call(Block::Discard {
@@ -241,8 +245,7 @@ CacheFrames::Run DeviceCache::take(CacheList list, u64 page, u32 pages_max)
         sessions_max_ = static_cast<u32>(sessions_.size());
     if (auto const run = frames_.take(list, page, pages_max))
         return *run;
-    if (auto const done = write_back(); !done)
-        refused_ = done.error();
+    write_back();
     auto const run = frames_.take(list, page, pages_max);
     ASSERT(run); // nothing is dirty now
     return *run;
@@ -332,15 +335,12 @@ Result<void> DeviceCache::read_piece(Piece const& piece)
     return {};
 }
 
-Result<void> DeviceCache::write_back()
+void DeviceCache::write_back()
 {
-    auto first_error = refused_ ? Result<void>(*refused_) : Result<void>();
-    refused_.reset();
     Group group;
     Piece piece;
     auto const write_group_now = [&] {
-        if (auto const done = write_group(group); !done && first_error)
-            first_error = done;
+        write_group(group);
         group.count = 0;
     };
     auto const end_piece = [&] {
@@ -372,7 +372,6 @@ Result<void> DeviceCache::write_back()
     }
     end_piece();
     write_group_now();
-    return first_error;
 }
 
 bool DeviceCache::joins(Group const& group, Piece const& piece) const
@@ -389,16 +388,12 @@ bool DeviceCache::joins(Group const& group, Piece const& piece) const
 
 // Scattered pieces cost a copy rather than a request each. Where that is refused, each says for
 // itself whether it is what was refused.
-Result<void> DeviceCache::write_group(Group const& group)
+void DeviceCache::write_group(Group const& group)
 {
     if (group.count > 1 && write_gathered(group))
-        return {};
-    Result<void> first_error;
-    for (usize each = 0; each < group.count; ++each) {
-        if (auto const done = write_piece(group.pieces[each]); !done && first_error)
-            first_error = done;
-    }
-    return first_error;
+        return;
+    for (usize each = 0; each < group.count; ++each)
+        write_piece(group.pieces[each]);
 }
 
 Result<void> DeviceCache::write_gathered(Group const& group)
@@ -429,7 +424,7 @@ void DeviceCache::note_written(Piece const& piece)
     }
 }
 
-Result<void> DeviceCache::write_piece(Piece const& piece)
+void DeviceCache::write_piece(Piece const& piece)
 {
     auto const done = note_loss(device_of(piece.frame)
                                     .call(Block::Write { .lba = piece.sectors.first,
@@ -437,11 +432,12 @@ Result<void> DeviceCache::write_piece(Piece const& piece)
                                         .offset = offset_of(piece) }));
     note_written(piece);
     if (done)
-        return done;
+        return;
+    if (!refused_)
+        refused_ = done.error();
     auto const first_page = piece.sectors.first / page_sectors;
     for (auto page = first_page; page * page_sectors < piece.sectors.end; ++page)
         frames_.drop(piece.frame + static_cast<u32>(page - first_page));
-    return done;
 }
 
 } // namespace gemel::ext4

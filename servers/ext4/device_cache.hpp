@@ -105,8 +105,8 @@ private:
     std::optional<u32> find(CacheList list, u64 page);
     // The frame for a page that is written, perhaps without its bytes.
     u32 place(CacheList list, u64 page, u32 pages_max);
-    // Writes all that is dirty. What the device refuses is forgotten.
-    Result<void> write_back();
+    // Writes all that is dirty. What the device refuses is forgotten, and said by the next flush.
+    void write_back();
     // Pieces beside each other on the device.
     struct Group {
         static constexpr usize pieces_max = 64;
@@ -120,9 +120,9 @@ private:
         }
     };
     bool joins(Group const& group, Piece const& piece) const;
-    Result<void> write_group(Group const& group);
+    void write_group(Group const& group);
     Result<void> write_gathered(Group const& group);
-    Result<void> write_piece(Piece const& piece);
+    void write_piece(Piece const& piece);
     void note_written(Piece const& piece);
     void drop_range(Range pages);
     Client<protocol::Block> const& device_of(u32 frame) const

@@ -358,6 +358,25 @@ TEST(DeviceCache, TheFlushTellsOfRefusedWrites)
         0);
 }
 
+// Goal: the same when room for other writes was what wrote it: those succeed, and the flush after
+// them fails, once.
+TEST(DeviceCache, AWriteThatMadeOthersWriteIsNotBlamed)
+{
+    EXPECT_EQ(with_cache(mib,
+                  [](Cached& cached) {
+                      cached.medium.bad = { 30 * 8 };
+                      cached.write(30 * page, page, 1);
+                      for (u64 each = 100; each < 100 + mib / page; ++each)
+                          cached.write(each * page, page, 2);
+                      EXPECT_GT(cached.medium.writes, 0u);
+                      cached.medium.bad.clear();
+                      EXPECT_EQ(cached.cache->discard(4 * page, page).error(), Error::io);
+                      EXPECT_EQ(cached.cache->flush().error(), Error::io);
+                      EXPECT_TRUE(cached.cache->flush());
+                  }),
+        0);
+}
+
 // Goal: another host's bytes are seen, and our own are not lost for it; what is abandoned is never
 // written; what is discarded is read again.
 TEST(DeviceCache, FreshAbandonedAndDiscarded)
