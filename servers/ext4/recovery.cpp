@@ -1,6 +1,10 @@
-// The order of writes is what makes it safe: copies, flush, the journal's superblock (nothing to
-// replay any more), flush, the volume's superblock (needs_recovery taken away), flush. Until the
-// second flush a new start finds the whole log and does the same again; it never changes.
+// The order of writes is what makes it safe: copies, flush, the volume's superblock if the journal
+// says that there was an error, flush, the journal's superblock (nothing to replay any more),
+// flush, the volume's superblock (needs_recovery taken away), flush. Until the journal says that it
+// is empty a new start finds the whole log and does the same again; it never changes.
+//
+// Errors were written into the superblock past the journal: the log's copy of it, which is older,
+// must not take them away.
 #include "servers/ext4/recovery.hpp"
 
 #include "servers/ext4/replay_overlay.hpp"
@@ -33,9 +37,35 @@ struct Failing {
     }
 };
 
+Result<SuperblockBytes> superblock_on(BlockDevice& device, Failing failing)
+{
+    SuperblockBytes bytes {};
+    TRY(failing.at(device.read(superblock_offset, bytes), "read the superblock"));
+    return bytes;
+}
+
+bool has_errors(Bytes super)
+{
+    return (super[state_offset] & state_errors) != 0;
+}
+
+// Being cut in two while it is written does no harm to a superblock that the log has.
+void keep_errors(std::span<u8> super, Bytes before)
+{
+    if (!has_errors(before))
+        return;
+    super[state_offset] |= state_errors;
+    for (usize at = error_state::count; at < error_state::end; ++at)
+        super[at] = before[at];
+    super[error_state::first_code] = before[error_state::first_code];
+    super[error_state::last_code] = before[error_state::last_code];
+    seal_superblock_behind(super);
+}
+
 Result<void> copy_blocks(
     BlockDevice& device, u32 block_bytes, ReplayPlan const& plan, Failing failing)
 {
+    auto const super = TRY(superblock_on(device, failing));
     std::vector<u8> run;
     auto const& copies = plan.copies;
     LongWork work(failing.report.listener, "replaying the journal", copies.size());
@@ -51,10 +81,30 @@ Result<void> copy_blocks(
             TRY(failing.at(device.read(copy.source * block_bytes, target), "read journal block ",
                 copy.journal_block));
             unescape(copy, 0, target);
+            if (copy.target == superblock_offset / block_bytes)
+                keep_errors(
+                    target.subspan(superblock_offset % block_bytes, superblock_bytes), super);
         }
         TRY(failing.at(device.write(first * block_bytes, run), "write block ", first));
     }
     return failing.at(device.flush(), "flush");
+}
+
+Result<void> write_superblock(BlockDevice& device, SuperblockBytes& bytes, Failing failing)
+{
+    seal_superblock(bytes);
+    TRY(failing.at(device.write(superblock_offset, bytes), "write the superblock"));
+    return failing.at(device.flush(), "flush");
+}
+
+// An error that only the journal could take note of.
+Result<void> take_over_error(BlockDevice& device, Journal const& journal, Failing failing)
+{
+    auto bytes = TRY(superblock_on(device, failing));
+    if (journal.super().error == 0 || has_errors(bytes))
+        return {};
+    bytes[state_offset] |= state_errors;
+    return write_superblock(device, bytes, failing);
 }
 
 // Says in the journal that there is nothing to replay.
@@ -79,18 +129,12 @@ Result<void> empty_journal(
 }
 
 // Takes needs_recovery from the volume's superblock, as the replay left it.
-Result<void> finish(BlockDevice& device, Journal const& journal, MountReport& report)
+Result<void> finish(BlockDevice& device, Failing failing)
 {
-    Failing const failing { report };
-    SuperblockBytes bytes {};
-    TRY(failing.at(device.read(superblock_offset, bytes), "read the superblock"));
+    auto bytes = TRY(superblock_on(device, failing));
     auto const features = load32(bytes, incompatible_offset);
     store32(bytes, incompatible_offset, features & ~static_cast<u32>(Incompatible::needs_recovery));
-    if (journal.super().error != 0)
-        bytes[state_offset] |= state_errors;
-    seal_superblock(bytes);
-    TRY(failing.at(device.write(superblock_offset, bytes), "write the superblock"));
-    return failing.at(device.flush(), "flush");
+    return write_superblock(device, bytes, failing);
 }
 
 // Whether both describe the same places.
@@ -151,9 +195,11 @@ Result<Recovery> recover(BlockDevice& device, ErrorSink& errors, MountReport& re
     Disk disk(device, errors, opening.super);
     auto const journal = TRY(open_journal(disk, report));
     auto const& plan = opening.plan;
-    TRY(copy_blocks(device, opening.super.block_bytes, plan, { report }));
-    TRY(empty_journal(device, journal, plan, { report }));
-    TRY(finish(device, journal, report));
+    Failing const failing { report };
+    TRY(copy_blocks(device, opening.super.block_bytes, plan, failing));
+    TRY(take_over_error(device, journal, failing));
+    TRY(empty_journal(device, journal, plan, failing));
+    TRY(finish(device, failing));
     return Recovery { true, plan.transactions, plan.copies.size(), plan.revoked };
 }
 

@@ -40,6 +40,12 @@ Result<SuperblockBytes> read_superblock(BlockReader& device, MountReport& report
     return bytes;
 }
 
+bool has_checksum(Bytes bytes)
+{
+    auto const features = load32(bytes, read_only_compatible_offset);
+    return (features & static_cast<u32>(ReadOnlyCompatible::metadata_csum)) != 0;
+}
+
 } // namespace
 
 Result<Superblock> load_superblock(BlockReader& device, MountReport& report, SuperblockSum sum)
@@ -50,14 +56,13 @@ Result<Superblock> load_superblock(BlockReader& device, MountReport& report, Sup
     return parse_superblock(bytes, device.size_bytes(), report, sum);
 }
 
-// A power cut may leave one sector of the superblock new and the other old. All that changes lies
-// in the first one, but the checksum in the second. So the sum is left as it is, and four bytes
+// A power cut may leave one sector of the superblock new and the other old. What changes lies in
+// the first one, but the checksum in the second. So the sum is left as it is, and four bytes
 // of the first sector that mean nothing are chosen to make it fit: the end of s_last_mounted, which
 // is text behind its final zero.
 void seal_superblock(std::span<u8> bytes)
 {
-    auto const features = load32(bytes, read_only_compatible_offset);
-    if ((features & static_cast<u32>(ReadOnlyCompatible::metadata_csum)) == 0)
+    if (!has_checksum(bytes))
         return;
     auto const summed = bytes.first(checksum_offset);
     auto const behind = filler_offset + filler_bytes;
@@ -65,6 +70,12 @@ void seal_superblock(std::span<u8> bytes)
     auto const wanted = crc32c_before(load32(bytes, checksum_offset), summed.subspan(behind));
     // Adding four bytes is: mix them in, then go on with four zeros.
     store32(bytes, filler_offset, before ^ crc32c_before(wanted, std::array<u8, filler_bytes> {}));
+}
+
+void seal_superblock_behind(std::span<u8> bytes)
+{
+    if (has_checksum(bytes))
+        store32(bytes, checksum_offset, crc32c(crc32c_start, bytes.first(checksum_offset)));
 }
 
 } // namespace gemel::ext4

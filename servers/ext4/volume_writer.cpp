@@ -56,13 +56,11 @@ struct ErrorFields {
     usize block;
     usize function;
     usize line;
-    usize code;
 };
-constexpr ErrorFields first_error { 0x198, 0x19C, 0x1A0, 0x1A8, 0x1C8, 0x27A };
-constexpr ErrorFields last_error { 0x1CC, 0x1D0, 0x1D8, 0x1E0, 0x1D4, 0x27B };
+constexpr ErrorFields first_error { 0x198, 0x19C, 0x1A0, 0x1A8, 0x1C8 };
+constexpr ErrorFields last_error { 0x1CC, 0x1D0, 0x1D8, 0x1E0, 0x1D4 };
 
-void store_error(
-    std::span<u8> bytes, ErrorFields const& fields, Damage const& damage, u8 code, i64 now_ns)
+void store_error(std::span<u8> bytes, ErrorFields const& fields, Damage const& damage, i64 now_ns)
 {
     constexpr usize function_bytes = 32;
     store32(bytes, fields.seconds, static_cast<u32>(now_ns / ns_per_second));
@@ -74,7 +72,20 @@ void store_error(
     std::fill(function.begin(), function.end(), u8 { 0 });
     std::copy_n(
         damage.where.begin(), std::min(damage.where.size(), function_bytes - 1), function.begin());
-    store8(bytes, fields.code, code);
+}
+
+// The codes lie in the superblock's second sector: they are written before the rest, by themselves,
+// so that no power cut leaves a superblock whose checksum is wrong.
+Result<void> write_error_codes(BlockDevice& device, u8 code)
+{
+    SuperblockBytes bytes {};
+    TRY(device.read(superblock_offset, bytes));
+    if (load32(bytes, first_error.seconds) == 0)
+        store8(bytes, error_state::first_code, code);
+    store8(bytes, error_state::last_code, code);
+    seal_superblock_behind(bytes);
+    TRY(device.write(superblock_offset, bytes));
+    return device.flush();
 }
 
 // Writes the superblock past the journal: only while nothing of it waits there.
@@ -368,12 +379,13 @@ void VolumeWriter::fail(Damage const& damage, u8 code)
     if (journal_)
         static_cast<void>(journal_->record_error());
     auto const now_ns = now();
+    static_cast<void>(write_error_codes(device_, code));
     static_cast<void>(write_superblock(device_, [&](std::span<u8> bytes) {
         store16(bytes, 0x3A, load16(bytes, 0x3A) | state_errors);
-        store32(bytes, 0x194, load32(bytes, 0x194) + 1);
+        store32(bytes, error_state::count, load32(bytes, error_state::count) + 1);
         if (load32(bytes, first_error.seconds) == 0)
-            store_error(bytes, first_error, damage, code, now_ns);
-        store_error(bytes, last_error, damage, code, now_ns);
+            store_error(bytes, first_error, damage, now_ns);
+        store_error(bytes, last_error, damage, now_ns);
     }));
 }
 
