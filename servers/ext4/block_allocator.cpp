@@ -159,22 +159,21 @@ Result<BlockRun> take(Disk& disk, BlockRun run)
     return run;
 }
 
-// The free blocks without those that are reserved and those that are promised to others. A promise
+// The free blocks without those that are `kept` and those that are promised to others. A promise
 // cannot be kept with what is `unusable` until the next commit.
-Result<u64> blocks_besides(Disk& disk, u64 promised, u64 unusable)
+Result<u64> blocks_besides(Disk& disk, u64 kept, u64 promised, u64 unusable)
 {
     auto const free = TRY(free_counts(disk)).blocks;
-    auto const kept = std::max<u64>(disk.super().reserved_blocks, unusable) + promised;
-    return free - std::min(free, kept);
+    return free - std::min(free, std::max(kept, unusable) + promised);
 }
 
 // Of what is wanted, what may be had at all. Error::no_space.
-Result<Wanted> within_reason(Disk& disk, Wanted wanted)
+Result<Wanted> within_reason(Disk& disk, Wanted wanted, u64 kept)
 {
     auto const& super = disk.super();
     auto const promised = disk.waiting().promised();
     auto const unusable = promised == 0 ? 0 : disk.transaction().freed_blocks();
-    auto const room = TRY(blocks_besides(disk, promised, unusable));
+    auto const room = TRY(blocks_besides(disk, kept, promised, unusable));
     if (room == 0)
         return Error::no_space;
     wanted.count = std::min({ wanted.count, room, static_cast<u64>(super.blocks_per_group) });
@@ -221,17 +220,25 @@ Result<std::optional<BlockRun>> kept_for(Disk& disk, Wanted const& wanted, u64 f
 
 Result<u64> promisable_blocks(Disk& disk)
 {
-    return blocks_besides(disk, disk.waiting().promised(), disk.transaction().freed_blocks());
+    return blocks_besides(disk, disk.super().kept_blocks(), disk.waiting().promised(),
+        disk.transaction().freed_blocks());
 }
 
 Result<BlockRun> allocate_blocks(Disk& disk, u64 goal, u64 count_max)
 {
-    return allocate(disk, TRY(within_reason(disk, { 0, goal, count_max, 0 })));
+    auto const kept = disk.super().kept_blocks();
+    return allocate(disk, TRY(within_reason(disk, { 0, goal, count_max, 0 }, kept)));
+}
+
+Result<u64> allocate_map_block(Disk& disk, u64 goal)
+{
+    return TRY(allocate(disk, TRY(within_reason(disk, { 0, goal, 1, 0 }, 0)))).start;
 }
 
 Result<BlockRun> allocate_growing(Disk& disk, u32 inode, u64 file_block, u64 goal, u64 count_max)
 {
-    auto wanted = TRY(within_reason(disk, { inode, goal, count_max, 0 }));
+    auto wanted
+        = TRY(within_reason(disk, { inode, goal, count_max, 0 }, disk.super().kept_blocks()));
     if (auto const kept = TRY(kept_for(disk, wanted, file_block)))
         return *kept;
     // As much again as the file has, and some more; a whole request in any case.

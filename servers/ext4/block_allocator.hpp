@@ -18,8 +18,11 @@ Result<u64> promisable_blocks(Disk& disk);
 
 // From `goal` on if possible, at least one and at most `count_max` blocks, all in one group. Blocks
 // that the last commit still uses are not given out, those that are kept for files that grow only
-// when there are no others. Error::no_space when only reserved blocks are left.
+// when there are no others. Error::no_space when only kept blocks are left.
 Result<BlockRun> allocate_blocks(Disk& disk, u64 goal, u64 count_max);
+
+// The same for a block of a file's map, which may be one of the kept ones.
+Result<u64> allocate_map_block(Disk& disk, u64 goal);
 
 // The same for block `file_block` of a file that grows: `goal` is behind its block before. What it
 // will likely take next is kept for it in memory (Reservations), as much again as it has.

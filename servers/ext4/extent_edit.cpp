@@ -366,9 +366,9 @@ private:
     {
         auto const& super = disk_.super();
         auto const group = (inode_.number - 1) / super.inodes_per_group;
-        auto const run = TRY(allocate_blocks(disk_, super.first_block_of_group(group), 1));
+        auto const block = TRY(allocate_map_block(disk_, super.first_block_of_group(group)));
         inode_.allocated_bytes += super.block_bytes;
-        return run.start;
+        return block;
     }
     Result<void> free_node(u64 block)
     {

@@ -6,6 +6,7 @@
 #include "servers/ext4/feature.hpp"
 #include "servers/ext4/mount_report.hpp"
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <string_view>
@@ -62,6 +63,9 @@ struct Superblock {
     std::string_view kind() const;
     // Whether the group keeps a copy of superblock and descriptors.
     bool has_backup(u32 group) const;
+    // Free blocks that contents of files do not get. What is in a file already can be changed with
+    // them: a map that has to be split needs a block. As many as Linux keeps, at least.
+    u64 kept_blocks() const { return std::max(reserved_blocks, std::min<u64>(blocks / 50, 4096)); }
     u64 first_block_of_group(u32 group) const
     {
         return first_data_block + static_cast<u64>(group) * blocks_per_group;

@@ -120,7 +120,7 @@ Statistics Volume::statistics() const
     auto free = std::min(counts ? counts->blocks : from.free_blocks, from.blocks);
     free -= std::min(free, disk_->waiting().blocks());
     return { from.kind(), from.label, from.uuid, from.block_bytes, from.blocks, free,
-        free - std::min(free, from.reserved_blocks), from.inodes,
+        free - std::min(free, from.kept_blocks()), from.inodes,
         std::min(counts ? counts->inodes : from.free_inodes, from.inodes) };
 }
 

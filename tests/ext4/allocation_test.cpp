@@ -112,7 +112,7 @@ TEST_F(AllocationTest, KeptBlocksAreGivenBeforeSpaceEnds)
     u64 offset = 0;
     while (auto const done = append(last, offset, 7 * block_bytes))
         offset += done;
-    EXPECT_EQ(free_blocks(), 0u);
+    EXPECT_EQ(written_->volume().statistics().available_blocks, 0u);
     EXPECT_EQ(append(files[0], 4 * block_bytes, 1), 0u);
     EXPECT_EQ(append(files[0], 4 * block_bytes - 1, 1), 1u); // in a block that it has
     ASSERT_TRUE(writer().resize(last, 0));
@@ -145,6 +145,32 @@ TEST_F(AllocationTest, WhatIsKeptFollowsTheFile)
     ASSERT_TRUE(writer().remove({ root_inode, "b" }, Removal::file));
     EXPECT_EQ(free_blocks(), before);
     unmount();
+}
+
+// Goal: on a full volume a file can be written and punched where it has its blocks, though its map
+// has to be split for that again and again.
+TEST_F(AllocationTest, AFullVolumeKeepsBlocksForMaps)
+{
+    start("24M", "-m 0");
+    auto const kept = file("kept");
+    constexpr u64 kept_blocks = 4096;
+    ASSERT_TRUE(writer().allocate(kept, 0, kept_blocks * block_bytes, Allocation::grow));
+    auto const other = file("other");
+    for (u64 offset = 0; append(other, offset, 64 * block_bytes) != 0;)
+        offset += 64 * block_bytes;
+    ASSERT_TRUE(writer().sync());
+    EXPECT_EQ(written_->volume().statistics().available_blocks, 0u);
+    for (u64 block = 0; block < kept_blocks; block += 2)
+        ASSERT_EQ(append(kept, block * block_bytes, block_bytes), block_bytes) << block;
+    for (u64 block = 0; block < kept_blocks; block += 64) {
+        ASSERT_TRUE(writer().allocate(kept, block * block_bytes, block_bytes, Allocation::punch))
+            << block;
+    }
+    EXPECT_EQ(append(file("third"), 0, block_bytes), 0u);
+    ASSERT_TRUE(writer().unmount());
+    written_.reset();
+    // That nodes could be fuller is said of every map that was punched.
+    run("e2fsck -fn -E no_optimize_extents " + quoted(image_));
 }
 
 } // namespace gemel::ext4::test
