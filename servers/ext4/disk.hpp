@@ -6,6 +6,7 @@
 #include "servers/ext4/block_device.hpp"
 #include "servers/ext4/error_sink.hpp"
 #include "servers/ext4/inode_cache.hpp"
+#include "servers/ext4/metadata_places.hpp"
 #include "servers/ext4/name_cache.hpp"
 #include "servers/ext4/placement.hpp"
 #include "servers/ext4/reservations.hpp"
@@ -119,6 +120,7 @@ public:
     Placement& placement() { return placement_; }
     Reservations& reservations() { return reservations_; }
     FreeRuns& free_runs() { return free_runs_; }
+    MetadataPlaces& metadata_places() { return metadata_places_; }
     // The committed blocks are in their places: from now on they are the cache's.
     void take_committed();
 
@@ -162,6 +164,7 @@ private:
     Placement placement_;
     Reservations reservations_;
     FreeRuns free_runs_;
+    MetadataPlaces metadata_places_;
     BlockDevice* writer_ = nullptr;
     bool contents_wait_ = false;
     std::optional<Damage> damage_;

@@ -53,6 +53,31 @@ void mark_run(Superblock const& super, u32 group, std::span<u8> bitmap, u64 firs
         set_bit(bitmap, block - start);
 }
 
+// They never change while a volume is mounted.
+Result<MetadataPlaces const*> metadata_places(Disk& disk)
+{
+    auto const& super = disk.super();
+    if (disk.metadata_places().known())
+        return &disk.metadata_places();
+    auto const table_blocks
+        = (static_cast<u64>(super.inodes_per_group) * super.inode_bytes + super.block_bytes - 1)
+        / super.block_bytes;
+    MetadataPlaces places;
+    auto const add = [&](u64 first, u64 count) {
+        if (first < super.blocks)
+            places.add({ first, std::min(count, super.blocks - first) });
+    };
+    for (u32 group = 0; group < super.groups; ++group) {
+        auto const descriptor = TRY(load_group(disk, group));
+        add(load_field(descriptor, group_field::block_bitmap), 1);
+        add(load_field(descriptor, group_field::inode_bitmap), 1);
+        add(load_field(descriptor, group_field::inode_table), table_blocks);
+    }
+    places.complete();
+    disk.metadata_places() = std::move(places);
+    return &disk.metadata_places();
+}
+
 // What a block bitmap that was never written would hold: the group's copy of superblock and
 // descriptors, and the bitmaps and tables of any group that lie here (flex_bg).
 Result<void> mark_own_metadata(Disk& disk, u32 group, std::span<u8> bitmap)
@@ -73,16 +98,10 @@ Result<void> mark_own_metadata(Disk& disk, u32 group, std::span<u8> bitmap)
         if (place == 0 || place == 1 || place == per_block - 1)
             mark_run(super, group, bitmap, start + super.has_backup(group), 1);
     }
-    auto const table_blocks
-        = (static_cast<u64>(super.inodes_per_group) * super.inode_bytes + super.block_bytes - 1)
-        / super.block_bytes;
-    for (u32 each = 0; each < super.groups; ++each) {
-        auto const descriptor = TRY(load_group(disk, each));
-        mark_run(super, group, bitmap, load_field(descriptor, group_field::block_bitmap), 1);
-        mark_run(super, group, bitmap, load_field(descriptor, group_field::inode_bitmap), 1);
-        mark_run(
-            super, group, bitmap, load_field(descriptor, group_field::inode_table), table_blocks);
-    }
+    auto const end = start + blocks_in_group(super, group);
+    TRY(metadata_places(disk))->each(start, end, [&](MetadataPlaces::Run run) {
+        mark_run(super, group, bitmap, run.first, run.count);
+    });
     return {};
 }
 

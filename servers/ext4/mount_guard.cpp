@@ -254,6 +254,12 @@ Result<void> MountGuard::write_contents(u64 byte_offset, std::span<u8 const> sou
     return device_.write_contents(byte_offset, source);
 }
 
+Result<void> MountGuard::discard(u64 byte_offset, u64 bytes)
+{
+    TRY(attend_to_write());
+    return device_.discard(byte_offset, bytes);
+}
+
 Result<void> MountGuard::flush()
 {
     TRY(attend());

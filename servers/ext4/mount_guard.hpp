@@ -43,6 +43,7 @@ public:
     Result<void> read_fresh(u64 byte_offset, std::span<u8> target) override;
     Result<void> write(u64 byte_offset, std::span<u8 const> source) override;
     Result<void> write_contents(u64 byte_offset, std::span<u8 const> source) override;
+    Result<void> discard(u64 byte_offset, u64 bytes) override;
     void abandon_writes() override { device_.abandon_writes(); }
     Result<void> flush() override;
     u64 size_bytes() const override { return device_.size_bytes(); }

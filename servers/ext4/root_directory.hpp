@@ -80,7 +80,9 @@ private:
     // Runs work(volume, inode) -> Result<Reply> for what is at the request's path.
     template <typename Request, typename Work>
     Result<typename Request::Reply> at_inode(Request const& request, Work work);
-    Result<Handle> publish(u32 inode, OpenFlags flags, Handle region);
+    // What a file is read and written through: the region, or what the session has.
+    Result<SessionMemory> memory_for(OpenFlags flags, Handle region) const;
+    Result<Handle> publish(u32 inode, OpenFlags flags, SessionMemory memory);
 
     ServedVolume& served_;
     SessionMemory region_;

@@ -260,13 +260,15 @@ Result<Directory::Unmount::Reply> RootDirectory::on(Directory::Unmount const&)
     return Directory::Unmount::Reply {};
 }
 
-Result<Handle> RootDirectory::publish(u32 inode, OpenFlags flags, Handle region)
+Result<SessionMemory> RootDirectory::memory_for(OpenFlags flags, Handle region) const
 {
-    SessionMemory memory;
-    if (has(flags, OpenFlag::session_memory))
-        memory = region_;
     if (region)
-        memory = TRY(SessionMemory::map(std::move(region)));
+        return SessionMemory::map(std::move(region));
+    return has(flags, OpenFlag::session_memory) ? region_ : SessionMemory();
+}
+
+Result<Handle> RootDirectory::publish(u32 inode, OpenFlags flags, SessionMemory memory)
+{
     auto opening = make_ref<Opening>(served_, inode, flags);
     auto file = make_ref<OpenFile>(served_, std::move(opening), std::move(memory));
     return served_.objects.publish<File>(std::move(file));
@@ -306,6 +308,8 @@ Result<Directory::Open::Reply> RootDirectory::on(Directory::Open request)
 {
     using Reply = Directory::Open::Reply;
     auto const path = TRY(path_at(request.path));
+    // Before anything is made, or counted as open.
+    auto memory = TRY(memory_for(request.flags, std::move(request.region)));
     bool const exclusive
         = has(request.flags, OpenFlag::create) && has(request.flags, OpenFlag::exclusive);
     bool const keep = exclusive || has(request.flags, OpenFlag::no_follow);
@@ -336,7 +340,7 @@ Result<Directory::Open::Reply> RootDirectory::on(Directory::Open request)
     auto reply = TRY(open(*served_.volume.lock()));
     if (reply.link_bytes != 0)
         return reply;
-    reply.file = TRY(publish(opened, request.flags, std::move(request.region)));
+    reply.file = TRY(publish(opened, request.flags, std::move(memory)));
     return reply;
 }
 

@@ -95,8 +95,8 @@ Transaction::Slot& Transaction::create(u64 block, usize bytes, u64 verified_as)
 void Transaction::forget(u64 block)
 {
     auto& undo = remember(block);
-    revoked_.insert(block);
     undo.forgotten = running_.extract(block);
+    revoked_.insert(block); // memory may end here: what was taken out can be put back
 }
 
 void Transaction::committed_running()

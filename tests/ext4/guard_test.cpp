@@ -252,6 +252,21 @@ TEST_F(Guard, SequenceAndInterval)
     EXPECT_EQ(sequence(), clean);
 }
 
+// Goal: what is free can be given back, but not once another host has the volume.
+TEST_F(Guard, IsTrimmed)
+{
+    auto const volume = mount();
+    ASSERT_TRUE(volume) << report_.refusal;
+    auto const given_back = volume->writer()->trim({});
+    ASSERT_TRUE(given_back) << name_of(given_back.error());
+    EXPECT_GT(*given_back, 0u);
+    EXPECT_EQ(device_->bytes_discarded, *given_back);
+    set_sequence(sequence() + 77);
+    now_ns_ += 100 * second;
+    EXPECT_FALSE(volume->writer()->trim({}));
+    EXPECT_EQ(device_->bytes_discarded, *given_back);
+}
+
 // Goal: a volume that can only be read is let go of at once; a repair lets go, too.
 TEST_F(Guard, IsReleased)
 {

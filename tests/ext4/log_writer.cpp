@@ -41,6 +41,15 @@ Result<void> MemoryDevice::write(u64 byte_offset, std::span<u8 const> source)
     return {};
 }
 
+Result<void> MemoryDevice::discard(u64 byte_offset, u64 count)
+{
+    check_range(bytes, byte_offset, count);
+    constexpr u8 rubbish = 0xDD;
+    std::fill_n(bytes.data() + byte_offset, count, rubbish);
+    bytes_discarded += count;
+    return {};
+}
+
 Result<void> MemoryDevice::flush()
 {
     ++flushes;

@@ -19,9 +19,11 @@ public:
     Result<void> read(u64 byte_offset, std::span<u8> target) override;
     Result<void> write(u64 byte_offset, std::span<u8 const> source) override;
     Result<void> flush() override;
+    Result<void> discard(u64 byte_offset, u64 bytes) override;
     u64 size_bytes() const override { return bytes.size(); }
 
     std::vector<u8> bytes;
+    u64 bytes_discarded = 0;
     u64 writes = 0;
     u64 flushes = 0;
     // From this write on every one fails; the device is then as a power cut leaves it.

@@ -345,6 +345,29 @@ TEST_F(ServerTest, WritesAndUnmounts)
     EXPECT_NE(said[2].find("not found"), std::string::npos) << said[2];
 }
 
+// Goal: an open that is refused for its memory makes nothing, and leaves nothing open.
+TEST_F(ServerTest, AnOpenWithoutMemoryLeavesNothing)
+{
+    EXPECT_EQ(with_writable_system([&](System& system) {
+        auto const free_inodes
+            = [&] { return system.volume->volume.lock()->statistics().free_inodes; };
+        auto const before = free_inodes();
+        auto const no_region = [&](std::string_view name, OpenFlags flags) {
+            return system.directory.call(
+                Directory::Open { system.path(name), flags, 0644, System::answer,
+                    std::move(*system.device_server.port.derive(Right::call | Right::derive)) });
+        };
+        EXPECT_FALSE(no_region("new", OpenFlag::write | OpenFlag::create));
+        EXPECT_EQ(free_inodes(), before);
+        EXPECT_FALSE(no_region("hi", static_cast<OpenFlags>(OpenFlag::read)));
+        EXPECT_TRUE(system.directory.call(
+            Directory::Unlink { system.path("hi"), RemoveKind::file, System::answer }));
+        EXPECT_EQ(free_inodes(), before + 1);
+    }),
+        0);
+    expect_clean(image());
+}
+
 // Goal: a listing in small pieces has every name once. Method: answers of 300 bytes.
 TEST_F(ServerTest, ListsInPieces)
 {
