@@ -45,6 +45,7 @@ enum class ReadOnlyCompatible : u32 {
     extra_isize = 0x40,
     bigalloc = 0x200,
     metadata_csum = 0x400,
+    project = 0x2000,
     orphan_present = 0x1'0000,
 };
 

@@ -128,6 +128,9 @@ void parse_attributes(Superblock const& super, RawInode const& raw, Inode& inode
     bool const in_blocks
         = super.has(ReadOnlyCompatible::huge_file) && inode.has(InodeFlag::huge_file);
     inode.allocated_bytes = counted * (in_blocks ? super.block_bytes : sector_bytes);
+    inode.project = super.has(ReadOnlyCompatible::project) && raw.reaches(project_offset, 4)
+        ? load32(bytes, project_offset)
+        : 0;
     std::copy_n(bytes.begin() + 0x28, inode.map.size(), inode.map.begin());
 }
 

@@ -33,9 +33,11 @@ enum class InodeFlag : u32 {
     extents = 0x8'0000,
     value = 0x20'0000, // it holds the value of an extended attribute
     inline_data = 0x1000'0000,
+    inherits_project = 0x2000'0000, // a directory: what is made in it
 };
 
 inline constexpr usize inode_map_bytes = 60;
+inline constexpr usize project_offset = 0x9C;
 inline constexpr u32 root_inode = 2;
 
 struct Inode {
@@ -44,6 +46,7 @@ struct Inode {
     u16 mode; // type and permissions, as POSIX has them
     u32 user;
     u32 group;
+    u32 project; // 0 without the feature
     u32 links; // 1 for a directory means "too many to count" (dir_nlink)
     u64 size_bytes;
     u64 allocated_bytes;

@@ -28,14 +28,19 @@ void store_time(std::span<u8> bytes, usize offset, Timestamp time)
     store32(bytes, offset, static_cast<u32>(time.seconds));
 }
 
+// Of 32 bits, behind the first 128.
+bool has_field(Bytes bytes, usize offset)
+{
+    return bytes.size() > 128 && offset + 4 <= 128u + load16(bytes, 0x80);
+}
+
 void store_times(std::span<u8> bytes, Inode const& inode)
 {
     store_time(bytes, 0x8, inode.accessed);
     store_time(bytes, 0xC, inode.changed);
     store_time(bytes, 0x10, inode.modified);
-    usize const used = bytes.size() > 128 ? 128u + load16(bytes, 0x80) : 128;
     auto const put = [&](usize offset, u32 value) {
-        if (offset + 4 <= used)
+        if (has_field(bytes, offset))
             store32(bytes, offset, value);
     };
     put(0x84, extra_of(inode.changed));
@@ -45,6 +50,23 @@ void store_times(std::span<u8> bytes, Inode const& inode)
         put(0x90, static_cast<u32>(inode.created->seconds));
         put(0x94, extra_of(*inode.created));
     }
+}
+
+// What says that something else changed than when it was read.
+std::array<u32, 4> marks_in(Bytes bytes)
+{
+    auto const field
+        = [&](usize offset) { return has_field(bytes, offset) ? load32(bytes, offset) : 0; };
+    return { load32(bytes, 0xC), load32(bytes, 0x10), field(0x84), field(0x88) };
+}
+
+// The inode's version, of which the upper half may have no place.
+void count_change(std::span<u8> bytes)
+{
+    auto const low = load32(bytes, 0x24) + 1;
+    store32(bytes, 0x24, low);
+    if (low == 0 && has_field(bytes, 0x98))
+        store32(bytes, 0x98, load32(bytes, 0x98) + 1);
 }
 
 void store_attributes(
@@ -70,6 +92,8 @@ void store_attributes(
         store16(bytes, 0x76, static_cast<u16>(inode.attribute_block >> 32));
     store16(bytes, 0x78, static_cast<u16>(inode.user >> 16));
     store16(bytes, 0x7A, static_cast<u16>(inode.group >> 16));
+    if (super.has(ReadOnlyCompatible::project) && has_field(bytes, project_offset))
+        store32(bytes, project_offset, inode.project);
     std::copy(inode.map.begin(), inode.map.end(), bytes.begin() + 0x28);
 }
 
@@ -122,10 +146,24 @@ Result<void> write_inode(Disk& disk, Inode const& inode)
 {
     auto const bytes = TRY(change_inode_bytes(disk, inode.number));
     auto const size_bytes = disk.waiting().note_inode(inode.number, inode.size_bytes);
+    auto const before = marks_in(bytes);
     store_attributes(disk.super(), bytes, inode, size_bytes);
     store_times(bytes, inode);
+    // Of a value, the field counts who uses it.
+    if (marks_in(bytes) != before && !inode.has(InodeFlag::value))
+        count_change(bytes);
     seal_inode(disk.super(), inode.number, bytes);
     return {};
+}
+
+// Where the directory says so its files belong to its project, and its directories say so, too.
+void take_over_project(Inode& inode, Inode const& parent)
+{
+    if (!parent.has(InodeFlag::inherits_project))
+        return;
+    inode.project = parent.project;
+    if (inode.is_directory())
+        inode.flags |= static_cast<u32>(InodeFlag::inherits_project);
 }
 
 Result<Inode> allocate_inode(Disk& disk, Inode const& parent, NewInode const& made)
@@ -149,6 +187,8 @@ Result<Inode> allocate_inode(Disk& disk, Inode const& parent, NewInode const& ma
     inode.checksum_seed = inode_checksum_seed(super, number, made.generation);
     inode.accessed = inode.modified = inode.changed = timestamp_of(made.now_ns);
     inode.created = inode.changed;
+    if (super.has(ReadOnlyCompatible::project))
+        take_over_project(inode, parent);
     if (is_directory || type == type_regular)
         start_map(super, inode);
     TRY(write_inode(disk, inode));

@@ -31,6 +31,12 @@ void store_device(Inode& inode, DeviceNumber device)
         inode.map, 4, (device.minor & 0xFF) | device.major << 8 | (device.minor & ~0xFFu) << 12);
 }
 
+// A directory whose files belong to its project has no others.
+bool takes_into_project(Inode const& directory, Inode const& inode)
+{
+    return !directory.has(InodeFlag::inherits_project) || directory.project == inode.project;
+}
+
 } // namespace
 
 // One that still has a name: nothing is made in a removed one.
@@ -228,6 +234,8 @@ Result<void> VolumeWriter::link(u32 number, NameOf place)
             return Error::no_rights;
         if (inode.links >= links_max)
             return Error::too_many_links;
+        if (!takes_into_project(parent, inode))
+            return Error::cross_device;
         ++inode.links;
         inode.changed = change_time();
         TRY(write_inode(disk_, inode));
@@ -288,6 +296,10 @@ Result<VolumeWriter::Renaming> VolumeWriter::plan_rename(NameOf from, NameOf to,
         TRY(check_new_name(to, plan.destination()));
     if (plan.moved.is_directory() && TRY(lies_below(to.directory, plan.moved.number)))
         return Error::invalid;
+    if (!takes_into_project(plan.destination(), plan.moved))
+        return Error::cross_device;
+    if (way == RenameWay::exchange && !takes_into_project(plan.source, *plan.replaced))
+        return Error::cross_device;
     if (plan.same_file() || !plan.replaced)
         return plan;
     bool const is_ancestor

@@ -24,7 +24,8 @@ constexpr u32 writable_read_only_compatible = static_cast<u32>(ReadOnlyCompatibl
     | static_cast<u32>(ReadOnlyCompatible::uninit_bg)
     | static_cast<u32>(ReadOnlyCompatible::dir_nlink)
     | static_cast<u32>(ReadOnlyCompatible::extra_isize)
-    | static_cast<u32>(ReadOnlyCompatible::metadata_csum);
+    | static_cast<u32>(ReadOnlyCompatible::metadata_csum)
+    | static_cast<u32>(ReadOnlyCompatible::project);
 
 Error refuse(MountReport& report, std::string_view why)
 {
