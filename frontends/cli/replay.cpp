@@ -5,6 +5,7 @@
 #include "frontends/cli/place.hpp"
 #include "frontends/cli/recording_file.hpp"
 #include "frontends/cli/replay_debugger.hpp"
+#include "frontends/cli/signature.hpp"
 #include "frontends/cli/sim.hpp"
 #include "frontends/cli/sim_farm.hpp"
 #include "sim/replay/shrink.hpp"
@@ -142,12 +143,12 @@ int shrink_journal(ShrinkOptions const& options)
         return exit_failed;
     }
     SimFarm farm { *host, 1 };
+    auto const signature = signature_of(first.failure);
     auto const fails = [&](std::vector<sim::Decision> const& decisions) {
         auto candidate = spec;
         candidate.decisions = decisions;
         auto const result = farm.run(candidate);
-        return result.verdict == Verdict::failed && result.failure.check == first.failure.check
-            && result.failure.task == first.failure.task;
+        return result.verdict == Verdict::failed && signature_of(result.failure) == signature;
     };
     if (!fails(first.decisions)) {
         std::printf("the failure is not one of its decisions alone: it cannot be shrunk\n");

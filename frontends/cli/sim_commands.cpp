@@ -16,8 +16,10 @@ SimCommands::SimCommands(CLI::App& app)
     sites_
         = app.add_subcommand("sites", "fault and sometimes sites, and how often seeds reach them");
     sites_->add_flag("--never-hit", never_hit_, "only those that no run reached");
-    sites_->add_option("--seeds", options_.seeds, "A..B (default 1..20)");
-    sites_->add_option("--workload", options_.workload, "which (default posix-mix)");
+    sites_options_.seeds = "1..20";
+    sites_options_.workload = "posix-mix";
+    sites_->add_option("--seeds", sites_options_.seeds, "A..B")->capture_default_str();
+    sites_->add_option("--workload", sites_options_.workload, "which")->capture_default_str();
 }
 
 void SimCommands::add_replay(CLI::App& app)
@@ -166,7 +168,8 @@ bool SimCommands::needs_edges() const
 {
     return (sim_->parsed() && options_.preempt)
         || (replay_->parsed() && is_of_edges_build(replay_options_.file))
-        || (shrink_->parsed() && is_of_edges_build(shrink_options_.file));
+        || (shrink_->parsed() && is_of_edges_build(shrink_options_.file))
+        || (when_->parsed() && is_of_edges_build(when_options_.file));
 }
 
 std::optional<int> SimCommands::run(std::vector<std::string> const& words)
@@ -184,7 +187,7 @@ std::optional<int> SimCommands::run(std::vector<std::string> const& words)
     if (diverge_->parsed())
         return diverge(left_, right_);
     if (sites_->parsed())
-        return show_sites(options_, never_hit_);
+        return show_sites(sites_options_, never_hit_);
     return std::nullopt;
 }
 

@@ -28,6 +28,7 @@ private:
     void add_when(CLI::App& app);
 
     SimOptions options_;
+    SimOptions sites_options_;
     std::string left_;
     std::string right_;
     bool never_hit_ = false;

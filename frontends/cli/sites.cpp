@@ -9,13 +9,8 @@
 
 namespace gemel::cli {
 
-int show_sites(SimOptions const& given, bool never_hit_only)
+int show_sites(SimOptions const& options, bool never_hit_only)
 {
-    auto options = given;
-    if (options.seeds.empty())
-        options.seeds = "1..20";
-    if (options.workload == "boot")
-        options.workload = "posix-mix";
     unsigned long long first = 0;
     unsigned long long last = 0;
     if (std::sscanf(options.seeds.c_str(), "%llu..%llu", &first, &last) != 2 || last < first) {

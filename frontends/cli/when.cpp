@@ -4,6 +4,7 @@
 #include "frontends/cli/event_file.hpp"
 #include "frontends/cli/journal_file.hpp"
 #include "frontends/cli/options.hpp"
+#include "frontends/cli/signature.hpp"
 #include "frontends/cli/sim.hpp"
 #include "frontends/cli/sim_farm.hpp"
 
@@ -33,7 +34,7 @@ public:
     Futures(SimHost const& host, SimSpec const& spec, SimResult const& failure,
         sim::StrategyKind strategy, WhenOptions const& options)
         : spec_(spec)
-        , failure_(failure)
+        , signature_(signature_of(failure.failure))
         , strategy_(strategy)
         , options_(options)
         , farm_(host, options.jobs)
@@ -51,7 +52,7 @@ private:
     void take_one();
 
     SimSpec const& spec_;
-    SimResult const& failure_;
+    std::string signature_;
     sim::StrategyKind strategy_;
     WhenOptions const& options_;
     std::map<u64, Tally> seen_;
@@ -77,9 +78,8 @@ void Futures::take_one()
     ++tally.runs;
     if (result.verdict == Verdict::passed)
         return;
-    auto const same = result.verdict == Verdict::failed
-        && result.failure.check == failure_.failure.check
-        && result.failure.task == failure_.failure.task;
+    auto const same
+        = result.verdict == Verdict::failed && signature_of(result.failure) == signature_;
     ++(same ? tally.failed : tally.otherwise);
 }
 

@@ -176,6 +176,31 @@ def test_replay():
         expect(status == 0 and "reached;" in text and "thread 1 init" in text, text)
 
 
+def test_one_kind():
+    """Goal: what shrinks stays the failure it was, and a future that fails for another reason is another one. Method: two
+    ends of a pipe of which each fails when it is first, seldom the second: fewer decisions give the first's."""
+    with tempfile.TemporaryDirectory(prefix="gemel-sim-") as folder:
+        status, text = gemel("sim", "--workload", "echo FAIL one > /dev/console | echo FAIL two", "--faults", "none",
+                             "--seeds", "1..40", "--journals", folder)
+        told = re.findall(r'^FAIL workload  "(one|two)" .* L1 ([0-9a-f]{8})', text, re.M)
+        expect(status == 2 and {what for what, _ in told} == {"one", "two"}, text)
+        journal = f"{folder}/fail-{next(l1 for what, l1 in told if what == 'two')}.gemel"
+        status, text = gemel("when", journal, "--seeds", "8", "--points", "2")
+        expect(status == 0 and "in another way" in text.splitlines()[2], text)
+        status, text = gemel("shrink", journal)
+        expect(status == 0 and text.startswith('FAIL workload  "two"') and "decisions -> 0" not in text, text)
+        status, text = gemel("replay", journal)
+        expect(status == 2 and text.startswith('FAIL workload  "two"'), text)
+
+
+def test_sites():
+    """Goal: sites are those of the workload that was named, of posix-mix when none was."""
+    usual, boot, mix = (gemel("sites", "--seeds", "1..2", *words) for words in ([], ["--workload", "boot"], ["--workload", "posix-mix"]))
+    expect(usual == mix and usual[0] == 0, f"{usual}{mix}")
+    reached = [sum(map(int, re.findall(r"^ *(\d+) ", text, re.M))) for _, text in (boot, mix)]
+    expect(0 < reached[0] < reached[1], f"boot reaches {reached[0]}, posix-mix {reached[1]}")
+
+
 def test_journal_damage():
     """Goal: a journal that was cut off anywhere is used up to there or refused, never believed or fatal."""
     with tempfile.TemporaryDirectory(prefix="gemel-sim-") as folder:
@@ -431,8 +456,8 @@ def compare_builds(preset):
 
 
 TESTS = [
-    test_twice, test_booted, test_processors, test_no_alarm, test_environment, test_diverge, test_replay, test_journal_damage, test_debugger,
-    test_when, test_trace, test_block_log, test_power_cuts, test_lying_disk, test_usage, test_unknown_workload, test_scan,
+    test_twice, test_booted, test_processors, test_no_alarm, test_environment, test_diverge, test_replay, test_one_kind, test_journal_damage, test_debugger,
+    test_when, test_sites, test_trace, test_block_log, test_power_cuts, test_lying_disk, test_usage, test_unknown_workload, test_scan,
 ]
 LONG = [test_pairs, test_compilers]
 
