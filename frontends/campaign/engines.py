@@ -2,14 +2,19 @@
 yield stays waiting in the store and is run by the next start."""
 import json
 import os
+import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 
+from processes import ends_with_starter
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 UNIT = os.path.join(HERE, "unit.py")
+ARRAY_ELEMENTS_USUAL = 1001  # Slurm's MaxArraySize where nobody has changed it
 
 
 class EngineError(Exception):
@@ -28,6 +33,11 @@ def words_of(program, unit):
     return [sys.executable, UNIT, program, json.dumps(unit)]
 
 
+def start(words, **streams):
+    """A process that ends when we do."""
+    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, preexec_fn=ends_with_starter(signal.SIGTERM), **streams)
+
+
 class Local:
     """Processes of this machine, `jobs` at a time."""
 
@@ -39,15 +49,16 @@ class Local:
         try:
             while waiting or running:
                 while waiting and len(running) < self.jobs:
-                    running.append(subprocess.Popen(words_of(program, waiting.pop(0)), stdout=subprocess.PIPE, text=True))
-                first = running.pop(0)
-                verdict = verdict_of(first.communicate()[0])
+                    running.append(start(words_of(program, waiting.pop(0))))
+                verdict = verdict_of(running[0].communicate()[0])
+                running.pop(0)
                 if verdict:
                     yield verdict
         finally:
             for process in running:
                 process.terminate()
-                process.wait()
+            for process in running:
+                process.communicate()
 
 
 class Parallel:
@@ -65,17 +76,27 @@ class Parallel:
             for path in sorted({unit["corpus"] for unit in units if "corpus" in unit}):
                 words += ["--basefile", path]  # at the same path there
         commands = "\n".join(shlex.join(words_of(program, unit)) for unit in units) + "\n"
-        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-            process.stdin.write(commands)
-            process.stdin.close()
-            for line in process.stdout:
-                verdict = verdict_of(line)
-                if verdict:
-                    yield verdict
+        with start(words, stdin=subprocess.PIPE) as process:
+            try:
+                process.stdin.write(commands)
+                process.stdin.close()
+                for line in process.stdout:
+                    verdict = verdict_of(line)
+                    if verdict:
+                        yield verdict
+            finally:
+                process.terminate()  # and with it what it runs
+
+
+def array_elements_max():
+    """How many elements one array job may have here."""
+    told = subprocess.run(["scontrol", "show", "config"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", told, re.M)
+    return max(int(found[1]), 1) if found else ARRAY_ELEMENTS_USUAL
 
 
 class Slurm:
-    """A Slurm array job, one element a unit; the checkout and --scratch lie on storage that the nodes share."""
+    """Slurm array jobs, one element a unit; the checkout and --scratch lie on storage that the nodes share."""
 
     def __init__(self, jobs, scratch=None, **_):
         if not shutil.which("sbatch"):
@@ -83,6 +104,11 @@ class Slurm:
         self.jobs, self.scratch = jobs, scratch
 
     def run(self, program, units):
+        most = array_elements_max()
+        for first in range(0, len(units), most):
+            yield from self.run_array(program, units[first : first + most])
+
+    def run_array(self, program, units):
         with tempfile.TemporaryDirectory(prefix="gemel-slurm-", dir=self.scratch) as folder:
             with open(f"{folder}/job.sh", "w", encoding="utf-8") as job:
                 job.write(f"#!/bin/sh\nexec sh {shlex.quote(folder)}/unit-$SLURM_ARRAY_TASK_ID.sh\n")

@@ -6,19 +6,21 @@ import glob
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
 
 import corpus
+from processes import end_in_order, ends_with_starter
 from store import CAMPAIGN, L1_BYTES, signature_of, strategy_words
 
 UNIT_SECONDS_MAX = 3600
 PASSED = re.compile(r"^seed \d+  L1 ([0-9a-f]{32})", re.M)
 ORIGIN = re.compile(r"\n  run:     (\d+) of the corpus: ")
 JOURNALS_MAX = 3  # of one unit: more of the same tell little
-FAILURE = re.compile(
-    r'^(FAIL|LEAK|INCONCLUSIVE) (\S+)  "(.*)"  t=\+(\S+)s  event (\d+)  task (\S+)  seed 0x([0-9a-f]+)  L1 ([0-9a-f]+)$', re.M
+FAILURE = re.compile(  # what it was may take many lines: a deadlock names all threads
+    r'^(FAIL|LEAK|INCONCLUSIVE) (\S+)  "(.*?)"  t=\+(\S+)s  event (\d+)  task (\S+)  seed 0x([0-9a-f]+)  L1 ([0-9a-f]+)$', re.M | re.S
 )
 TOTAL = re.compile(
     r"^(\d+) runs of .+: (\d+) failed, (\d+) different, (\d+) inconclusive; ([\d.]+) s, .*; (\d+) events, (\d+) virtual ms$",
@@ -37,7 +39,10 @@ def run_unit(program, unit):
         if source:
             words += ["--corpus", f"{folder}/corpus"]
         try:
-            done = subprocess.run(words, capture_output=True, text=True, timeout=UNIT_SECONDS_MAX, stdin=subprocess.DEVNULL)
+            done = subprocess.run(
+                words, capture_output=True, text=True, errors="replace", timeout=UNIT_SECONDS_MAX, stdin=subprocess.DEVNULL,
+                preexec_fn=ends_with_starter(signal.SIGKILL),
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             return dict(verdict, error=str(error))
         read_verdict(verdict, done, folder)
@@ -88,6 +93,7 @@ def journal_of(folder, l1):
 
 
 def main():
+    end_in_order(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     program, unit = sys.argv[1], json.loads(sys.argv[2])
     print(json.dumps(run_unit(program, unit)), flush=True)
 

@@ -25,6 +25,7 @@
 #include <malloc.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -345,6 +346,7 @@ SimChild SimHost::start(SimSpec const& spec, SimWay const& way) const
         ::close(descriptor);
         return child;
     }
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     own_shared = child.shared;
     limit_process(spec);
     if (way.process == Process::executed)

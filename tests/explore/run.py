@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Campaigns (`gemel explore`): every engine gives the same verdicts, and a campaign survives being killed, resumed and
 merged. An argument names tests by a part of their names. The last line counts."""
+import contextlib
 import os
 import re
 import shutil
@@ -8,52 +9,16 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 from html.parser import HTMLParser
 
 import one_node
+from campaigns import (
+    EXPLORE, FOUND, GEMEL, OK, REFUSED, TIMEOUT_S, TOP, Skipped, expect, explore, fresh, run_tests, verdicts,
+)
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-EXPLORE = [sys.executable, f"{TOP}/frontends/campaign/explore.py"]
-GEMEL = f"{TOP}/build/hosted/frontends/cli/gemel"
 # A workload with a known race: some of its seeds fail, the same ones every time.
 BANK = ["--workload", "bank", "--faults", "none"]
-TIMEOUT_S = 240
-FOUND, OK, REFUSED = 2, 0, 2
-
-
-class Failed(Exception):
-    pass
-
-
-class Skipped(Exception):
-    pass
-
-
-def expect(condition, what):
-    if not condition:
-        raise Failed(what)
-
-
-def explore(folder, *words, environment=None, status=FOUND):
-    """What the command prints, for a campaign kept in `folder`."""
-    options = ["--store", f"{folder}/campaign", "--journals", folder, "--jobs", "2"]
-    done = subprocess.run(
-        EXPLORE + options + list(words), env=dict(environment or os.environ, GEMEL_ROOT=TOP), capture_output=True, text=True,
-        timeout=TIMEOUT_S, stdin=subprocess.DEVNULL,
-    )
-    expect(done.returncode == status, f"status {done.returncode}, not {status}: {done.stdout}{done.stderr}")
-    return done.stdout + done.stderr
-
-
-def verdicts(folder):
-    """Everything that a campaign found and that does not depend on how fast it was."""
-    base = sqlite3.connect(f"{folder}/campaign")
-    units = base.execute("SELECT workload, strategy, faults, first, last, runs, failed, different, inconclusive FROM unit ORDER BY 4").fetchall()
-    failures = base.execute("SELECT workload, seed, kind, signature, what, task, time, event, l1 FROM failure ORDER BY 2").fetchall()
-    base.close()
-    return units, failures
 
 
 def of_engine(folder, *words, environment=None):
@@ -62,10 +27,6 @@ def of_engine(folder, *words, environment=None):
     expect(len(units) == 6 and all(unit[5] == 4 for unit in units), f"six units of four runs: {units}")
     expect(failures, "no seed of the bank failed")
     return units, failures
-
-
-def fresh():
-    return tempfile.TemporaryDirectory(prefix="gemel-explore-")
 
 
 # Goal: where a unit runs does not change what it finds.
@@ -140,6 +101,75 @@ def test_a_journal_of_each_kind_replays():
         again = re.search(r"again:   gemel (sim .*)", text)[1].split()
         run = subprocess.run([GEMEL, *again, "--journals", folder], capture_output=True, text=True, timeout=TIMEOUT_S)
         expect("bank: money was made or lost" in run.stdout, f"again: {run.stdout}{run.stderr}")
+
+
+# Goal: a failure whose reason takes many lines, as a deadlock's does, is told, kept and shrunk as any other.
+def test_a_reason_of_many_lines():
+    with fresh() as folder:
+        text = explore(folder, "--workload", "cat", "--faults", "none", "--seeds", "1..3", "--report", f"{folder}/report.html")
+        expect("3 failed" in text and "1 kinds" in text and "FAIL deadlock: nothing can happen any more" in text, text)
+        expect("gsh: awaiting a reply of console: 3 times" in text or "gsh: receiving: 3 times" in text, text)
+        journal = re.search(r"replay:  gemel replay (\S+) --gdb   \(\d+ decisions?\)", text)
+        expect(journal, f"no shrunk journal: {text}")
+        replay = subprocess.run([GEMEL, "replay", journal[1]], capture_output=True, text=True, timeout=TIMEOUT_S)
+        expect(replay.stdout.startswith("FAIL deadlock"), replay.stdout)
+        with open(f"{folder}/report.html", encoding="utf-8") as page:
+            expect("gsh: receiving" in page.read(), "the report does not tell who waits")
+
+
+def left_of(folder):
+    """What runs with this folder for its temporary files, and what lies there of units."""
+    running = []
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{process}/environ", "rb") as environ:
+            if f"TMPDIR={folder}".encode() in environ.read().split(b"\0"):
+                running.append(process)
+    return running, [name for name in os.listdir(folder) if name.startswith("gemel-unit-")]
+
+
+def gone(folder):
+    """Waits until nothing is left: a process that was killed is there for a moment."""
+    for _ in range(100):
+        if left_of(folder) == ([], []):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+SLOW = ["--workload", "boot", "--workload", "steady", "--faults", "none", "--cpus", "1", "--unit", "60", "--no-shrink"]
+
+
+# Goal: when the budget is spent, nothing of the campaign goes on: no process and no folder.
+# Method: the first verdict ends it, while a unit that takes much longer runs.
+def test_nothing_outlives_a_budget():
+    for engine in ("local", "parallel"):
+        if shutil.which("parallel") or engine == "local":
+            with fresh() as folder:
+                os.mkdir(f"{folder}/tmp")
+                explore(folder, *SLOW, "--budget", "0.1s", "--engine", engine, environment={"TMPDIR": f"{folder}/tmp"}, status=OK)
+                expect(gone(f"{folder}/tmp"), f"{engine}: left are {left_of(f'{folder}/tmp')}")
+                ran = [unit[0] for unit in verdicts(folder)[0] if unit[5] is not None]
+                expect(set(ran) == {"boot"}, f"{engine}: verdicts of {ran}")
+
+
+# Goal: nor when it is ended from outside, in order or not.
+def test_nothing_outlives_a_campaign():
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with fresh() as folder:
+            os.mkdir(f"{folder}/tmp")
+            process = subprocess.Popen(
+                EXPLORE + ["--store", f"{folder}/campaign", "--journals", folder, "--jobs", "2", *SLOW],
+                env=dict(os.environ, GEMEL_ROOT=TOP, TMPDIR=f"{folder}/tmp"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )
+            for _ in range(400):
+                time.sleep(0.05)
+                if len(left_of(f"{folder}/tmp")[1]) == 2:
+                    break
+            process.send_signal(number)
+            process.wait()
+            expect(gone(f"{folder}/tmp"), f"{number}: left are {left_of(f'{folder}/tmp')}")
+            if number == signal.SIGTERM:
+                expect(os.listdir(f"{folder}/tmp") == [], f"left are {os.listdir(f'{folder}/tmp')}")
 
 
 class Shape(HTMLParser):
@@ -361,23 +391,5 @@ def test_bisect():
         expect("no commit" in bisect(tree, "--good", "nothing", *sim, status=1), "a revision that is none")
 
 
-def main():
-    wanted = sys.argv[1] if len(sys.argv) > 1 else ""
-    tests = {name: test for name, test in globals().items() if name.startswith("test_") and wanted in name}
-    counts = {"passed": 0, "failed": 0, "skipped": 0}
-    for name, test in tests.items():
-        try:
-            test()
-            outcome, why = "passed", ""
-        except Skipped as reason:
-            outcome, why = "skipped", f": {reason}"
-        except (Failed, subprocess.TimeoutExpired, RuntimeError) as reason:
-            outcome, why = "failed", f": {reason}"
-        counts[outcome] += 1
-        print(f"{outcome:<8} {name}{why}", flush=True)
-    print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
-    sys.exit(2 if counts["failed"] else 0)
-
-
 if __name__ == "__main__":
-    main()
+    run_tests(dict(globals()))
