@@ -6,6 +6,9 @@ export GEMEL_ROOT=$root
 . "$root/scripts/common.sh"
 
 host_check
+preset=hosted
+case " $* " in *' --preempt '*) preset=hosted-preempt ;; esac
 packages_need build explore
-build hosted gemel
+[ "$preset" = hosted ] || packages_need preempt
+build "$preset" gemel
 exec python3 "$root/frontends/campaign/explore.py" "$@"

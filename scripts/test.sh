@@ -141,7 +141,10 @@ part_sim() {
     counted "walks" python3 tests/walk/run.py
 }
 part_record() { built hosted && counted "recorded sessions" python3 tests/record/run.py; }
-part_explore() { built hosted && counted "campaigns" python3 tests/explore/run.py; }
+part_explore() {
+    counted "campaigns of a script" python3 tests/explore/stubbed.py
+    built hosted && counted "campaigns" python3 tests/explore/run.py
+}
 part_explore-slurm() {
     check "packages of the night" in_shell packages_need nightly
     built hosted && counted "campaigns on Slurm" python3 tests/explore/run.py slurm

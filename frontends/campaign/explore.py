@@ -2,9 +2,13 @@
 """gemel explore: many seeds of many workloads, for a time or a range, resumable; see docs/exploring.md."""
 import argparse
 import base64
+import contextlib
 import hashlib
+import itertools
 import os
 import re
+import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,7 +17,9 @@ import time
 import corpus
 import report
 from engines import ENGINES, EngineError
-from store import Store, StoreError, is_corpus, of_corpus, with_cpus
+from processes import end_in_order
+from store import CAMPAIGN, Store, StoreError, in_ways, is_corpus, of_corpus, signature_of
+from unit import FAILURE
 
 TOP = os.environ.get("GEMEL_ROOT") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 WORKLOADS = ("boot", "posix-mix", "server-kill")
@@ -63,15 +69,18 @@ def configurations(options, build):
         for strategy in options.strategy or ("portfolio",):
             strategy = of_corpus(options.campaign_seed) if strategy == "corpus" else strategy
             for cpus in options.cpus:
-                yield {"build": build, "workload": workload, "strategy": with_cpus(strategy, cpus), "faults": options.faults}
+                strategy_here = in_ways(strategy, cpus, options.preempt)
+                yield {"build": build, "workload": workload, "strategy": strategy_here, "faults": options.faults}
 
 
-def plan(store, options, build):
-    """The range that was asked for, or the next batch of unseen seeds."""
+def plan(store, options, build, without=()):
+    """The range that was asked for, or the next batch of unseen seeds. A generation of a corpus waits for the one before."""
     units, step = [], options.unit
     generation = step * corpus.GENERATION_UNITS
     for each in configurations(options, build):
         kept = is_corpus(each["strategy"])
+        if campaign_of(each) in without or (kept and not options.seeds and store.is_waiting(each)):
+            continue
         if options.seeds:
             first, end = options.seeds
         else:
@@ -83,17 +92,37 @@ def plan(store, options, build):
     store.plan(units)
 
 
-def waiting_units(store, options, build):
-    """What is left of what was planned, for this build. None: the campaign is over."""
-    units = [unit for unit in store.waiting(options.jobs * BATCH_PER_JOB * 64) if unit["build"] == build]
-    if not units and not options.seeds:
-        plan(store, options, build)
-        units = [unit for unit in store.waiting(options.jobs * BATCH_PER_JOB * 64) if unit["build"] == build]
-    return units[: options.jobs * BATCH_PER_JOB]
+def campaign_of(unit):
+    return tuple(unit[name] for name in CAMPAIGN)
 
 
-def run_campaign(store, options, program):
-    build, engine = build_of(program), ENGINES[options.engine](jobs=options.jobs, hosts=options.hosts, scratch=options.scratch)
+class Waiting:
+    """What is left of what was planned, for this build, in batches; and more, without --seeds."""
+
+    def __init__(self, store, options, build):
+        self.store, self.options, self.build = store, options, build
+        self.tried, self.broken = set(), set()
+
+    def untried(self):
+        units = (unit for unit in self.store.waiting(self.build) if tuple(unit.values()) not in self.tried)
+        return list(itertools.islice(units, self.options.jobs * BATCH_PER_JOB))
+
+    def batch(self):
+        """None: the campaign is over."""
+        units = self.untried()
+        if not units and not self.options.seeds:
+            plan(self.store, self.options, self.build, self.broken)
+            units = self.untried()
+        self.tried.update(tuple(unit.values()) for unit in units)
+        return units
+
+    def judge(self, units, ran):
+        """What of a batch could be run: of what nothing could, no more is planned."""
+        self.broken |= {campaign_of(unit) for unit in units} - {campaign_of(unit) for unit in ran}
+
+
+def run_campaign(store, options, program, build):
+    engine = ENGINES[options.engine](jobs=options.jobs, hosts=options.hosts, scratch=options.scratch)
     plan(store, options, build)
     with tempfile.TemporaryDirectory(prefix="gemel-campaign-", dir=options.scratch) as folder:
         run_units(store, options, program, build, engine, corpus.Carrier(store, program, folder))
@@ -104,55 +133,69 @@ def run_campaign(store, options, program):
 
 def run_units(store, options, program, build, engine, carrier):
     end = time.monotonic() + options.budget if options.budget else None
-    tried = set()
+    waiting = Waiting(store, options, build)
     while not end or time.monotonic() < end:
-        units = [unit for unit in waiting_units(store, options, build) if tuple(unit.values()) not in tried]
+        units, told = waiting.batch(), []
         if not units:
             return
-        tried.update(tuple(unit.values()) for unit in units)
-        for verdict in engine.run(program, [carrier.loaded(unit) for unit in units]):
-            for failure in verdict["failures"]:
-                failure["journal"] = base64.b64decode(failure["journal"]) if failure["journal"] else None
-            if "l1s" in verdict:
-                verdict["l1s"] = base64.b64decode(verdict["l1s"])
-            for kept in verdict["kept"]:
-                kept.update(journal=base64.b64decode(kept["journal"]), points=base64.b64decode(kept["points"]))
-            store.record(verdict)
-            show(store)
-            if end and time.monotonic() >= end:
-                return
+        with contextlib.closing(engine.run(program, [carrier.loaded(unit) for unit in units])) as verdicts:
+            for verdict in verdicts:
+                store.record(decoded(verdict))
+                show(store, build)
+                told.append(verdict)
+                if end and time.monotonic() >= end:
+                    return
+        waiting.judge(units, [verdict for verdict in told if not verdict["error"]])
+        firsts = {(campaign_of(verdict), verdict["first"]) for verdict in told}
+        for unit in units:
+            if (campaign_of(unit), unit["first"]) not in firsts:
+                store.record(dict(unit, failures=[], kept=[], error=f"no verdict came back from the engine {options.engine}"))
 
 
-def show(store):
+def decoded(verdict):
+    """With bytes for what came home as text."""
+    for failure in verdict["failures"]:
+        failure["journal"] = base64.b64decode(failure["journal"]) if failure["journal"] else None
+    if "l1s" in verdict:
+        verdict["l1s"] = base64.b64decode(verdict["l1s"])
+    for kept in verdict["kept"]:
+        kept.update(journal=base64.b64decode(kept["journal"]), points=base64.b64decode(kept["points"]))
+    return verdict
+
+
+def show(store, build):
     if sys.stderr.isatty():
-        total = store.totals()
-        kinds = len(store.signatures())
+        total = store.totals(build)
+        kinds = len(store.signatures(build))
         print(f"\r\033[K{int(total['runs'])} runs, {kinds} kinds of failure", end="", file=sys.stderr, flush=True)
 
 
-def shrink_all(store, program):
-    """A small journal for each kind of failure."""
-    for failure in store.to_shrink():
+def shrink_all(store, program, build):
+    """A small journal for each kind of failure; it has to be of that kind still."""
+    for failure in store.to_shrink(build):
         with tempfile.TemporaryDirectory(prefix="gemel-shrink-") as folder:
             path = f"{folder}/fail.gemel"
             with open(path, "wb") as file:
                 file.write(failure["journal"])
             try:
-                done = subprocess.run([program, "shrink", path], capture_output=True, text=True, timeout=SHRINK_SECONDS_MAX)
+                done = subprocess.run(
+                    [program, "shrink", path], capture_output=True, text=True, errors="replace", timeout=SHRINK_SECONDS_MAX
+                )
             except subprocess.TimeoutExpired:
                 continue
             found = re.search(r"shrunk (\d+) decisions? -> (\d+)", done.stdout)
-            if found:
+            told = FAILURE.search(done.stdout)
+            if found and told and signature_of(told[2], told[3]) == failure["signature"]:
                 with open(path, "rb") as file:
                     store.shrunk(failure, int(found[2]), file.read())
 
 
-def journals(store, folder):
+def journals(store, build, folder):
     """The smallest journal of each kind, as files; what they are called, by signature."""
     names = {}
     rows = store.base.execute(
         "SELECT signature, l1, coalesce(shrunk, journal) bytes, min(coalesce(decisions, 1 << 30)) FROM failure"
-        " WHERE journal IS NOT NULL GROUP BY signature"
+        " WHERE build = ? AND journal IS NOT NULL GROUP BY signature", (build,)
     )
     for row in rows:
         names[row["signature"]] = os.path.join(folder, f"fail-{row['l1'][:8]}.gemel")
@@ -173,7 +216,8 @@ def coverage_of(program, options):
 
 
 def arguments():
-    parser = argparse.ArgumentParser(prog="gemel explore", description="Many seeds of many workloads, as a resumable campaign.")
+    parser = argparse.ArgumentParser(prog="gemel explore", description="Many seeds of many workloads, as a resumable campaign.",
+                                     allow_abbrev=False)
     parser.add_argument("--budget", type=seconds_of, help="stop after this long: 60s, 10m, 1h (default 60s without --seeds)")
     parser.add_argument("--seeds", type=range_of, help="A..B: exactly these")
     parser.add_argument("--workload", action="append", help=f"may be given often (default {', '.join(WORKLOADS)})")
@@ -182,6 +226,7 @@ def arguments():
                         help="of --strategy corpus: other runs (default 0)")
     parser.add_argument("--cpus", action="append", type=int, choices=range(1, 9), metavar="N",
                         help="virtual processors; may be given often (default 1; without --seeds 1 and 2)")
+    parser.add_argument("--preempt", action="store_true", help="threads are stopped inside their code, too; a build by clang-16")
     parser.add_argument("--faults", default="default", help="as gemel sim's")
     parser.add_argument("--unit", type=count_of, default=20, help="seeds in one unit of work (default 20)")
     parser.add_argument("--engine", choices=ENGINES, default="local", help="who runs the units")
@@ -207,38 +252,53 @@ def counted(number, what):
     return f"{number} {what}" + ("" if number == 1 else "s")
 
 
-def tell(store, names):
-    total = store.totals()
-    for row in store.signatures():
+def tell(store, build, names):
+    total = store.totals(build)
+    for row in store.signatures(build):
         number = "run" if is_corpus(row["strategy"]) else "seed"
         print(f"{row['kind']} {row['what']}: {row['times']} times, first {number} {row['seed']} of {row['workload']}")
         print(f"  again:   {report.command_of(row)}")
         if row["signature"] in names:
             small = "" if row["decisions"] is None else f"   ({counted(row['decisions'], 'decision')})"
-            print(f"  replay:  gemel replay {names[row['signature']]} --gdb{small}")
-    for (workload, strategy), points in store.growth().items():
+            print(f"  replay:  gemel replay {shlex.quote(names[row['signature']])} --gdb{small}")
+    for (workload, strategy), points in store.growth(build).items():
         runs, covered, kept = points[-1]
         print(f"{strategy} of {workload}: {counted(kept, 'journal')} kept, {covered} points covered by {counted(runs, 'run')}")
-    for row in store.errors():
+    for row in store.errors(build):
         print(f"NOT RUN {row['workload']} {row['first']}..{row['last']}: {row['error']}")
+    for other in store.builds():
+        if other != build:
+            before, kinds = store.totals(other), len(store.signatures(other))
+            print(f"another build, {other}: {int(before['runs'])} runs, {int(before['failed'])} failed, {kinds} kinds")
     print(
         f"{int(total['runs'])} runs in {total['done']} of {total['units']} units: {int(total['failed'])} failed,"
-        f" {int(total['different'])} different, {int(total['inconclusive'])} inconclusive, {len(store.signatures())} kinds"
+        f" {int(total['different'])} different, {int(total['inconclusive'])} inconclusive, {len(store.signatures(build))} kinds"
     )
     return 3 if total["different"] else 2 if total["failed"] + total["inconclusive"] + total["errors"] else 0
 
 
+def build_to_tell(store, build):
+    """The one that is here, or else, when it has run nothing, the newest in the file."""
+    known = store.builds()
+    if build in known or not known:
+        return build
+    print(f"what is told is of build {known[-1]}, not of the build that is here: it has run nothing", file=sys.stderr)
+    return known[-1]
+
+
 def main():
     options = arguments()
-    program = os.path.join(TOP, "build", os.environ.get("GEMEL_PRESET", "hosted"), "frontends/cli/gemel")
+    end_in_order(signal.SIGTERM, signal.SIGHUP)
+    preset = os.environ.get("GEMEL_PRESET", "hosted-preempt" if options.preempt else "hosted")
+    program = os.path.join(TOP, "build", preset, "frontends/cli/gemel")
     try:
-        store = Store(options.store)
+        store, build = Store(options.store), build_of(program)
         for other in options.merge:
             if not os.path.exists(other):
                 raise StoreError(f"{other}: there is no such file")
             store.merge(other)
         if not options.no_run:
-            run_campaign(store, options, program)
+            run_campaign(store, options, program, build)
     except (StoreError, EngineError, corpus.CorpusError, OSError) as error:
         print(f"gemel: {error}", file=sys.stderr)
         sys.exit(2)
@@ -247,12 +307,13 @@ def main():
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr)
     if not options.no_shrink:
-        shrink_all(store, program)
-    names = journals(store, options.journals)
+        shrink_all(store, program, build)
+    build = build_to_tell(store, build)
+    names = journals(store, build, options.journals)
     if options.report:
         with open(options.report, "w", encoding="utf-8") as file:
-            file.write(report.page(store, coverage_of(program, options)))
-    sys.exit(tell(store, names))
+            file.write(report.page(store, build, coverage_of(program, options)))
+    sys.exit(tell(store, build, names))
 
 
 if __name__ == "__main__":

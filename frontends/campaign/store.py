@@ -1,7 +1,7 @@
 """What a campaign knows, in one SQLite file: units of work, their verdicts, and failures folded by signature.
 
 Results merge by union: a unit's verdict is the same wherever and whenever it ran, so recording it twice changes
-nothing, and any number of files can be merged in any order.
+nothing, and any number of files can be merged in any order. What is told is told of one build; a file may hold many.
 """
 import re
 import sqlite3
@@ -46,9 +46,10 @@ class StoreError(Exception):
     """A file that is no campaign of ours, with what to do about it."""
 
 
-def with_cpus(strategy, cpus):
-    """A unit's strategy says on how many processors, too: `pct@2`. One is not mentioned."""
-    return strategy if cpus == 1 else f"{strategy}@{cpus}"
+def in_ways(strategy, cpus, preempts):
+    """A unit's strategy says on how many processors, too, and whether threads are stopped inside their code:
+    `pct@2+preempt`. What is usual is not mentioned."""
+    return strategy + ("" if cpus == 1 else f"@{cpus}") + ("+preempt" if preempts else "")
 
 
 def of_corpus(campaign_seed):
@@ -57,13 +58,14 @@ def of_corpus(campaign_seed):
 
 
 def is_corpus(strategy):
-    return re.split("[#@]", strategy)[0] == "corpus"
+    return re.split("[#@+]", strategy)[0] == "corpus"
 
 
 def strategy_words(strategy):
     """The same as words for gemel sim; of a corpus, besides its folder."""
-    name, _, cpus = strategy.partition("@")
-    words = ["--cpus", cpus] if cpus else []
+    rest, _, preempts = strategy.partition("+")
+    name, _, cpus = rest.partition("@")
+    words = (["--cpus", cpus] if cpus else []) + (["--preempt"] if preempts else [])
     if is_corpus(strategy):
         return [*words, "--campaign-seed", name.partition("#")[2] or "0"]
     return ["--strategy", name, *words]
@@ -77,8 +79,8 @@ def key_of(campaign):
 
 
 def signature_of(check, what):
-    """The same for failures that differ in numbers alone."""
-    return f"{check}: " + re.sub(r"0x[0-9a-fA-F]+|\d+", "N", what)
+    """The same for failures that differ in numbers alone; frontends/cli/signature.cpp shrinks by it."""
+    return f"{check}: " + re.sub(r"0x[0-9a-fA-F]+|[0-9]+", "N", what)
 
 
 class Store:
@@ -159,16 +161,21 @@ class Store:
         for row in source.base.execute(f"SELECT {', '.join(CAMPAIGN)}, run FROM kept WHERE journal IS NULL"):
             self.leave_out(dict(row), [row["run"]])
 
-    def waiting(self, limit):
-        """Units without a verdict; of a corpus, those of the first generation that is not complete. One that could not
+    def waiting(self, build):
+        """The build's units without a verdict; of a corpus, those of the first generation that is not complete. One that could not
         be run is tried again by the next campaign."""
         same = " AND ".join(f"earlier.{name} = unit.{name}" for name in CAMPAIGN)
         rows = self.base.execute(
-            f"SELECT {', '.join(UNIT)} FROM unit WHERE runs IS NULL AND NOT EXISTS (SELECT 1 FROM unit earlier"
+            f"SELECT {', '.join(UNIT)} FROM unit WHERE build = ? AND runs IS NULL AND NOT EXISTS (SELECT 1 FROM unit earlier"
             f" WHERE earlier.runs IS NULL AND earlier.base < unit.base AND {same})"
-            " ORDER BY first, workload, strategy LIMIT ?", (limit,)
+            " ORDER BY first, workload, strategy", (build,)
         )
-        return [dict(row) for row in rows]
+        return (dict(row) for row in rows)
+
+    def is_waiting(self, campaign):
+        """Whether some unit of it has no verdict."""
+        found = self.base.execute(f"SELECT 1 FROM unit WHERE {OF_CAMPAIGN} AND runs IS NULL LIMIT 1", key_of(campaign))
+        return found.fetchone() is not None
 
     # --- the corpus ---
 
@@ -203,10 +210,13 @@ class Store:
                 (*key_of(campaign), runs, kept, points),
             )
 
-    def growth(self):
+    def growth(self, build):
         """Of each corpus (workload, strategy): (runs, points, kept) in order."""
         found = {}
-        for row in self.base.execute("SELECT workload, strategy, runs, points, kept FROM growth ORDER BY build, workload, strategy, runs"):
+        rows = self.base.execute(
+            "SELECT workload, strategy, runs, points, kept FROM growth WHERE build = ? ORDER BY workload, strategy, runs", (build,)
+        )
+        for row in rows:
             found.setdefault((row["workload"], row["strategy"]), []).append((row["runs"], row["points"], row["kept"]))
         return found
 
@@ -219,10 +229,11 @@ class Store:
         ).fetchone()
         return (row[0] or 0) + 1
 
-    def to_shrink(self):
+    def to_shrink(self, build):
         """One failure of each signature that has a journal and was not shrunk."""
         return self.base.execute(
-            "SELECT *, min(seed) FROM failure WHERE journal IS NOT NULL GROUP BY signature HAVING max(decisions) IS NULL"
+            "SELECT *, min(seed) FROM failure WHERE build = ? AND journal IS NOT NULL AND signature NOT IN"
+            " (SELECT signature FROM failure WHERE build = ? AND decisions IS NOT NULL) GROUP BY signature", (build, build)
         ).fetchall()
 
     def shrunk(self, failure, decisions, journal):
@@ -242,32 +253,43 @@ class Store:
             found[workload] = found.get(workload, 0) + len(runs)
         return found
 
-    def totals(self):
+    def builds(self):
+        """All that the file knows, the newest last."""
+        return [row["build"] for row in self.base.execute("SELECT build FROM unit GROUP BY build ORDER BY max(rowid)")]
+
+    def totals(self, build):
         return self.base.execute(
             "SELECT count(*) units, count(runs) done, total(runs) runs, total(failed) failed, total(different) different,"
             " total(inconclusive) inconclusive, total(seconds) seconds, total(events) events, total(virtual_s) virtual_s,"
-            " count(error) errors FROM unit"
+            " count(error) errors FROM unit WHERE build = ?", (build,)
         ).fetchone()
 
-    def signatures(self):
+    def signatures(self, build):
+        """Each with its first failure."""
         return self.base.execute(
-            "SELECT signature, kind, count(*) times, min(seed) seed, workload, strategy, faults, what, task, time, l1,"
-            " max(decisions) decisions FROM failure GROUP BY signature ORDER BY times DESC, signature"
+            "SELECT signature, kind, count(*) times, min(seed) seed, workload, strategy, faults, what, task, time, l1, (SELECT"
+            " max(decisions) FROM failure each WHERE each.build = failure.build AND each.signature = failure.signature) decisions"
+            " FROM failure WHERE build = ? GROUP BY signature ORDER BY times DESC, signature", (build,)
         ).fetchall()
 
-    def errors(self):
-        return self.base.execute("SELECT * FROM unit WHERE error IS NOT NULL").fetchall()
+    def errors(self, build):
+        return self.base.execute("SELECT * FROM unit WHERE build = ? AND error IS NOT NULL", (build,)).fetchall()
 
-    def by(self, column):
+    def by(self, column, build):
         return self.base.execute(
             f"SELECT {column} name, total(runs) runs, total(failed + different + inconclusive) failed, total(seconds) seconds,"
-            f" total(events) events, total(virtual_s) virtual_s FROM unit WHERE runs IS NOT NULL GROUP BY {column} ORDER BY 1"
+            " total(events) events, total(virtual_s) virtual_s FROM unit WHERE build = ? AND runs IS NOT NULL"
+            f" GROUP BY {column} ORDER BY 1", (build,)
         ).fetchall()
 
-    def discovery(self):
+    def discovery(self, build):
         """(runs so far, signatures so far) in the order of seeds: how fast new failures still come."""
-        firsts = [row[0] for row in self.base.execute("SELECT min(seed) FROM failure GROUP BY signature ORDER BY 1")]
-        spans = self.base.execute("SELECT last, total(runs) FROM unit WHERE runs IS NOT NULL GROUP BY last ORDER BY last")
+        firsts = [
+            row[0] for row in self.base.execute("SELECT min(seed) FROM failure WHERE build = ? GROUP BY signature ORDER BY 1", (build,))
+        ]
+        spans = self.base.execute(
+            "SELECT last, total(runs) FROM unit WHERE build = ? AND runs IS NOT NULL GROUP BY last ORDER BY last", (build,)
+        )
         runs, points = 0, [(0, 0)]
         for last, more in spans:
             runs += int(more)
