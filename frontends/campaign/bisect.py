@@ -23,7 +23,8 @@ def signatures(tree, words):
     with tempfile.TemporaryDirectory(prefix="gemel-bisect-") as folder:
         journals = ["--journals", folder] if words[0] == "sim" else []
         done = subprocess.run(
-            [f"{tree}/{PROGRAM}", *words, *journals], capture_output=True, text=True, timeout=RUN_SECONDS_MAX, stdin=subprocess.DEVNULL
+            [f"{tree}/{PROGRAM}", *words, *journals], capture_output=True, text=True, errors="replace",
+            timeout=RUN_SECONDS_MAX, stdin=subprocess.DEVNULL, env=dict(os.environ, GEMEL_ROOT=tree),
         )
     return {signature_of(check, what) for _, check, what, *_ in FAILURE.findall(done.stdout)}
 

@@ -347,11 +347,41 @@ def test_corpus_resumed_and_merged():
 BUILD_SCRIPT = """build() {
     [ ! -e broken ] || return 1
     mkdir -p build/hosted/frontends/cli
-    { echo '#!/bin/sh'; [ ! -e bug ] || echo "echo 'FAIL workload  \\"lost 17 coins\\"  t=+0.1s  event 5  task -  seed 0x7  L1 ab12'"
+    { echo '#!/bin/sh'; echo "[ \$GEMEL_ROOT = $PWD ] || exit 1" # the tree's own: another build of it is looked for there
+        [ ! -e bug ] || echo "echo 'FAIL workload  \\"lost 17 coins\\"  t=+0.1s  event 5  task -  seed 0x7  L1 ab12'"
     } >build/hosted/frontends/cli/gemel
     chmod +x build/hosted/frontends/cli/gemel
 }
 """
+
+
+# What fails is what the real program says of the workload that the commit names.
+BUILD_SCRIPT_REAL = f"""build() {{
+    mkdir -p build/hosted/frontends/cli
+    {{ echo '#!/bin/sh'; echo "shift; exec {GEMEL} sim --workload '$(cat workload)' \\"\\$@\\""; }} >build/hosted/frontends/cli/gemel
+    chmod +x build/hosted/frontends/cli/gemel
+}}
+"""
+
+
+class Repository:
+    def __init__(self, tree, script):
+        self.tree = tree
+        subprocess.run(["git", "init", "-q", tree], check=True)
+        os.mkdir(f"{tree}/scripts")
+        self.write({"scripts/common.sh": script})
+
+    def write(self, files):
+        for name, text in files.items():
+            with open(f"{self.tree}/{name}", "w", encoding="utf-8") as file:
+                file.write(text)
+
+    def commit(self, number, files):
+        self.write(files)
+        subprocess.run(["git", "-C", self.tree, "add", "-A"], check=True)
+        identity = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"]
+        subprocess.run(["git", "-C", self.tree, *identity, "commit", "-qm", f"commit {number}", "--allow-empty"], check=True)
+        subprocess.run(["git", "-C", self.tree, "tag", f"c{number}"], check=True)
 
 
 def bisect(tree, *words, status):
@@ -367,28 +397,27 @@ def bisect(tree, *words, status):
 # Method: a repository of ten commits with a build of its own; the seventh makes the program print a failure.
 def test_bisect():
     with fresh() as tree:
-        def commit(number, **files):
-            for name, text in files.items():
-                with open(f"{tree}/{name}", "w", encoding="utf-8") as file:
-                    file.write(text)
+        repository = Repository(tree, BUILD_SCRIPT)
+        for number in range(1, 11):
             if number == 5:
                 os.unlink(f"{tree}/broken")
-            subprocess.run(["git", "-C", tree, "add", "-A"], check=True)
-            identity = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"]
-            subprocess.run(["git", "-C", tree, *identity, "commit", "-qm", f"commit {number}", "--allow-empty"], check=True)
-            subprocess.run(["git", "-C", tree, "tag", f"c{number}"], check=True)
-
-        subprocess.run(["git", "init", "-q", tree], check=True)
-        os.mkdir(f"{tree}/scripts")
-        with open(f"{tree}/scripts/common.sh", "w", encoding="utf-8") as script:
-            script.write(BUILD_SCRIPT)
-        for number in range(1, 11):
-            commit(number, **{4: {"broken": "x"}, 7: {"bug": "x"}}.get(number, {"other": str(number)}))
+            repository.commit(number, {4: {"broken": "x"}, 7: {"bug": "x"}}.get(number, {"other": str(number)}))
         sim = ["--", "--seeds", "1..3", "--workload", "bank"]
         expect("commit 7" in bisect(tree, "--good", "c1", *sim, status=OK), "the seventh commit")
         expect("nothing fails" in bisect(tree, "--good", "c1", "--bad", "c6", *sim, status=FOUND), "a bad commit that is good")
         expect("older commit" in bisect(tree, "--good", "c8", *sim, status=FOUND), "a good commit that is bad")
         expect("no commit" in bisect(tree, "--good", "nothing", *sim, status=1), "a revision that is none")
+
+
+# Goal: also what the simulator itself says, in as many lines as it takes.
+# Method: commits that name a workload for the real program; from the third on one that deadlocks.
+def test_bisect_of_a_deadlock():
+    with fresh() as tree:
+        repository = Repository(tree, BUILD_SCRIPT_REAL)
+        for number in range(1, 6):
+            repository.commit(number, {"workload": "cat" if number >= 3 else "boot", "other": str(number)})
+        text = bisect(tree, "--good", "c1", "--", "--seeds", "1..2", "--faults", "none", status=OK)
+        expect("looking for: deadlock: nothing can happen" in text and "commit 3" in text, text)
 
 
 if __name__ == "__main__":
