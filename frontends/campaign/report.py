@@ -83,7 +83,8 @@ def other_builds(store, build):
     for other in store.builds():
         if other != build:
             total = store.totals(other)
-            parts.append(f"<h3>{other}: {int(total['runs']):,} runs, {int(total['failed'])} failed</h3>" + failures(store.signatures(other)))
+            parts.append(f"<h3>{other}: {int(total['runs']):,} runs, {int(total['failed'])} failed</h3>")
+            parts.append(failures(store.signatures(other)))
     return ["<h2>Other builds</h2>", *parts] if parts else []
 
 

@@ -190,6 +190,21 @@ def test_hosts():
         expect({"one.example", "two.example"} == set(hosts) and len(hosts) >= 8, f"both hosts: {hosts}")
 
 
+# Goal: what a host did not answer is no success.
+def test_hosts_that_do_not_answer():
+    if not shutil.which("parallel"):
+        raise Skipped("GNU parallel is not installed")
+    with fresh() as folder:
+        tree = Tree(folder)
+        tree.build("total 0\n")
+        write_script(f"{folder}/bin/ssh", "#!/bin/sh\nexit 255\n")
+        with open(f"{folder}/hosts", "w", encoding="utf-8") as hosts:
+            hosts.write("one.example\n")
+        words = ["--workload", "boot", "--seeds", "1..2", "--unit", "1", "--engine", "parallel", "--hosts", f"{folder}/hosts"]
+        text = tree.explore(*words, path=f"{folder}/bin", status=FOUND)
+        expect(text.count("NOT RUN boot") == 2 and "no verdict came back" in text, text)
+
+
 # Goal: with --preempt the campaign is one of the build that stops threads inside their code, on one processor and on two.
 def test_preempted():
     with fresh() as folder:

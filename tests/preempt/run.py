@@ -52,12 +52,29 @@ def test_race():
         expect('FAIL workload  "till: coins were lost"' in told and "--faults none --preempt" in text, text)
         status, text = gemel("replay", f"{folder}/{journal}", preset="hosted", environment=dict(os.environ, GEMEL_ROOT=TOP))
         expect(status == 2 and told in text.splitlines(), f"told: {told}\nreplayed: {text}")
+        status, text = gemel("when", f"{folder}/{journal}", "--seeds", "4", "--points", "2", preset="hosted",
+                             environment=dict(os.environ, GEMEL_ROOT=TOP))
+        expect(status == 0 and told.startswith(text.splitlines()[0]), f"told: {told}\nwhen: {text}")
         status, text = gemel("shrink", f"{folder}/{journal}")
         left = re.search(r"shrunk \d+ decisions -> (\d+) in", text)
         expect(status == 0 and left and 1 <= int(left[1]) <= DECISIONS_MOST, text)
         expect(re.search(r"preempt till\(\d+\)@examples/till/till\.cpp:\d+ edge \d+ -> till\(\d+\)", text), text)
         status, again = gemel("replay", f"{folder}/{journal}")
         expect(status == 2 and again.splitlines()[0] == text.splitlines()[0], again)
+
+
+def test_campaign():
+    """Goal: a campaign of stopped threads finds that race, and its journal is shrunk and replays in the build that made it."""
+    with tempfile.TemporaryDirectory(prefix="gemel-preempt-") as folder:
+        words = ["--store", f"{folder}/campaign", "--journals", folder, "--workload", "till", "--faults", "none"]
+        done = subprocess.run(
+            [sys.executable, f"{TOP}/frontends/campaign/explore.py", *words, "--seeds", "1..20", "--preempt"], text=True,
+            capture_output=True, timeout=SECONDS_MAX, env=dict(os.environ, GEMEL_ROOT=TOP), stdin=subprocess.DEVNULL, check=False)
+        found = re.search(r"replay:  gemel replay (\S+) --gdb   \((\d+) decisions?\)", done.stdout)
+        expect(done.returncode == 2 and "till: coins were lost" in done.stdout and found, done.stdout + done.stderr)
+        expect(1 <= int(found[2]) <= DECISIONS_MOST and " --preempt --faults none" in done.stdout, done.stdout)
+        status, text = gemel("replay", found[1], preset="hosted", environment=dict(os.environ, GEMEL_ROOT=TOP))
+        expect(status == 2 and 'FAIL workload  "till: coins were lost"' in text, text)
 
 
 def test_debugger():
@@ -119,7 +136,7 @@ def test_repeated_long():
     repeat(RUNS_LONG)
 
 
-TESTS = [test_race, test_debugger, test_exceptions, test_no_alarm, test_repeated, test_twice]
+TESTS = [test_race, test_campaign, test_debugger, test_exceptions, test_no_alarm, test_repeated, test_twice]
 LONG = [test_counters, test_repeated_long]
 
 
