@@ -115,8 +115,14 @@ class Slurm:
             for number, unit in enumerate(units):
                 with open(f"{folder}/unit-{number}.sh", "w", encoding="utf-8") as script:
                     script.write(f"exec {shlex.join(words_of(program, unit))}\n")
-            words = ["sbatch", "--wait", "--quiet", f"--array=0-{len(units) - 1}%{self.jobs}", f"--output={folder}/out-%a"]
-            done = subprocess.run(words + [f"{folder}/job.sh"], capture_output=True, text=True, check=False)
+            name = os.path.basename(folder)
+            words = ["sbatch", "--wait", "--quiet", f"--job-name={name}", f"--array=0-{len(units) - 1}%{self.jobs}"]
+            words += [f"--output={folder}/out-%a", f"{folder}/job.sh"]
+            try:
+                done = subprocess.run(words, capture_output=True, text=True, check=False)
+            except BaseException:  # the campaign is stopped
+                subprocess.run(["scancel", "--quiet", f"--name={name}"], check=False)
+                raise
             found = 0
             for number in range(len(units)):
                 try:

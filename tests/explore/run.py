@@ -152,24 +152,38 @@ def test_nothing_outlives_a_budget():
                 expect(set(ran) == {"boot"}, f"{engine}: verdicts of {ran}")
 
 
+def end_by(number, *words, environment=None):
+    """A campaign that gets this signal while two of its units run: nothing of it is left."""
+    with fresh() as folder:
+        os.mkdir(f"{folder}/tmp")
+        process = subprocess.Popen(
+            EXPLORE + ["--store", f"{folder}/campaign", "--journals", folder, "--jobs", "2", *SLOW, *words],
+            env={**os.environ, **(environment or {}), "GEMEL_ROOT": TOP, "TMPDIR": f"{folder}/tmp"},
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )
+        for _ in range(400):
+            time.sleep(0.05)
+            if len(left_of(f"{folder}/tmp")[1]) == 2:
+                break
+        process.send_signal(number)
+        process.wait()
+        expect(gone(f"{folder}/tmp"), f"{number}: left are {left_of(f'{folder}/tmp')}")
+        if number == signal.SIGTERM:
+            expect(os.listdir(f"{folder}/tmp") == [], f"left are {os.listdir(f'{folder}/tmp')}")
+
+
 # Goal: nor when it is ended from outside, in order or not.
 def test_nothing_outlives_a_campaign():
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with fresh() as folder:
-            os.mkdir(f"{folder}/tmp")
-            process = subprocess.Popen(
-                EXPLORE + ["--store", f"{folder}/campaign", "--journals", folder, "--jobs", "2", *SLOW],
-                env=dict(os.environ, GEMEL_ROOT=TOP, TMPDIR=f"{folder}/tmp"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            )
-            for _ in range(400):
-                time.sleep(0.05)
-                if len(left_of(f"{folder}/tmp")[1]) == 2:
-                    break
-            process.send_signal(number)
-            process.wait()
-            expect(gone(f"{folder}/tmp"), f"{number}: left are {left_of(f'{folder}/tmp')}")
-            if number == signal.SIGTERM:
-                expect(os.listdir(f"{folder}/tmp") == [], f"left are {os.listdir(f'{folder}/tmp')}")
+    end_by(signal.SIGTERM)
+    end_by(signal.SIGKILL)
+
+
+def test_slurm_jobs_end_with_a_campaign():
+    why = one_node.missing()
+    if why:
+        raise Skipped(why)
+    with one_node.running() as environment:
+        end_by(signal.SIGTERM, "--engine", "slurm", environment=environment)
 
 
 class Shape(HTMLParser):

@@ -138,7 +138,7 @@ for word; do
     --array=*) elements=${word#--array=0-} last=${elements%%%*} ;;
     --output=*) out=${word#--output=} ;;
     esac
-    job=$word
+    job=$word # the last one
 done
 [ "$last" -lt 3 ] || { echo "sbatch: error: Invalid job array specification" >&2; exit 1; }
 echo "$last" >>"$0.asked"
