@@ -174,7 +174,8 @@ void say_who_waits()
         std::fprintf(stderr, "  %s\n", line.c_str());
 }
 
-[[noreturn, gnu::noinline]] void run_lower(
+// The guard of its stack changes while it runs, so it has none itself.
+[[noreturn, gnu::noinline]] __attribute__((no_stack_protector)) void run_lower(
     sim::Setup setup, SimWay const& way, sim::Recording const* recording = nullptr)
 {
     own_transcript = way.transcript;

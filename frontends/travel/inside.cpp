@@ -41,7 +41,7 @@ gemel_replay_reached:
     asm volatile("nop" : : : "memory");
 }
 
-__attribute__((no_sanitize_address)) [[gnu::noinline, gnu::used]] void gemel_replay_fork()
+[[gnu::noinline, gnu::used, gnu::no_sanitize_address]] void gemel_replay_fork()
 {
     // The C library would run handlers and take locks, which somebody may hold here.
     long process = SYS_fork;
