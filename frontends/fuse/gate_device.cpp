@@ -1,6 +1,7 @@
 #include "frontends/fuse/gate_device.hpp"
 
 #include "core/base/assert.hpp"
+#include "frontends/fuse/private_stack.hpp"
 
 #include <cerrno>
 #include <cstring>
@@ -53,7 +54,7 @@ GateDevice::~GateDevice()
     if (watching_ && mounted_)
         machine_.unwatch(fuse_session_fd(session_));
     if (mounted_)
-        fuse_session_unmount(session_);
+        on_private_stack([this] { fuse_session_unmount(session_); });
     if (session_)
         fuse_session_destroy(session_);
 }
@@ -66,9 +67,9 @@ bool GateDevice::open_session(fuse_args& arguments)
 
 bool GateDevice::mount(std::string const& directory)
 {
-    if (fuse_session_mount(session_, directory.c_str()) != 0)
+    on_private_stack([&] { mounted_ = fuse_session_mount(session_, directory.c_str()) == 0; });
+    if (!mounted_)
         return false;
-    mounted_ = true;
     if (sharing_ == Sharing::alone)
         placement_.emplace();
     fuse_custom_io const io { .writev = answer_host_raw,
