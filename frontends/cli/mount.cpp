@@ -3,6 +3,7 @@
 #include "frontends/cli/host_clock.hpp"
 #include "frontends/cli/image_lock.hpp"
 #include "frontends/cli/mount_options.hpp"
+#include "frontends/cli/mount_outcome.hpp"
 #include "frontends/cli/mount_place.hpp"
 #include "frontends/cli/options.hpp"
 #include "frontends/cli/paths.hpp"
@@ -23,7 +24,6 @@
 #include <fcntl.h>
 #include <fstream>
 #include <memory>
-#include <sstream>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -43,32 +43,22 @@ int fail(std::string const& what)
     return exit_failed;
 }
 
-// The first thing that went wrong, for a person: "0.012 ERROR ext4: text" is "gemel: text". What
+// The first thing that went wrong, for a person: "0.012 ERROR ext4: text" is "ext4: text". What
 // came after is its consequence.
-std::string reason_in(std::string const& console)
+std::optional<std::string> first_error_in(std::string const& console)
 {
     constexpr std::string_view mark = " ERROR ";
     auto const error = console.find(mark);
     if (error == std::string::npos)
-        return console;
+        return std::nullopt;
     auto const end = std::min(console.find('\n', error), console.size());
-    auto const line = console.substr(error + mark.size(), end - error - mark.size());
-    return "gemel: " + line + "\n";
+    return console.substr(error + mark.size(), end - error - mark.size());
 }
 
 // The host reads ahead 128 KiB by itself; a request may carry a megabyte. Who may not say so (an
 // ordinary user) has smaller requests. The mount is not looked at: we serve it ourselves.
-void widen_read_ahead(std::string const& directory)
+void widen_read_ahead(std::string const& device)
 {
-    std::ifstream mounts { "/proc/self/mountinfo" };
-    std::string device;
-    for (std::string line; std::getline(mounts, line);) {
-        std::istringstream words { line };
-        std::string number, parent, numbers, root, place;
-        words >> number >> parent >> numbers >> root >> place;
-        if (place == directory)
-            device = numbers;
-    }
     std::ofstream { "/sys/class/bdi/" + device + "/read_ahead_kb" }
         << hostmount::data_bytes_max / 1024;
 }
@@ -89,15 +79,19 @@ struct Image {
 // One mount from boot to power off.
 class MountedSystem {
 public:
-    MountedSystem(MountOptions const& options, MountWords const& words, Image image, int up)
+    MountedSystem(MountOptions const& options, MountWords const& words, Image image, int up,
+        OutcomeTeller& outcome)
         : options_(options)
         , words_(words)
         , image_(image)
         , up_(up)
+        , outcome_(outcome)
     {
     }
 
     int run();
+    // Empty, or why not everything was written that was to be.
+    std::string const& failure() const { return failure_; }
 
 private:
     hosted::Options machine_options();
@@ -112,6 +106,7 @@ private:
     MountWords const& words_;
     Image image_;
     int up_; // told when the mount is up; -1: nobody waits
+    OutcomeTeller& outcome_;
     std::string directory_;
     std::vector<u8> bundle_;
     hosted::System* system_ = nullptr;
@@ -123,6 +118,7 @@ private:
     std::size_t relayed_ = 0; // of it
     bool is_up_ = false;
     std::string refusal_; // ours, where the system has none
+    std::string failure_;
 };
 
 hosted::Options MountedSystem::machine_options()
@@ -178,10 +174,15 @@ int MountedSystem::run()
     if (!gate.mounted()) {
         if (!refusal_.empty())
             return fail(refusal_);
-        std::fputs(reason_in(console_).c_str(), stderr);
+        if (auto const error = first_error_in(console_))
+            return fail(*error);
+        std::fputs(console_.c_str(), stderr);
         return exit_failed;
     }
-    return status == 0 ? exit_ok : exit_failed;
+    if (status == 0)
+        return exit_ok;
+    failure_ = first_error_in(console_).value_or("the system ended by itself.");
+    return fail(options_.image + " was not written to the end: " + failure_);
 }
 
 // What the file system has to say, or what takes it long, until the mount is up.
@@ -205,11 +206,14 @@ void MountedSystem::serving(hostmount::DriverState state)
         refusal_ = options_.image + " can only be read here. Mount it with -o ro.";
         return system_->machine().power_off(exit_failed);
     }
+    take_signals(); // first: whoever sees the mount may send one
     if (!gate_->mount(directory_))
         return system_->machine().power_off(exit_failed);
     is_up_ = true;
-    widen_read_ahead(directory_);
-    take_signals();
+    if (auto const mount = mount_at(directory_)) {
+        widen_read_ahead(mount->device);
+        outcome_.open(mount->device);
+    }
     if (up_ < 0)
         return;
     if (::write(up_, &up_byte, 1) != 1)
@@ -294,7 +298,12 @@ int run_mounted(MountOptions const& options, MountWords const& words, Image imag
             return fail(*refusal);
     }
     try {
-        return MountedSystem(options, words, image, up).run();
+        OutcomeTeller outcome;
+        MountedSystem mounted(options, words, image, up, outcome);
+        auto const status = mounted.run();
+        ::close(image.file); // who is told may mount it again
+        outcome.tell(mounted.failure());
+        return status;
     } catch (std::system_error const& error) {
         return fail(std::string("the machine cannot start: ") + error.what());
     }

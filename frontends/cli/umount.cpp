@@ -1,4 +1,5 @@
 // `gemel umount`: ends a mount and waits until its process has written everything.
+#include "frontends/cli/mount_outcome.hpp"
 #include "frontends/cli/options.hpp"
 #include "frontends/cli/process.hpp"
 
@@ -7,18 +8,18 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
-#include <fstream>
-#include <sstream>
 #include <sys/file.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace gemel::cli {
 
 namespace {
 
+constexpr int wait_seconds_max = 60;
 constexpr int wait_step_ms = 20;
-constexpr int wait_steps_max = 60'000 / wait_step_ms;
+constexpr int wait_steps_max = wait_seconds_max * 1000 / wait_step_ms;
 
 int fail(std::string const& what)
 {
@@ -26,42 +27,7 @@ int fail(std::string const& what)
     return exit_failed;
 }
 
-// mountinfo writes blanks and backslashes as octal (proc(5)).
-std::string plain(std::string const& text)
-{
-    std::string out;
-    for (std::size_t at = 0; at < text.size(); ++at) {
-        if (text[at] == '\\' && at + 3 < text.size()) {
-            out += static_cast<char>(std::strtol(text.substr(at + 1, 3).c_str(), nullptr, 8));
-            at += 3;
-        } else {
-            out += text[at];
-        }
-    }
-    return out;
-}
-
-// The image behind the mount of ours that is uppermost at `directory`; null: there is none.
-std::optional<std::string> mounted_image(std::string const& directory)
-{
-    std::optional<std::string> image;
-    std::ifstream mounts { "/proc/self/mountinfo" };
-    for (std::string line; std::getline(mounts, line);) {
-        std::istringstream words { line };
-        std::string word, place;
-        for (int skipped = 0; skipped < 4; ++skipped)
-            words >> word;
-        words >> place;
-        while (words >> word && word != "-") { }
-        std::string type, source;
-        words >> type >> source;
-        if (plain(place) == directory)
-            image = type == "fuse.gemel" ? std::optional(plain(source)) : std::nullopt;
-    }
-    return image;
-}
-
-// The mounting process holds the image's lock until it has written everything.
+// The mounting process holds the image's lock until it has written everything; several may read.
 bool wait_for_image(std::string const& image)
 {
     auto const descriptor = ::open(image.c_str(), O_RDONLY | O_CLOEXEC);
@@ -69,12 +35,54 @@ bool wait_for_image(std::string const& image)
         return true;
     bool free = false;
     for (int step = 0; !free && step < wait_steps_max; ++step) {
-        free = ::flock(descriptor, LOCK_EX | LOCK_NB) == 0;
+        free = ::flock(descriptor, LOCK_SH | LOCK_NB) == 0;
         if (!free)
             ::usleep(wait_step_ms * 1000);
     }
     ::close(descriptor);
     return free;
+}
+
+// Not to be asked of a mount whose process lives: it may be a while until it answers.
+bool has_nobody_behind(std::string const& directory)
+{
+    struct stat status { };
+    return ::stat(directory.c_str(), &status) != 0 && errno == ENOTCONN;
+}
+
+int take_away(std::string const& directory, WhenBusy busy)
+{
+    auto const lazy = busy == WhenBusy::detach;
+    if (::geteuid() == 0) {
+        if (::umount2(directory.c_str(), UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) == 0)
+            return exit_ok;
+        if (errno == EBUSY)
+            return fail(directory
+                + " is in use. End what uses it (fuser -m tells), or: gemel umount --lazy "
+                + directory);
+        return fail(directory + " cannot be unmounted: " + std::strerror(errno) + ".");
+    }
+    std::vector<std::string> words { "fusermount3", "-u", directory };
+    if (lazy)
+        words.insert(words.begin() + 2, "-z");
+    auto const status = run_program(words);
+    if (status == 127)
+        return fail("fusermount3 is missing (package fuse3).");
+    return status == 0 ? exit_ok : exit_failed;
+}
+
+// The mount is gone from its directory: whether everything is on the image.
+int last_word(HostMount const& mount, OutcomeWaiter& waiter)
+{
+    using Kind = OutcomeWaiter::Kind;
+    auto const outcome = waiter.wait(wait_seconds_max);
+    if (outcome.kind == Kind::bad)
+        return fail(mount.source + " was not written to the end: " + outcome.failure);
+    if (outcome.kind == Kind::ended && mount.access == Access::read_write)
+        return fail(mount.source + ": the mounting process ended before everything was written.");
+    if (outcome.kind == Kind::late || !wait_for_image(mount.source))
+        return fail(mount.source + " is still being written after a minute.");
+    return exit_ok;
 }
 
 } // namespace
@@ -87,28 +95,17 @@ int umount_directory(UmountOptions const& options)
     std::free(real);
     while (directory.size() > 1 && directory.back() == '/')
         directory.pop_back();
-    auto const image = mounted_image(directory);
-    if (!image)
+    auto const mount = mount_at(directory);
+    if (!mount || mount->type != "fuse.gemel")
         return fail("nothing of Gemel's is mounted on " + directory + ".");
-    auto const lazy = options.busy == WhenBusy::detach;
-    if (::geteuid() == 0) {
-        if (::umount2(directory.c_str(), UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) != 0) {
-            if (errno == EBUSY)
-                return fail(directory
-                    + " is in use. End what uses it (fuser -m tells), or: gemel umount --lazy "
-                    + directory);
-            return fail(directory + " cannot be unmounted: " + std::strerror(errno) + ".");
-        }
-    } else {
-        std::vector<std::string> words { "fusermount3", "-u", directory };
-        if (lazy)
-            words.insert(words.begin() + 2, "-z");
-        if (auto const status = run_program(words); status != 0)
-            return status == 127 ? fail("fusermount3 is missing (package fuse3).") : exit_failed;
-    }
-    if (!lazy && !wait_for_image(*image))
-        return fail(*image + " is still being written after a minute.");
-    return exit_ok;
+    OutcomeWaiter waiter(*mount);
+    auto const is_dead = !waiter.waits() && has_nobody_behind(directory);
+    if (auto const status = take_away(directory, options.busy); status != exit_ok)
+        return status;
+    if (is_dead && mount->access == Access::read_write)
+        return fail(mount->source
+            + ": the mounting process had ended; what was written last may be missing.");
+    return options.busy == WhenBusy::detach ? exit_ok : last_word(*mount, waiter);
 }
 
 } // namespace gemel::cli

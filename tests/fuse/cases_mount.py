@@ -1,4 +1,5 @@
 """Coming and going: refusals, signals, locks, the background, an ordinary user."""
+import contextlib
 import os
 import shutil
 import signal
@@ -118,7 +119,7 @@ def busy(place):
 def killed(place):
     """Goal: after kill -9 nothing hangs: uses fail at once, a new mount says what to do, umount mends it."""
     image = simple_image(place)
-    with place.foreground(image) as process:
+    with place.foreground(image, "-o", "ro") as process:
         process.kill()
         process.wait(60)
     expect(is_mounted(place.directory), "the mount is gone by itself")
@@ -129,6 +130,10 @@ def killed(place):
         equal(error.strerror, "Transport endpoint is not connected", "error of a dead mount")
     refused(("mount", image, place.directory), 2, "gemel umount")
     equal(gemel("umount", place.directory).returncode, 0, "umount of a dead mount")
+    with place.foreground(image, "-o", "rw") as process:
+        process.kill()
+        process.wait(60)
+    refused(("umount", place.directory), 2, image, "had ended")
     with place.mounted(image):
         pass
 
@@ -140,6 +145,73 @@ def open_device(place):
     os.chmod(node, 0o666)
     words = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /dev/fuse && exec "$@"', node]
     return words if subprocess.run([*words, "true"], capture_output=True).returncode == 0 else None
+
+
+@contextlib.contextmanager
+def small_host(place, size):
+    """A file system of the host with this much room."""
+    where = place.file("small")
+    os.mkdir(where)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", where], check=True)
+    try:
+        yield where
+    finally:
+        subprocess.run(["umount", "-l", where], check=True)
+
+
+def unwritten(place):
+    """Goal: an unmount that could not write everything says so, whether the process is in sight or not.
+    Method: more is written into an image than the host's file system has room for; another mount beside it ends well."""
+    if os.geteuid() != 0:
+        return "only root mounts a tmpfs"
+    other = place.file("other")
+    os.mkdir(other)
+    with small_host(place, "6M") as small:
+        for number, fore in enumerate((False, True)):
+            image = make_image(os.path.join(small, f"disk-{number}"), None, "16M", "-b", "1024")
+            process = None
+            if fore:
+                process = subprocess.Popen([GEMEL, "mount", "-f", "-o", "rw", image, place.directory],
+                                           stderr=subprocess.PIPE, text=True)
+                until(lambda: is_mounted(place.directory), "the mount")
+            else:
+                equal(gemel("mount", "-o", "rw", image, place.directory).returncode, 0, "mount")
+            equal(gemel("mount", "--tmpfs", "-o", "rw", "none", other).returncode, 0, "mount of the other one")
+            with open(os.path.join(place.directory, "file"), "wb") as out:
+                out.write(os.urandom(7 << 20))
+            refused(("umount", place.directory), 2, image, "not written to the end")
+            expect(not is_mounted(place.directory), "the mount stayed")
+            done = gemel("umount", other)
+            equal((done.returncode, done.stderr), (0, ""), "the other one")
+            if process:
+                equal(process.wait(60), 2, "status of the mounting process")
+                expect("not written to the end" in process.stderr.read(), "nobody was told")
+                process.stderr.close()
+            os.unlink(image)
+
+
+def killed_while_written(place):
+    """Goal: a mounting process that is killed leaves no umount in the belief that all is written."""
+    image = simple_image(place)
+    with place.foreground(image, "-o", "rw") as process:
+        process.send_signal(signal.SIGSTOP)
+        umount = subprocess.Popen([GEMEL, "umount", place.directory], stderr=subprocess.PIPE, text=True)
+        until(lambda: not is_mounted(place.directory), "the mount out of sight")
+        expect(umount.poll() is None, "umount does not wait")
+        process.kill()
+        equal(umount.wait(60), 2, "status of umount")
+        expect("ended before" in umount.stderr.read(), "the reason")
+        umount.stderr.close()
+
+
+def two_readers(place):
+    """Goal: who reads the same image keeps no umount waiting."""
+    image = simple_image(place)
+    other = place.file("other")
+    os.mkdir(other)
+    with place.mounted(image, "-o", "ro"):
+        equal(gemel("mount", "-o", "ro", image, other).returncode, 0, "a second mount")
+        equal(gemel("umount", other).returncode, 0, "umount beside another reader")
 
 
 def ordinary_user(place):
@@ -241,4 +313,4 @@ def partitions(place):
 
 
 CASES = (image_commands, partitions, refusals, without_bundle, locks, background, signals, umount_by_the_host, busy, killed,
-         ordinary_user)
+         unwritten, killed_while_written, two_readers, ordinary_user)
