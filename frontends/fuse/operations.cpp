@@ -43,9 +43,9 @@ Request& begin(fuse_req_t request, Operation operation, fuse_ino_t parent, char 
     return asked;
 }
 
-i64 nanoseconds_of(timespec const& time)
+FileTime file_time(timespec const& time)
 {
-    return i64 { time.tv_sec } * 1'000'000'000 + time.tv_nsec;
+    return { time.tv_sec, time.tv_nsec };
 }
 
 u16 permissions(mode_t mode)
@@ -144,8 +144,8 @@ void on_setattr(
     asked.uid = wanted->st_uid;
     asked.gid = wanted->st_gid;
     asked.size = static_cast<u64>(wanted->st_size);
-    asked.accessed_ns = nanoseconds_of(wanted->st_atim);
-    asked.modified_ns = nanoseconds_of(wanted->st_mtim);
+    asked.accessed = file_time(wanted->st_atim);
+    asked.modified = file_time(wanted->st_mtim);
 }
 
 void on_link(fuse_req_t request, fuse_ino_t node, fuse_ino_t parent, char const* name)
@@ -378,11 +378,9 @@ void on_statfs(fuse_req_t request, fuse_ino_t node)
 
 // --- answers ---
 
-timespec time_of(i64 nanoseconds)
+timespec time_of(FileTime time)
 {
-    constexpr i64 second = 1'000'000'000;
-    auto const rest = (nanoseconds % second + second) % second;
-    return { static_cast<time_t>((nanoseconds - rest) / second), static_cast<long>(rest) };
+    return { time.seconds, time.nanoseconds };
 }
 
 mode_t mode_of(FileKind kind)
@@ -418,9 +416,9 @@ struct stat attributes_of(FileStatus const& status)
     attributes.st_blocks = static_cast<blkcnt_t>(status.blocks);
     attributes.st_blksize = 4096;
     attributes.st_rdev = makedev(status.device_major, status.device_minor);
-    attributes.st_atim = time_of(status.accessed_ns);
-    attributes.st_mtim = time_of(status.modified_ns);
-    attributes.st_ctim = time_of(status.changed_ns);
+    attributes.st_atim = time_of(status.accessed);
+    attributes.st_mtim = time_of(status.modified);
+    attributes.st_ctim = time_of(status.changed);
     return attributes;
 }
 
@@ -442,7 +440,7 @@ struct statvfs volume_of(VolumeStatus const& volume)
     answer.f_frsize = block;
     answer.f_blocks = volume.bytes_total / block;
     answer.f_bfree = volume.bytes_free / block;
-    answer.f_bavail = answer.f_bfree;
+    answer.f_bavail = volume.bytes_available / block;
     answer.f_files = volume.files_total;
     answer.f_ffree = volume.files_free;
     answer.f_favail = volume.files_free;

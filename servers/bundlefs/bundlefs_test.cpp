@@ -85,7 +85,7 @@ TEST(BundleTree, ShowsWhatTheArchiveHolds)
     auto const status = tree.status(tree.find(bin, "tools").value()).value();
     EXPECT_EQ(status.mode, 0755);
     EXPECT_EQ(status.uid, 3u);
-    EXPECT_EQ(status.modified_ns, 5'000'000'000);
+    EXPECT_EQ(status.modified, (FileTime { 5, 0 }));
     EXPECT_EQ(tree.status(1).value().links, 4u);
     Tree all;
     EXPECT_EQ(all.load(bytes_of(archive), "").entries, 6u);

@@ -43,13 +43,13 @@ std::optional<std::string> clean(std::string_view name)
 
 FileStatus status_of_entry(CpioEntry const& entry, FileKind kind)
 {
-    auto const time_ns = i64 { entry.modified_s } * 1'000'000'000;
+    FileTime const time { i64 { entry.modified_s }, 0 };
     auto const size = kind == FileKind::directory ? 0 : entry.data.size();
     return { .size = size,
         .blocks = align_up<u64>(size, 512) / 512,
-        .accessed_ns = time_ns,
-        .modified_ns = time_ns,
-        .changed_ns = time_ns,
+        .accessed = time,
+        .modified = time,
+        .changed = time,
         .uid = entry.uid,
         .gid = entry.gid,
         .mode = static_cast<u16>(entry.mode & 07777),

@@ -5,6 +5,7 @@
 #include "servers/ext4/map_edit.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace gemel::ext4 {
 
@@ -23,9 +24,16 @@ u32 extra_of(Timestamp time)
     return static_cast<u32>(epoch) | time.nanoseconds << 2;
 }
 
-void store_time(std::span<u8> bytes, usize offset, Timestamp time)
+constexpr i64 first_second = std::numeric_limits<i32>::min(); // in 1901
+constexpr i64 last_second = std::numeric_limits<i32>::max(); // in 2038
+constexpr i64 last_extra_second = first_second + (i64 { 1 } << 34) - 1; // in 2446
+
+// The nearest time that there are bits for.
+Timestamp nearest(Timestamp time, i64 last)
 {
-    store32(bytes, offset, static_cast<u32>(time.seconds));
+    if (time.seconds <= first_second)
+        return { first_second, 0 };
+    return time.seconds >= last ? Timestamp { last, 0 } : time;
 }
 
 // Of 32 bits, behind the first 128.
@@ -36,20 +44,19 @@ bool has_field(Bytes bytes, usize offset)
 
 void store_times(std::span<u8> bytes, Inode const& inode)
 {
-    store_time(bytes, 0x8, inode.accessed);
-    store_time(bytes, 0xC, inode.changed);
-    store_time(bytes, 0x10, inode.modified);
-    auto const put = [&](usize offset, u32 value) {
-        if (has_field(bytes, offset))
-            store32(bytes, offset, value);
+    auto const put = [&](usize offset, usize extra_offset, Timestamp time) {
+        bool const has_extra = has_field(bytes, extra_offset);
+        auto const stored = nearest(time, has_extra ? last_extra_second : last_second);
+        store32(bytes, offset, static_cast<u32>(stored.seconds));
+        if (has_extra)
+            store32(bytes, extra_offset, extra_of(stored));
     };
-    put(0x84, extra_of(inode.changed));
-    put(0x88, extra_of(inode.modified));
-    put(0x8C, extra_of(inode.accessed));
-    if (inode.created) {
-        put(0x90, static_cast<u32>(inode.created->seconds));
-        put(0x94, extra_of(*inode.created));
-    }
+    put(0x8, 0x8C, inode.accessed);
+    put(0xC, 0x84, inode.changed);
+    put(0x10, 0x88, inode.modified);
+    constexpr usize created_offset = 0x90;
+    if (inode.created && has_field(bytes, created_offset))
+        put(created_offset, 0x94, *inode.created);
 }
 
 // What says that something else changed than when it was read.

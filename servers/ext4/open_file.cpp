@@ -115,6 +115,51 @@ Result<File::Seek::Reply> OpenFile::on(File::Seek const& request)
     return File::Seek::Reply { TRY(volume->seek(inode, request.offset, sought)) };
 }
 
+Result<File::GetExtended::Reply> OpenFile::on(File::GetExtended const& request)
+{
+    TRY(check_open());
+    auto const name = TRY(attribute_name_in(TRY(region_.at(request.attribute))));
+    auto const target = TRY(region_.at(request.answer));
+    auto const volume = served_.volume.lock();
+    auto const inode = TRY(volume->inode(opening_->inode, InodeUse::any));
+    auto const value = TRY(volume->get_extended(inode, name));
+    return File::GetExtended::Reply { TRY(put_bytes(target, std::as_bytes(std::span(value)))) };
+}
+
+Result<File::SetExtended::Reply> OpenFile::on(File::SetExtended const& request)
+{
+    TRY(check_open());
+    auto const name = TRY(attribute_name_in(TRY(region_.at(request.attribute))));
+    auto const mode = TRY(mode_of(request.mode));
+    auto const value = copy_of(TRY(region_.at(request.value)));
+    auto const volume = served_.volume.lock();
+    if (!volume->writer())
+        return Error::read_only;
+    TRY(volume->writer()->set_extended(opening_->inode, name, value, mode));
+    return File::SetExtended::Reply {};
+}
+
+Result<File::ListExtended::Reply> OpenFile::on(File::ListExtended const& request)
+{
+    TRY(check_open());
+    auto const target = TRY(region_.at(request.answer));
+    auto const volume = served_.volume.lock();
+    auto const inode = TRY(volume->inode(opening_->inode, InodeUse::any));
+    auto const names = TRY(volume->list_extended(inode));
+    return File::ListExtended::Reply { TRY(put_bytes(target, std::as_bytes(std::span(names)))) };
+}
+
+Result<File::RemoveExtended::Reply> OpenFile::on(File::RemoveExtended const& request)
+{
+    TRY(check_open());
+    auto const name = TRY(attribute_name_in(TRY(region_.at(request.attribute))));
+    auto const volume = served_.volume.lock();
+    if (!volume->writer())
+        return Error::read_only;
+    TRY(volume->writer()->remove_extended(opening_->inode, name));
+    return File::RemoveExtended::Reply {};
+}
+
 Result<File::Close::Reply> OpenFile::on(File::Close const&)
 {
     TRY(check_open());

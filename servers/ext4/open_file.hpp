@@ -53,6 +53,10 @@ public:
     Result<File::SetAttributes::Reply> on(File::SetAttributes const& request);
     Result<File::Allocate::Reply> on(File::Allocate const& request);
     Result<File::Seek::Reply> on(File::Seek const& request);
+    Result<File::GetExtended::Reply> on(File::GetExtended const& request);
+    Result<File::SetExtended::Reply> on(File::SetExtended const& request);
+    Result<File::ListExtended::Reply> on(File::ListExtended const& request);
+    Result<File::RemoveExtended::Reply> on(File::RemoveExtended const& request);
 
 private:
     Result<void> check_open() const;

@@ -75,8 +75,6 @@ private:
     u32 put_status(Volume& volume, u32 inode, Span answer) const;
     template <typename Request>
     Result<typename Request::Reply> list(Request const& request);
-    Result<std::string> attribute_at(Span span) const;
-    Result<u32> put_bytes(Span answer, std::span<std::byte const> bytes) const;
     // Runs work(volume, inode) -> Result<Reply> for what is at the request's path.
     template <typename Request, typename Work>
     Result<typename Request::Reply> at_inode(Request const& request, Work work);

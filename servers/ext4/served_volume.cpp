@@ -1,19 +1,16 @@
 #include "servers/ext4/served_volume.hpp"
 
 #include <algorithm>
-#include <limits>
 
 namespace gemel::ext4 {
 
 namespace {
 
-constexpr i64 ns_per_second = 1'000'000'000;
 constexpr u16 permission_bits = 07777;
 
-i64 nanoseconds_of(Timestamp time)
+FileTime file_time(Timestamp time)
 {
-    constexpr auto limit = std::numeric_limits<i64>::max() / ns_per_second - 1;
-    return std::clamp(time.seconds, -limit, limit) * ns_per_second + time.nanoseconds;
+    return { time.seconds, time.nanoseconds };
 }
 
 // Cut to fit, with a NUL.
@@ -55,15 +52,15 @@ FileStatus status_of(Volume const& volume, Inode const& inode)
         .inode = inode.number,
         .size = inode.size_bytes,
         .blocks = volume.allocated_bytes(inode) / 512,
-        .accessed_ns = nanoseconds_of(inode.accessed),
-        .modified_ns = nanoseconds_of(inode.modified),
-        .changed_ns = nanoseconds_of(inode.changed),
+        .accessed = file_time(inode.accessed),
+        .modified = file_time(inode.modified),
+        .changed = file_time(inode.changed),
         .uid = inode.user,
         .gid = inode.group,
         .links = inode.links,
         .mode = static_cast<u16>(inode.mode & permission_bits),
         .kind = kind_of(inode.type()),
-        .created_ns = inode.created ? nanoseconds_of(*inode.created) : 0,
+        .created = inode.created ? file_time(*inode.created) : FileTime {},
         .device_major = inode.device().major,
         .device_minor = inode.device().minor,
     };
@@ -74,8 +71,9 @@ VolumeStatus status_of(Volume const& volume)
     auto const statistics = volume.statistics();
     auto const* const writer = volume.writer();
     VolumeStatus status {
-        .bytes_total = statistics.blocks * statistics.block_bytes,
+        .bytes_total = (statistics.blocks - statistics.overhead_blocks) * statistics.block_bytes,
         .bytes_free = statistics.free_blocks * statistics.block_bytes,
+        .bytes_available = statistics.available_blocks * statistics.block_bytes,
         .files_total = statistics.inodes,
         .files_free = statistics.free_inodes,
         .block_bytes = statistics.block_bytes,

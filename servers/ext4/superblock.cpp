@@ -55,6 +55,18 @@ std::string text_of(Bytes bytes)
     return { bytes.begin(), end };
 }
 
+// In clusters, which are blocks without bigalloc. More than there is says nothing.
+u64 stated_overhead(Bytes bytes, Superblock const& super)
+{
+    auto const block_shift = load32(bytes, 0x18);
+    auto const cluster_shift = load32(bytes, 0x1C);
+    bool const clusters = super.has(ReadOnlyCompatible::bigalloc) && cluster_shift > block_shift
+        && cluster_shift - block_shift < 32;
+    auto const blocks = u64 { load32(bytes, 0x248) }
+        << (clusters ? cluster_shift - block_shift : 0);
+    return blocks < super.blocks ? blocks : 0;
+}
+
 void parse_counts(Bytes bytes, Superblock& super)
 {
     bool const wide = super.has(Incompatible::wide);
@@ -62,6 +74,7 @@ void parse_counts(Bytes bytes, Superblock& super)
     super.blocks = join(load32(bytes, 0x4), wide ? load32(bytes, 0x150) : 0);
     super.reserved_blocks = join(load32(bytes, 0x8), wide ? load32(bytes, 0x154) : 0);
     super.free_blocks = join(load32(bytes, 0xC), wide ? load32(bytes, 0x158) : 0);
+    super.overhead_blocks = stated_overhead(bytes, super);
     super.free_inodes = load32(bytes, 0x10);
     super.first_data_block = load32(bytes, 0x14);
     super.blocks_per_group = load32(bytes, 0x20);
@@ -69,6 +82,7 @@ void parse_counts(Bytes bytes, Superblock& super)
     super.written_seconds = load32(bytes, 0x30);
     super.journal_inode = load32(bytes, 0xE0);
     super.orphan_inode = load32(bytes, 0x280);
+    super.has_orphans = load32(bytes, 0xE8) != 0 || super.has(ReadOnlyCompatible::orphan_present);
     super.mmp_block = join(load32(bytes, 0x168), load32(bytes, 0x16C));
     super.mmp_interval = load16(bytes, 0x166);
     super.reserved_table_blocks = load16(bytes, 0xCE);
@@ -186,15 +200,13 @@ Result<void> check_device(Superblock const& super, u64 device_bytes, MountReport
     return {};
 }
 
-void note_oddities(Bytes bytes, Superblock const& super, MountReport& report)
+void note_oddities(Bytes bytes, MountReport& report)
 {
     auto const state = load16(bytes, 0x3A);
     if ((state & state_errors) != 0)
         report.notes.push_back("the volume is marked as having errors: run e2fsck on it");
     else if ((state & state_clean) == 0)
         report.notes.push_back("the volume was not unmounted cleanly");
-    if (load32(bytes, 0xE8) != 0 || super.has(ReadOnlyCompatible::orphan_present))
-        report.notes.push_back("deleted files still wait to be freed (orphans); they are ignored");
 }
 
 } // namespace
@@ -245,7 +257,7 @@ Result<Superblock> parse_superblock(
     TRY(check_sizes(super, report));
     TRY(count_groups(super, report));
     TRY(check_device(super, device_bytes, report));
-    note_oddities(bytes, super, report);
+    note_oddities(bytes, report);
     return super;
 }
 

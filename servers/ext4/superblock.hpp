@@ -23,6 +23,7 @@ struct Superblock {
     u64 blocks;
     u64 free_blocks;
     u64 reserved_blocks;
+    u64 overhead_blocks; // what files never have; 0: not stated
     u32 inodes;
     u32 free_inodes;
     u32 first_data_block;
@@ -42,6 +43,7 @@ struct Superblock {
     u32 journal_inode; // 0: external, or none
     u32 first_inode; // those before it are the volume's own
     u32 orphan_inode; // the orphan file, with orphan_file
+    bool has_orphans; // deleted or cut files wait to be worked off
     u64 mmp_block;
     u32 mmp_interval; // seconds between two of its writer's signs of life; 0: the default
     u32 checksum_seed; // of every metadata checksum but the superblock's own

@@ -28,6 +28,49 @@ std::string_view take_component(std::string_view& path)
     return name;
 }
 
+// A group's copies of the superblock and of the descriptors.
+u64 copies_in_group(Superblock const& super, u32 group)
+{
+    auto const per_block = super.block_bytes / super.descriptor_bytes;
+    u64 const backup = super.has_backup(group) ? 1 : 0;
+    if (super.has(Incompatible::meta_bg) && group / per_block >= super.first_meta_group) {
+        auto const place = group % per_block;
+        return backup + (place == 0 || place == 1 || place == per_block - 1);
+    }
+    u64 const descriptors = super.has(Incompatible::meta_bg)
+        ? super.first_meta_group
+        : (super.groups + per_block - 1) / per_block;
+    return backup * (1 + descriptors + super.reserved_table_blocks);
+}
+
+// What files never have: copies, bitmaps, tables of inodes, the journal. Old volumes do not say.
+u64 overhead_of(Disk& disk)
+{
+    auto const& super = disk.super();
+    if (super.overhead_blocks != 0)
+        return super.overhead_blocks;
+    u64 const table_bytes = u64 { super.inodes_per_group } * super.inode_bytes;
+    u64 blocks = super.first_data_block;
+    for (u32 group = 0; group < super.groups; ++group)
+        blocks += copies_in_group(super, group) + 2 + (table_bytes - 1) / super.block_bytes + 1;
+    if (super.has(Compatible::has_journal) && super.journal_inode != 0) {
+        if (auto const journal = read_inode(disk, super.journal_inode, InodeUse::any))
+            blocks += journal->size_bytes / super.block_bytes;
+    }
+    return std::min(blocks, super.blocks);
+}
+
+constexpr std::string_view orphans_wait
+    = "deleted files still wait to be freed (orphans): a mount for writing frees them";
+constexpr std::string_view orphans_freed = "deleted files that waited were freed (orphans)";
+
+// The superblock is read more than once: what it has to say is said once.
+void drop_repeated(std::vector<std::string>& notes)
+{
+    for (auto note = notes.begin(); note != notes.end(); ++note)
+        notes.erase(std::remove(note + 1, notes.end(), *note), notes.end());
+}
+
 } // namespace
 
 Result<Volume> Volume::mount(BlockReader& device, ErrorSink& errors, MountReport& report)
@@ -35,6 +78,8 @@ Result<Volume> Volume::mount(BlockReader& device, ErrorSink& errors, MountReport
     auto volume = look_at(device, errors, report);
     if (volume && volume->super().has(Incompatible::mmp))
         report.notes.push_back("mmp: whether another host is writing the volume is not checked");
+    if (volume && volume->super().has_orphans)
+        report.notes.emplace_back(orphans_wait);
     return volume;
 }
 
@@ -56,6 +101,7 @@ Result<Volume> Volume::look_at(BlockReader& device, ErrorSink& errors, MountRepo
             = sentence("corrupt: the root directory, inode ", root_inode, ", is unreadable");
         return root ? Error::corrupt : root.error();
     }
+    volume.overhead_blocks_ = overhead_of(*volume.disk_);
     return volume;
 }
 
@@ -80,12 +126,15 @@ Result<Volume> Volume::mount_claimed(
 {
     auto const recovery = TRY(recover(device, errors, report));
     auto volume = TRY(look_at(device, errors, report));
+    drop_repeated(report.notes);
     if (recovery.was_needed) {
         report.notes.push_back(sentence("the volume was not unmounted cleanly: ",
             recovery.transactions, " transactions were replayed from its journal"));
     }
     MountReport refused;
     auto writer = VolumeWriter::start(*volume.disk_, device, std::move(options), refused);
+    if (volume.super().has_orphans)
+        report.notes.emplace_back(writer ? orphans_freed : orphans_wait);
     if (writer)
         volume.writer_ = std::move(*writer);
     else if (!refused.refusal.empty())
@@ -119,8 +168,8 @@ Statistics Volume::statistics() const
     auto const counts = free_counts(*disk_);
     auto free = std::min(counts ? counts->blocks : from.free_blocks, from.blocks);
     free -= std::min(free, disk_->waiting().blocks());
-    return { from.kind(), from.label, from.uuid, from.block_bytes, from.blocks, free,
-        free - std::min(free, from.kept_blocks()), from.inodes,
+    return { from.kind(), from.label, from.uuid, from.block_bytes, from.blocks, overhead_blocks_,
+        free, free - std::min(free, from.kept_blocks()), from.inodes,
         std::min(counts ? counts->inodes : from.free_inodes, from.inodes) };
 }
 

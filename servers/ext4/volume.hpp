@@ -25,6 +25,7 @@ struct Statistics {
     std::array<u8, 16> uuid;
     u32 block_bytes;
     u64 blocks;
+    u64 overhead_blocks; // of these: what files never have
     u64 free_blocks;
     u64 available_blocks; // free ones that are not reserved
     u32 inodes;
@@ -117,6 +118,7 @@ private:
     std::unique_ptr<BlockReader> replayed_; // what `disk_` reads, after a replay in memory
     std::unique_ptr<Disk> disk_; // a unique place, because cursors borrow it
     std::unique_ptr<VolumeWriter> writer_;
+    u64 overhead_blocks_ = 0;
 };
 
 } // namespace gemel::ext4

@@ -60,6 +60,9 @@ struct AttributeChanges {
     std::optional<u32> group;
     std::optional<Timestamp> accessed;
     std::optional<Timestamp> modified;
+    // An append-only file allows the second one.
+    enum class Setting : u8 { chosen, both_times_to_now };
+    Setting setting = Setting::chosen;
 };
 
 class VolumeWriter {

@@ -55,10 +55,10 @@ private:
     OpenFlags flags_;
 };
 
-class FileObject : public Refused<File::Allocate> {
+class FileObject : public RefusedByMemoryFiles {
 public:
     using File = protocol::File;
-    using Refused::on;
+    using RefusedByMemoryFiles::on;
 
     FileObject(TreeServer& server, Ref<Opening> opening, SessionMemory region)
         : server_(server)

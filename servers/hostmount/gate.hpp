@@ -99,6 +99,7 @@ private:
         Work const& work, std::string const& directory, Span room, Listing& listing);
     Result<void> allocate(Work const& work);
     Result<void> seek(Work const& work);
+    static Result<void> check_asked(Work const& work);
     Result<void> get_extended(Work const& work);
     Result<void> set_extended(Work const& work);
     Result<void> list_extended(Work const& work);
@@ -124,6 +125,8 @@ private:
     void drop_all_files();
     // Any file that is open on the node, for a node that has lost its name.
     std::optional<Ref<HeldFile>> held_on(u64 node);
+    // The same, for a node whose path could not be had: or else that path's error.
+    Result<Ref<HeldFile>> held_instead(u64 node, Error without_path);
     Result<u64> hold(Handle file, u64 node);
     // no_memory: what is made now could not be told of.
     Result<void> check_room();

@@ -1,4 +1,5 @@
-// Extended attributes. The host asks for a size first, then for the bytes.
+// Extended attributes. The host asks for a size first, then for the bytes. A file without a name is
+// reached through what is open on it.
 #include "servers/hostmount/gate.hpp"
 
 namespace gemel::hostmount {
@@ -20,17 +21,29 @@ Span name_span(Slot const& slot, Request const& request)
 
 } // namespace
 
+// The host has room for no more than it asked for.
+Result<void> Gate::check_asked(Work const& work)
+{
+    if (work.request.bytes != 0 && work.reply.bytes > work.request.bytes)
+        return Error::too_big;
+    return {};
+}
+
 Result<void> Gate::get_extended(Work const& work)
 {
     NamesLock::Shared const still(names_);
-    auto const path = TRY(path_of(work, work.request.node));
-    auto const name = name_span(work.slot, work.request);
-    auto const reply = TRY(directory_.call(
-        Directory::GetExtended { path, LastLink::keep, name, value_span(work.slot) }));
-    if (work.request.bytes != 0 && reply.bytes > work.request.bytes)
-        return Error::too_big;
-    work.reply.bytes = reply.bytes;
-    return {};
+    auto const& request = work.request;
+    auto const name = name_span(work.slot, request);
+    auto const value = value_span(work.slot);
+    if (auto const path = path_of(work, request.node)) {
+        work.reply.bytes
+            = TRY(directory_.call(Directory::GetExtended { *path, LastLink::keep, name, value }))
+                  .bytes;
+    } else {
+        auto const file = TRY(held_instead(request.node, path.error()));
+        work.reply.bytes = TRY(file->client.call(File::GetExtended { name, value })).bytes;
+    }
+    return check_asked(work);
 }
 
 Result<void> Gate::set_extended(Work const& work)
@@ -41,32 +54,46 @@ Result<void> Gate::set_extended(Work const& work)
         return Error::too_big;
     if (request.flags > static_cast<u32>(ExtendedMode::replace))
         return Error::invalid;
-    auto const path = TRY(path_of(work, request.node));
+    auto const mode = static_cast<ExtendedMode>(request.flags);
+    auto const name = name_span(work.slot, request);
     auto const value = work.slot.span(data_offset, static_cast<u32>(request.bytes));
-    TRY(directory_.call(Directory::SetExtended { path, LastLink::keep,
-        name_span(work.slot, request), value, static_cast<ExtendedMode>(request.flags),
-        work.slot.span(answer_offset, answer_bytes) }));
+    auto const path = path_of(work, request.node);
+    if (path) {
+        TRY(directory_.call(Directory::SetExtended { *path, LastLink::keep, name, value, mode,
+            work.slot.span(answer_offset, answer_bytes) }));
+        return {};
+    }
+    auto const file = TRY(held_instead(request.node, path.error()));
+    TRY(file->client.call(File::SetExtended { name, value, mode }));
     return {};
 }
 
 Result<void> Gate::list_extended(Work const& work)
 {
     NamesLock::Shared const still(names_);
-    auto const path = TRY(path_of(work, work.request.node));
-    auto const reply = TRY(
-        directory_.call(Directory::ListExtended { path, LastLink::keep, value_span(work.slot) }));
-    if (work.request.bytes != 0 && reply.bytes > work.request.bytes)
-        return Error::too_big;
-    work.reply.bytes = reply.bytes;
-    return {};
+    auto const names = value_span(work.slot);
+    if (auto const path = path_of(work, work.request.node)) {
+        work.reply.bytes
+            = TRY(directory_.call(Directory::ListExtended { *path, LastLink::keep, names })).bytes;
+    } else {
+        auto const file = TRY(held_instead(work.request.node, path.error()));
+        work.reply.bytes = TRY(file->client.call(File::ListExtended { names })).bytes;
+    }
+    return check_asked(work);
 }
 
 Result<void> Gate::remove_extended(Work const& work)
 {
     NamesLock::Shared const still(names_);
-    auto const path = TRY(path_of(work, work.request.node));
-    TRY(directory_.call(Directory::RemoveExtended { path, LastLink::keep,
-        name_span(work.slot, work.request), work.slot.span(answer_offset, answer_bytes) }));
+    auto const name = name_span(work.slot, work.request);
+    auto const path = path_of(work, work.request.node);
+    if (path) {
+        TRY(directory_.call(Directory::RemoveExtended {
+            *path, LastLink::keep, name, work.slot.span(answer_offset, answer_bytes) }));
+        return {};
+    }
+    auto const file = TRY(held_instead(work.request.node, path.error()));
+    TRY(file->client.call(File::RemoveExtended { name }));
     return {};
 }
 

@@ -25,6 +25,13 @@ std::optional<Ref<Gate::HeldFile>> Gate::held_on(u64 node)
     return std::nullopt;
 }
 
+Result<Ref<Gate::HeldFile>> Gate::held_instead(u64 node, Error without_path)
+{
+    if (auto file = held_on(node))
+        return std::move(*file);
+    return without_path;
+}
+
 std::optional<Ref<Gate::HeldFile>> Gate::file_of_node(u64 node)
 {
     auto const files = files_.lock();
@@ -262,8 +269,8 @@ Result<void> Gate::set_attributes(Work const& work)
         .uid = request.uid,
         .gid = request.gid,
         .size = request.size,
-        .accessed_ns = request.accessed_ns,
-        .modified_ns = request.modified_ns };
+        .accessed = request.accessed,
+        .modified = request.modified };
     if ((request.flags & takes_privileges) != 0 && !wanted.has(AttributeChange::mode)) {
         TRY(get_attributes(work));
         if (auto const mode = mode_without_privileges(work.reply.status)) {
@@ -286,10 +293,8 @@ Result<void> Gate::set_attributes(Work const& work)
             work.reply.status = TRY(status_told(work, *path, set.status_bytes));
             return {};
         }
-        auto const file = held_on(request.node);
-        if (!file)
-            return path.error();
-        TRY((*file)->client.call(File::SetAttributes { attributes }));
+        auto const file = TRY(held_instead(request.node, path.error()));
+        TRY(file->client.call(File::SetAttributes { attributes }));
     }
     return get_attributes(work);
 }

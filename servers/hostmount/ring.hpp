@@ -111,14 +111,14 @@ struct Request {
     u32 gid = 0;
     u32 changes = 0; // set_attributes: which of the values count
     u64 size = 0;
-    i64 accessed_ns = 0;
-    i64 modified_ns = 0;
+    FileTime accessed;
+    FileTime modified;
     u16 mode = 0; // permission bits
     FileKind kind = FileKind::regular;
     u8 open_untold = 0; // 1: the host opens files without a word; what loses its name may be open
     u8 reserved[4] = {};
 };
-static_assert(sizeof(Request) == 112);
+static_assert(sizeof(Request) == 128);
 
 struct Reply {
     u32 error = 0; // an Error's number; 0 none

@@ -90,18 +90,50 @@ struct File {
         };
     };
 
+    // Extended attributes, as in Directory: also of a file that has lost its name.
+    struct GetExtended {
+        Span attribute;
+        Span answer;
+        struct Reply {
+            u32 bytes = 0;
+        };
+    };
+
+    struct SetExtended {
+        Span attribute;
+        Span value;
+        ExtendedMode mode = ExtendedMode::set;
+        struct Reply { };
+    };
+
+    struct ListExtended {
+        Span answer;
+        struct Reply {
+            u32 bytes = 0;
+        };
+    };
+
+    struct RemoveExtended {
+        Span attribute;
+        struct Reply { };
+    };
+
     // Numbers are the wire's: add, never change or reuse.
-    using Messages
-        = MessageList<Message<2, "read", Read, Fields<"offset", "span">, Fields<"bytes">>,
-            Message<3, "write", Write, Fields<"offset", "span">, Fields<"bytes">>,
-            Message<4, "close", Close, Fields<>, Fields<>>,
-            Message<16, "sync", Sync, Fields<"kind">, Fields<>>,
-            Message<17, "stat", Stat, Fields<"answer">, Fields<>>,
-            Message<18, "resize", Resize, Fields<"size">, Fields<>>,
-            Message<19, "attach", Attach, Fields<"region">, Fields<"file">>,
-            Message<20, "set_attributes", SetAttributes, Fields<"attributes">, Fields<>>,
-            Message<21, "allocate", Allocate, Fields<"offset", "bytes", "kind">, Fields<>>,
-            Message<22, "seek", Seek, Fields<"offset", "kind">, Fields<"offset">>>;
+    using Messages = MessageList<
+        Message<2, "read", Read, Fields<"offset", "span">, Fields<"bytes">>,
+        Message<3, "write", Write, Fields<"offset", "span">, Fields<"bytes">>,
+        Message<4, "close", Close, Fields<>, Fields<>>,
+        Message<16, "sync", Sync, Fields<"kind">, Fields<>>,
+        Message<17, "stat", Stat, Fields<"answer">, Fields<>>,
+        Message<18, "resize", Resize, Fields<"size">, Fields<>>,
+        Message<19, "attach", Attach, Fields<"region">, Fields<"file">>,
+        Message<20, "set_attributes", SetAttributes, Fields<"attributes">, Fields<>>,
+        Message<21, "allocate", Allocate, Fields<"offset", "bytes", "kind">, Fields<>>,
+        Message<22, "seek", Seek, Fields<"offset", "kind">, Fields<"offset">>,
+        Message<23, "get_extended", GetExtended, Fields<"attribute", "answer">, Fields<"bytes">>,
+        Message<24, "set_extended", SetExtended, Fields<"attribute", "value", "mode">, Fields<>>,
+        Message<25, "list_extended", ListExtended, Fields<"answer">, Fields<"bytes">>,
+        Message<26, "remove_extended", RemoveExtended, Fields<"attribute">, Fields<>>>;
 };
 
 } // namespace gemel

@@ -2,6 +2,7 @@
 // choices of the calls that POSIX and Linux add to plain reading and writing.
 #pragma once
 
+#include "servers/protocols/file_time.hpp"
 #include "servers/rt/field.hpp"
 
 namespace gemel {
@@ -35,8 +36,8 @@ enum class AttributeChange : u32 {
     mode = 1 << 0,
     uid = 1 << 1,
     gid = 1 << 2,
-    accessed = 1 << 3, // to accessed_ns
-    modified = 1 << 4, // to modified_ns
+    accessed = 1 << 3, // to that time
+    modified = 1 << 4,
     accessed_now = 1 << 5, // to the server's clock
     modified_now = 1 << 6,
     size = 1 << 7, // cut, or grown with zeros; of regular files only
@@ -51,13 +52,13 @@ struct FileAttributes {
     u32 uid = 0;
     u32 gid = 0;
     u64 size = 0;
-    i64 accessed_ns = 0;
-    i64 modified_ns = 0;
+    FileTime accessed;
+    FileTime modified;
 
     bool has(AttributeChange change) const { return (changes & static_cast<u32>(change)) != 0; }
     void add(AttributeChange change) { changes |= static_cast<u32>(change); }
 };
-static_assert(sizeof(FileAttributes) == 40 && std::is_trivially_copyable_v<FileAttributes>);
+static_assert(sizeof(FileAttributes) == 56 && std::is_trivially_copyable_v<FileAttributes>);
 
 // What becomes of a file that stands where a renamed one is to go.
 enum class RenameMode : u8 {

@@ -2,7 +2,7 @@
 // into a shared region. Layouts are the wire's.
 #pragma once
 
-#include "core/base/types.hpp"
+#include "servers/protocols/file_time.hpp"
 
 #include <cstring>
 #include <span>
@@ -21,30 +21,31 @@ enum class FileKind : u8 {
     socket = 7,
 };
 
-// Times are nanoseconds since 1970-01-01 (tmpfs, devfs, procfs: since boot, until a clock is set).
+// Times are since 1970-01-01 (tmpfs, devfs, procfs: since boot, until a clock is set).
 struct FileStatus {
     u64 inode = 0; // unique in its file system, never 0
     u64 size = 0; // bytes; of a symlink the length of its text
     u64 blocks = 0; // 512-byte units that are taken
-    i64 accessed_ns = 0;
-    i64 modified_ns = 0;
-    i64 changed_ns = 0;
+    FileTime accessed;
+    FileTime modified;
+    FileTime changed;
     u32 uid = 0;
     u32 gid = 0;
     u32 links = 1;
     u16 mode = 0; // permission bits 07777, without the kind
     FileKind kind = FileKind::regular;
     u8 reserved = 0;
-    i64 created_ns = 0; // 0: not known
+    FileTime created; // 0: not known
     u32 device_major = 0; // of a character or block device
     u32 device_minor = 0;
 };
-static_assert(sizeof(FileStatus) == 80 && std::is_trivially_copyable_v<FileStatus>);
+static_assert(sizeof(FileStatus) == 112 && std::is_trivially_copyable_v<FileStatus>);
 
 // A file system as a whole.
 struct VolumeStatus {
-    u64 bytes_total = 0;
+    u64 bytes_total = 0; // without what the file system keeps for itself
     u64 bytes_free = 0;
+    u64 bytes_available = 0; // of these; not those that are reserved
     u64 files_total = 0; // 0: no bound known
     u64 files_free = 0;
     u32 block_bytes = 0;
@@ -52,7 +53,7 @@ struct VolumeStatus {
     char type[16] = {}; // "ext4", NUL-terminated
     char label[32] = {}; // NUL-terminated
 };
-static_assert(sizeof(VolumeStatus) == 88 && std::is_trivially_copyable_v<VolumeStatus>);
+static_assert(sizeof(VolumeStatus) == 96 && std::is_trivially_copyable_v<VolumeStatus>);
 
 // One entry of a listing. The name follows, without a NUL; the next entry starts `record_bytes`
 // after this one's start, at a multiple of 8. "." and ".." are never listed.
@@ -72,7 +73,7 @@ struct DirectoryEntryStatus {
     DirectoryEntry entry;
     FileStatus status;
 };
-static_assert(sizeof(DirectoryEntryStatus) == 104);
+static_assert(sizeof(DirectoryEntryStatus) == 136);
 
 // Packs entries into a span, one after the other.
 class EntryWriter {

@@ -22,7 +22,11 @@ requires(sizeof...(Others) > 0) struct Refused<First, Others...> : Refused<Other
 };
 
 // What only files of a file system have.
-using RefusedFileRequests = Refused<File::SetAttributes, File::Allocate, File::Seek>;
+using RefusedFileRequests = Refused<File::SetAttributes, File::Allocate, File::Seek,
+    File::GetExtended, File::SetExtended, File::ListExtended, File::RemoveExtended>;
+
+using RefusedByMemoryFiles = Refused<File::Allocate, File::GetExtended, File::SetExtended,
+    File::ListExtended, File::RemoveExtended>;
 
 using RefusedByMemoryTrees
     = Refused<Directory::GetExtended, Directory::SetExtended, Directory::ListExtended,

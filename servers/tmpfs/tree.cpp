@@ -14,7 +14,7 @@ Tree::Tree(TreeOptions options)
     root->status = { .inode = 1, .links = 2, .mode = 01777, .kind = FileKind::directory };
     root->children.parent = 1;
     touch(*root);
-    root->status.accessed_ns = root->status.modified_ns;
+    root->status.accessed = root->status.modified;
     nodes_.emplace(1, std::move(root));
 }
 
@@ -78,14 +78,14 @@ void Tree::drop_entry(Node& directory, std::string_view name)
 
 void Tree::touch(Node& node)
 {
-    node.status.modified_ns = node.status.changed_ns = options_.now_ns();
+    node.status.modified = node.status.changed = now();
 }
 
 void Tree::unlink_node(NodeId id)
 {
     auto& status = nodes_.at(id)->status;
     status.links = status.kind == FileKind::directory ? 0 : status.links - 1;
-    status.changed_ns = options_.now_ns();
+    status.changed = now();
     forget_if_unused(id);
 }
 
@@ -153,7 +153,7 @@ void Tree::close(NodeId id)
 Result<usize> Tree::read(NodeId id, u64 offset, std::span<std::byte> into)
 {
     auto* const file = TRY(regular(id));
-    file->status.accessed_ns = options_.now_ns();
+    file->status.accessed = now();
     return file->data.read(offset, into);
 }
 
@@ -201,7 +201,7 @@ Result<NodeId> Tree::make(NameIn place, NewNode const& made)
     node->link_text = made.link_text;
     node->children.parent = place.directory;
     touch(*node);
-    node->status.accessed_ns = node->status.created_ns = node->status.modified_ns;
+    node->status.accessed = node->status.created = node->status.modified;
     nodes_[id] = std::move(node); // replaces what an earlier make left when memory ended below
     add_entry(*parent, place.name, id);
     if (is_directory)
@@ -265,7 +265,7 @@ Result<void> Tree::link(NodeId id, NameIn place)
         return Error::exists;
     add_entry(*parent, place.name, id);
     ++linked->status.links;
-    linked->status.changed_ns = options_.now_ns();
+    linked->status.changed = now();
     return {};
 }
 
@@ -284,7 +284,7 @@ Result<void> Tree::exchange(NameIn from, NameIn to)
     auto const settle = [&](NodeId moved, NameIn left, NameIn reached) {
         auto& node = *nodes_.at(moved);
         node.children.parent = reached.directory;
-        node.status.changed_ns = options_.now_ns();
+        node.status.changed = now();
         if (node.status.kind != FileKind::directory)
             return;
         --nodes_.at(left.directory)->status.links;
@@ -303,7 +303,7 @@ Result<void> Tree::set_attributes(NodeId id, FileAttributes const& attributes)
     if (attributes.has(AttributeChange::size))
         TRY(resize(id, attributes.size));
     auto& status = found->status;
-    auto const now = options_.now_ns();
+    auto const time = now();
     if (attributes.has(AttributeChange::mode))
         status.mode = attributes.mode & 07777;
     if (attributes.has(AttributeChange::uid))
@@ -311,14 +311,14 @@ Result<void> Tree::set_attributes(NodeId id, FileAttributes const& attributes)
     if (attributes.has(AttributeChange::gid))
         status.gid = attributes.gid;
     if (attributes.has(AttributeChange::accessed))
-        status.accessed_ns = attributes.accessed_ns;
+        status.accessed = attributes.accessed;
     if (attributes.has(AttributeChange::modified))
-        status.modified_ns = attributes.modified_ns;
+        status.modified = attributes.modified;
     if (attributes.has(AttributeChange::accessed_now))
-        status.accessed_ns = now;
+        status.accessed = time;
     if (attributes.has(AttributeChange::modified_now))
-        status.modified_ns = now;
-    status.changed_ns = now;
+        status.modified = time;
+    status.changed = time;
     return {};
 }
 
@@ -363,7 +363,7 @@ Result<void> Tree::rename(NameIn from, NameIn to, RenameMode mode)
     if (is_directory)
         --source->status.links;
     moved.children.parent = to.directory;
-    moved.status.changed_ns = options_.now_ns();
+    moved.status.changed = now();
     drop_entry(*source, from.name);
     return {};
 }
@@ -372,6 +372,7 @@ VolumeStatus Tree::volume()
 {
     VolumeStatus status { .bytes_total = budget_.pages_max() * page_bytes,
         .bytes_free = (budget_.pages_max() - budget_.used()) * page_bytes,
+        .bytes_available = (budget_.pages_max() - budget_.used()) * page_bytes,
         .files_total = options_.nodes_max,
         .files_free = options_.nodes_max - nodes_.size(),
         .block_bytes = page_bytes };

@@ -74,6 +74,7 @@ private:
     static Entry* entry(Node& directory, std::string_view name);
     void add_entry(Node& directory, std::string_view name, NodeId child);
     void drop_entry(Node& directory, std::string_view name);
+    FileTime now() const { return FileTime::from_ns(options_.now_ns()); }
     void touch(Node& node);
     void unlink_node(NodeId id); // one name of it is gone
     void forget_if_unused(NodeId id);

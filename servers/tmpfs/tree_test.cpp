@@ -137,15 +137,15 @@ TEST_F(TreeTest, StampsTimes)
     auto const file = make("f").value();
     now_ns_ = 2'000;
     write(file, "x");
-    EXPECT_EQ(tree_.status(file).value().modified_ns, 2'000);
+    EXPECT_EQ(tree_.status(file).value().modified, (FileTime { 0, 2'000 }));
     now_ns_ = 3'000;
     read(file);
     auto const status = tree_.status(file).value();
-    EXPECT_EQ(status.accessed_ns, 3'000);
-    EXPECT_EQ(status.modified_ns, 2'000);
+    EXPECT_EQ(status.accessed, (FileTime { 0, 3'000 }));
+    EXPECT_EQ(status.modified, (FileTime { 0, 2'000 }));
     now_ns_ = 4'000;
     ASSERT_TRUE(tree_.remove(name("f"), RemoveKind::file));
-    EXPECT_EQ(tree_.status(1).value().modified_ns, 4'000);
+    EXPECT_EQ(tree_.status(1).value().modified, (FileTime { 0, 4'000 }));
 }
 
 // Goal: a second name is the same file, counted; directories have one name.
@@ -169,7 +169,7 @@ TEST_F(TreeTest, SetsAttributes)
 {
     auto const file = tree_.make(name("f"), { .mode = 0600, .owner = { 7, 8 } }).value();
     EXPECT_EQ(tree_.status(file).value().uid, 7u);
-    FileAttributes attributes { .mode = 04755, .uid = 9, .modified_ns = 55 };
+    FileAttributes attributes { .mode = 04755, .uid = 9, .modified = { 0, 55 } };
     attributes.add(AttributeChange::mode);
     attributes.add(AttributeChange::modified);
     now_ns_ = 2'000;
@@ -177,8 +177,8 @@ TEST_F(TreeTest, SetsAttributes)
     auto status = tree_.status(file).value();
     EXPECT_EQ(status.mode, 04755);
     EXPECT_EQ(status.uid, 7u);
-    EXPECT_EQ(status.modified_ns, 55);
-    EXPECT_EQ(status.changed_ns, 2'000);
+    EXPECT_EQ(status.modified, (FileTime { 0, 55 }));
+    EXPECT_EQ(status.changed, (FileTime { 0, 2'000 }));
     attributes = { .size = 10 };
     attributes.add(AttributeChange::size);
     attributes.add(AttributeChange::accessed_now);
@@ -186,8 +186,8 @@ TEST_F(TreeTest, SetsAttributes)
     ASSERT_TRUE(tree_.set_attributes(file, attributes));
     status = tree_.status(file).value();
     EXPECT_EQ(status.size, 10u);
-    EXPECT_EQ(status.accessed_ns, 3'000);
-    EXPECT_EQ(status.modified_ns, 3'000);
+    EXPECT_EQ(status.accessed, (FileTime { 0, 3'000 }));
+    EXPECT_EQ(status.modified, (FileTime { 0, 3'000 }));
 }
 
 // Goal: data and holes are found.

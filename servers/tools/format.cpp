@@ -55,11 +55,12 @@ std::string mode_text(FileKind kind, u16 mode)
 }
 
 // Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms": days to year, month, day.
-std::string time_text(i64 ns)
+std::string time_text(FileTime time)
 {
-    constexpr i64 minute_ns = 60'000'000'000;
+    constexpr i64 minute_seconds = 60;
     constexpr i64 day_minutes = 24 * 60;
-    auto const minutes = ns / minute_ns - (ns % minute_ns < 0 ? 1 : 0);
+    auto const minutes
+        = time.seconds / minute_seconds - (time.seconds % minute_seconds < 0 ? 1 : 0);
     auto const days = minutes / day_minutes - (minutes % day_minutes < 0 ? 1 : 0);
     auto const shifted = days + 719'468; // from 0000-03-01
     auto const era = (shifted >= 0 ? shifted : shifted - 146'096) / 146'097;

@@ -17,7 +17,7 @@ std::string human_size(u64 bytes);
 // "drwxr-xr-x"
 std::string mode_text(FileKind kind, u16 mode);
 // "2026-11-20 13:05" in universal time; before 1970 too.
-std::string time_text(i64 ns);
+std::string time_text(FileTime time);
 // "12.345" seconds from nanoseconds.
 std::string seconds_text(u64 ns);
 std::string hexadecimal(u64 value, usize digits = 1);

@@ -34,10 +34,11 @@ TEST(Format, Modes)
 
 TEST(Format, Times)
 {
-    EXPECT_EQ(time_text(0), "1970-01-01 00:00");
-    EXPECT_EQ(time_text(951'827'696'000'000'000), "2000-02-29 12:34");
-    EXPECT_EQ(time_text(1'795'179'599'999'999'999), "2026-11-20 12:59");
-    EXPECT_EQ(time_text(-1), "1969-12-31 23:59");
+    EXPECT_EQ(time_text({}), "1970-01-01 00:00");
+    EXPECT_EQ(time_text({ 951'827'696, 0 }), "2000-02-29 12:34");
+    EXPECT_EQ(time_text({ 1'795'179'599, 999'999'999 }), "2026-11-20 12:59");
+    EXPECT_EQ(time_text({ -1, 999'999'999 }), "1969-12-31 23:59");
+    EXPECT_EQ(time_text({ 15'032'385'535, 0 }), "2446-05-10 22:38");
     EXPECT_EQ(seconds_text(1'002'999'999), "1.002");
 }
 

@@ -13,7 +13,7 @@ namespace {
 struct Entry {
     std::string_view name;
     u64 size = 0;
-    i64 modified_ns = 0;
+    FileTime modified;
     u32 links = 0;
     u32 uid = 0;
     u32 gid = 0;
@@ -27,7 +27,7 @@ class Entries {
 public:
     void add(std::string_view name, FileStatus const& status)
     {
-        entries_.push_back({ keep(name), status.size, status.modified_ns, status.links, status.uid,
+        entries_.push_back({ keep(name), status.size, status.modified, status.links, status.uid,
             status.gid, status.mode, status.kind });
     }
     void sort()
@@ -95,7 +95,7 @@ std::vector<std::string> long_row(Listing& listing, Entry const& entry)
     auto const size
         = listing.options.has('h') ? human_size(entry.size) : std::to_string(entry.size);
     return { mode_text(entry.kind, entry.mode), std::to_string(entry.links),
-        std::to_string(entry.uid), std::to_string(entry.gid), size, time_text(entry.modified_ns) };
+        std::to_string(entry.uid), std::to_string(entry.gid), size, time_text(entry.modified) };
 }
 
 // Rows are made twice, to measure and to write them: a table of them all would be as large as the
@@ -219,9 +219,9 @@ void stat_lines(Context& context, std::string const& path, FileStatus const& sta
     out.line(concatenate("  mode: ", mode_text(status.kind, status.mode), "  links: ", status.links,
         "  inode: ", status.inode));
     out.line(concatenate("  owner: ", status.uid, "  group: ", status.gid));
-    out.line("  modified: " + time_text(status.modified_ns));
-    out.line("  changed:  " + time_text(status.changed_ns));
-    out.line("  accessed: " + time_text(status.accessed_ns));
+    out.line("  modified: " + time_text(status.modified));
+    out.line("  changed:  " + time_text(status.changed));
+    out.line("  accessed: " + time_text(status.accessed));
 }
 
 } // namespace

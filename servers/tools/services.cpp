@@ -65,11 +65,13 @@ std::vector<std::string> volume_row(VolumeStatus const& volume, std::string cons
     auto const size
         = [human](u64 bytes) { return human ? human_size(bytes) : std::to_string(bytes / 1024); };
     auto const used = volume.bytes_total - std::min(volume.bytes_free, volume.bytes_total);
-    auto const percent = volume.bytes_total == 0
+    auto const for_files = used + volume.bytes_available; // what is reserved is neither
+    auto const percent = for_files == 0
         ? std::string("-")
-        : std::to_string((used * 100 + volume.bytes_total - 1) / volume.bytes_total) + "%";
+        : std::to_string((used * 100 + for_files - 1) / for_files) + "%";
     auto const type = std::string(volume.type, strnlen(volume.type, sizeof(volume.type)));
-    return { type, size(volume.bytes_total), size(used), size(volume.bytes_free), percent, path };
+    return { type, size(volume.bytes_total), size(used), size(volume.bytes_available), percent,
+        path };
 }
 
 std::optional<protocol::LogLevel> level_of(std::string_view text)
@@ -225,8 +227,9 @@ int run_date(Context& context)
     constexpr i64 ns_per_second = 1'000'000'000;
     auto const seconds = *now / ns_per_second;
     auto const second = std::to_string(100 + seconds % 60).substr(1);
-    context.out().line(options->has('s') ? std::to_string(seconds)
-                                         : concatenate(time_text(*now), ":", second, " UTC"));
+    context.out().line(options->has('s')
+            ? std::to_string(seconds)
+            : concatenate(time_text(FileTime::from_ns(*now)), ":", second, " UTC"));
     return status_ok;
 }
 

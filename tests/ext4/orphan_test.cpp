@@ -70,6 +70,8 @@ protected:
         return volume->writer() ? "" : report.notes.back();
     }
 
+    enum class Access { reading, writing };
+
     static constexpr i64 now = 1'700'000'000'000'000'000;
     TemporaryFolder folder_;
     fs::path image_ = folder_.path() / "image";
@@ -93,6 +95,38 @@ TEST_F(OrphanFile, IsReadByE2fsck)
         EXPECT_EQ(said.find("UNEXPECTED"), std::string::npos) << said;
         EXPECT_TRUE(entries().empty());
         expect_clean(image_);
+    }
+}
+
+// Goal: what a mount says of them is true, and said once.
+// Method: one for reading, one for writing, and one more; in the orphan file and in the list.
+TEST_F(OrphanFile, AreToldOfOnce)
+{
+    for (auto const* const options : { "", "-O ^orphan_file" }) {
+        SCOPED_TRACE(options);
+        make(options);
+        leave_orphans(3, 3'000);
+        auto const told = [&](Access access) {
+            FileBlockDevice device(image_);
+            CollectedErrors errors;
+            MountReport report;
+            auto const volume = access == Access::reading
+                ? Volume::mount(device, errors, report)
+                : Volume::mount_writable(device, errors, report, { .now_ns = [] { return now; } });
+            EXPECT_TRUE(volume);
+            if (volume && volume->writer())
+                EXPECT_TRUE(volume->writer()->unmount());
+            std::string text;
+            for (auto const& note : report.notes) {
+                if (note.find("orphans") != std::string::npos)
+                    text += note + "\n";
+            }
+            return text;
+        };
+        EXPECT_EQ(told(Access::reading),
+            "deleted files still wait to be freed (orphans): a mount for writing frees them\n");
+        EXPECT_EQ(told(Access::writing), "deleted files that waited were freed (orphans)\n");
+        EXPECT_EQ(told(Access::writing), "");
     }
 }
 

@@ -129,6 +129,29 @@ def attributes(name, directory):
         equal(stat.S_IMODE(found.st_mode) & 0o4000, 0, "set-user-id after chown")
 
 
+def nameless_attributes(place):
+    """Goal: extended attributes of an open file outlive its name. Method: removed, and renamed over; both ways to cache."""
+    image = make_image(place.file("disk.img"), None, "8M")
+    for words in ("rw", "rw,writeback"):
+        with place.mounted(image, "-o", words) as directory:
+            path, other = os.path.join(directory, "file"), os.path.join(directory, "other")
+            for take in (os.unlink, lambda name: os.rename(other, name)):
+                open(other, "w").close()
+                with open(path, "w+b") as held:
+                    file = held.fileno()
+                    os.setxattr(file, "user.before", b"named")
+                    take(path)
+                    equal(os.getxattr(file, "user.before"), b"named", "set before")
+                    os.setxattr(file, "user.after", b"x" * 300)
+                    equal(os.getxattr(file, "user.after"), b"x" * 300, "set after")
+                    fails(errno.EEXIST, os.setxattr, file, "user.after", b"", os.XATTR_CREATE)
+                    os.removexattr(file, "user.before")
+                    fails(errno.ENODATA, os.getxattr, file, "user.before")
+                    fails(errno.ENODATA, os.removexattr, file, "user.before")
+                    equal(os.listxattr(file), ["user.after"], "names")
+        check_image(image)
+
+
 def random_operations(name, directory):
     """A random stream of operations beside the same on the host's own file system."""
     import shutil
@@ -317,4 +340,4 @@ def a_tree_survives_remounting(place):
     equal(digest(image), before, "a read-only mount changed the image")
 
 
-CASES = (writing_files, writing_names, writing_attributes, set_user_bits, writing_extended, writing_large_values, what_the_volume_says, streams_beside_the_host, a_tree_survives_remounting)
+CASES = (nameless_attributes, writing_files, writing_names, writing_attributes, set_user_bits, writing_extended, writing_large_values, what_the_volume_says, streams_beside_the_host, a_tree_survives_remounting)

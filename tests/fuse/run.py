@@ -9,6 +9,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import cases_cost  # noqa: E402
 import cases_crash  # noqa: E402
 import cases_fsck  # noqa: E402
+import cases_kernel  # noqa: E402
 import cases_live  # noqa: E402
 import cases_mount  # noqa: E402
 import cases_open  # noqa: E402
@@ -18,7 +19,7 @@ import cases_write  # noqa: E402
 from mounts import Failure, Place  # noqa: E402
 
 CASES = (cases_read.CASES + cases_write.CASES + cases_mount.CASES + cases_crash.CASES + cases_live.CASES
-         + cases_fsck.CASES + cases_cost.CASES + cases_trim.CASES + cases_open.CASES)
+         + cases_fsck.CASES + cases_cost.CASES + cases_trim.CASES + cases_open.CASES + cases_kernel.CASES)
 
 
 def why_not():

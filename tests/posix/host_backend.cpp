@@ -19,7 +19,6 @@ namespace gemel::posix {
 
 namespace {
 
-constexpr i64 ns_per_second = 1'000'000'000;
 constexpr usize extended_bytes_max = 65'536;
 
 struct Known {
@@ -77,9 +76,9 @@ mode_t type_of(FileKind kind)
     return types[static_cast<u8>(kind)];
 }
 
-i64 nanoseconds(timespec const& time)
+FileTime file_time(timespec const& time)
 {
-    return i64 { time.tv_sec } * ns_per_second + time.tv_nsec;
+    return { time.tv_sec, time.tv_nsec };
 }
 
 FileStatus status_of(struct stat const& found)
@@ -87,9 +86,9 @@ FileStatus status_of(struct stat const& found)
     return { .inode = found.st_ino,
         .size = static_cast<u64>(found.st_size),
         .blocks = static_cast<u64>(found.st_blocks),
-        .accessed_ns = nanoseconds(found.st_atim),
-        .modified_ns = nanoseconds(found.st_mtim),
-        .changed_ns = nanoseconds(found.st_ctim),
+        .accessed = file_time(found.st_atim),
+        .modified = file_time(found.st_mtim),
+        .changed = file_time(found.st_ctim),
         .uid = found.st_uid,
         .gid = found.st_gid,
         .links = static_cast<u32>(found.st_nlink),
@@ -101,22 +100,21 @@ FileStatus status_of(struct stat const& found)
 
 // What utimensat() takes: for each of the two a time, now, or to leave it.
 timespec time_for(
-    FileAttributes const& change, AttributeChange set, AttributeChange now, i64 nanoseconds)
+    FileAttributes const& change, AttributeChange set, AttributeChange now, FileTime time)
 {
     if (change.has(now))
         return { 0, UTIME_NOW };
     if (!change.has(set))
         return { 0, UTIME_OMIT };
-    auto const rest = (nanoseconds % ns_per_second + ns_per_second) % ns_per_second;
-    return { static_cast<time_t>((nanoseconds - rest) / ns_per_second), static_cast<long>(rest) };
+    return { time.seconds, time.nanoseconds };
 }
 
 struct Times {
     explicit Times(FileAttributes const& change)
         : both { time_for(change, AttributeChange::accessed, AttributeChange::accessed_now,
-                     change.accessed_ns),
-            time_for(change, AttributeChange::modified, AttributeChange::modified_now,
-                change.modified_ns) }
+                     change.accessed),
+            time_for(
+                change, AttributeChange::modified, AttributeChange::modified_now, change.modified) }
     {
     }
     bool any() const { return both[0].tv_nsec != UTIME_OMIT || both[1].tv_nsec != UTIME_OMIT; }
@@ -324,6 +322,7 @@ public:
             return { last_fault(), {} };
         VolumeStatus volume { .bytes_total = found.f_blocks * found.f_frsize,
             .bytes_free = found.f_bfree * found.f_frsize,
+            .bytes_available = found.f_bavail * found.f_frsize,
             .files_total = found.f_files,
             .files_free = found.f_ffree,
             .block_bytes = static_cast<u32>(found.f_frsize),

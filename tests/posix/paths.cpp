@@ -99,7 +99,7 @@ Fault perform(Suite& suite, PathOperation operation, std::string const& path)
     case PathOperation::change_owner_of_link:
         return backend.set_attributes(path, owner_change(0, 0), LastLink::keep);
     case PathOperation::change_times:
-        return backend.set_attributes(path, time_change(5, 6), LastLink::follow);
+        return backend.set_attributes(path, time_change({ 0, 5 }, { 0, 6 }), LastLink::follow);
     case PathOperation::resize:
         return backend.resize(path, 3);
     case PathOperation::list:

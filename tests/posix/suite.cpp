@@ -158,9 +158,9 @@ FileAttributes owner_change(u32 uid, u32 gid)
     return change;
 }
 
-FileAttributes time_change(i64 accessed_ns, i64 modified_ns)
+FileAttributes time_change(FileTime accessed, FileTime modified)
 {
-    FileAttributes change { .accessed_ns = accessed_ns, .modified_ns = modified_ns };
+    FileAttributes change { .accessed = accessed, .modified = modified };
     change.add(AttributeChange::accessed);
     change.add(AttributeChange::modified);
     return change;

@@ -59,7 +59,7 @@ private:
 
 FileAttributes mode_change(u16 mode);
 FileAttributes owner_change(u32 uid, u32 gid);
-FileAttributes time_change(i64 accessed_ns, i64 modified_ns);
+FileAttributes time_change(FileTime accessed, FileTime modified);
 FileAttributes time_change_now();
 
 // The parts, each in the file of its name.

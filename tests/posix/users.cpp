@@ -261,7 +261,7 @@ void check_ownership(Suite& suite)
         };
         suite.same("chmod by " + actor->name, set(mode_change(0646)), right);
         suite.same("mode then, " + actor->name, suite.status("o").mode, own ? 0646 : 0666);
-        suite.same("times by " + actor->name, set(time_change(1, 2)), right);
+        suite.same("times by " + actor->name, set(time_change({ 0, 1 }, { 0, 2 })), right);
         suite.same("times to now by " + actor->name, set(time_change_now()),
             Fault::none); // the mode stays 0666 for whom it counts
         suite.same("chown by " + actor->name, set(owner_change(actor->user.uid, actor->user.gid)),

@@ -14,9 +14,9 @@ constexpr FileAttributes of_all_kinds { .changes = static_cast<u32>(AttributeCha
     .uid = 70'000,
     .gid = 80'000,
     .size = 12'345,
-    .modified_ns = 1'234'567'890'123'456'789 };
+    .modified = { 1'234'567'890, 123'456'789 } };
 constexpr FileAttributes of_a_link { .changes = static_cast<u32>(AttributeChange::accessed),
-    .accessed_ns = 987'654'321 };
+    .accessed = { 0, 987'654'321 } };
 
 // A file system that is written.
 void make_all(Asker& asker)
