@@ -18,9 +18,6 @@ int special_error(hostmount::Operation operation, Error error)
         return error == Error::too_big ? E2BIG : 0;
     case Operation::seek:
         return error == Error::not_found ? ENXIO : 0;
-    case Operation::write:
-    case Operation::allocate:
-        return error == Error::no_rights ? EBADF : 0;
     default:
         return 0;
     }

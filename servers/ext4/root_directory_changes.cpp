@@ -290,6 +290,8 @@ Result<Directory::Open::Reply> RootDirectory::open_inode(
         return Error::read_only;
     if (inode.type() != FileType::regular && !inode.is_directory())
         return Error::unsupported;
+    if (changes && inode.has(InodeFlag::immutable))
+        return Error::no_rights;
     Directory::Open::Reply reply {};
     reply.kind = kind_of(inode.type());
     reply.size = inode.size_bytes;

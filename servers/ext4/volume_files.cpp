@@ -1,5 +1,6 @@
 // Changes of files: contents, size, allocation, attributes (see volume_writer.hpp).
 #include "servers/ext4/file_edit.hpp"
+#include "servers/ext4/fixed.hpp"
 #include "servers/ext4/inline_edit.hpp"
 #include "servers/ext4/map_edit.hpp"
 #include "servers/ext4/volume_writer.hpp"
@@ -66,6 +67,8 @@ Result<usize> VolumeWriter::write(u32 number, u64 offset, Bytes source)
     while (done < source.size()) {
         auto const piece = operate([&]() -> Result<usize> {
             auto inode = TRY(changeable_file(number));
+            if (inode.has(InodeFlag::append_only) && offset + done != inode.size_bytes)
+                return Error::no_rights;
             auto const before = inode;
             auto const bytes = TRY(write_piece(disk_, inode, offset + done, source.subspan(done)));
             if (bytes > 0)
@@ -126,6 +129,8 @@ Result<void> VolumeWriter::cut(u32 number, u64 size, Listed listed)
 Result<void> VolumeWriter::resize(u32 number, u64 size)
 {
     auto const inode = TRY(changeable_file(number));
+    if (inode.has(InodeFlag::append_only))
+        return Error::no_rights;
     if (size > file_bytes_max(disk_.super(), inode))
         return Error::too_big;
     return size > inode.size_bytes ? grow(number, size) : cut(number, size);
@@ -157,6 +162,9 @@ Result<void> VolumeWriter::allocate(u32 number, u64 offset, u64 bytes, Allocatio
     if (bytes == 0)
         return Error::invalid;
     auto const file = TRY(changeable_file(number));
+    bool const keeps_bytes = allocation == Allocation::grow || allocation == Allocation::keep_size;
+    if (file.has(InodeFlag::append_only) && !keeps_bytes)
+        return Error::no_rights;
     auto const limit = file_bytes_max(disk_.super(), file);
     if (offset > limit || bytes > limit - offset)
         return Error::too_big;
@@ -205,6 +213,10 @@ Result<void> VolumeWriter::set_attributes(u32 number, AttributeChanges const& ch
     return operate([&]() -> Result<void> {
         constexpr u16 permission_bits = 07777;
         auto inode = TRY(read_inode(disk_, number, InodeUse::any));
+        bool const allowed = changes.setting == AttributeChanges::Setting::both_times_to_now
+            && !inode.has(InodeFlag::immutable);
+        if (is_fixed(inode) && !allowed)
+            return Error::no_rights;
         inode.changed = change_time();
         if (changes.user || changes.group)
             drop_set_bits(inode);
@@ -226,6 +238,8 @@ Result<void> VolumeWriter::set_extended(
 {
     return operate([&]() -> Result<void> {
         auto inode = TRY(read_inode(disk_, number, InodeUse::any));
+        if (is_fixed(inode))
+            return Error::no_rights;
         inode.changed = change_time();
         TRY(ext4::set_extended(disk_, inode, name, value, mode));
         return write_inode(disk_, inode);
@@ -236,6 +250,8 @@ Result<void> VolumeWriter::remove_extended(u32 number, std::string_view name)
 {
     return operate([&]() -> Result<void> {
         auto inode = TRY(read_inode(disk_, number, InodeUse::any));
+        if (is_fixed(inode))
+            return Error::no_rights;
         inode.changed = change_time();
         TRY(ext4::remove_extended(disk_, inode, name));
         return write_inode(disk_, inode);

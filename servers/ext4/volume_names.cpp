@@ -2,6 +2,7 @@
 #include "servers/ext4/block_allocator.hpp"
 #include "servers/ext4/directory_edit.hpp"
 #include "servers/ext4/file_edit.hpp"
+#include "servers/ext4/fixed.hpp"
 #include "servers/ext4/map_edit.hpp"
 #include "servers/ext4/volume_writer.hpp"
 
@@ -172,14 +173,14 @@ Result<void> VolumeWriter::remove(NameOf place, Removal removal)
         auto inode = TRY(read_inode(disk_, found.inode));
         if (place.name == "." || place.name == "..")
             return Error::invalid;
+        if (parent.has(InodeFlag::append_only) || is_fixed(inode))
+            return Error::no_rights;
         if (removal == Removal::directory && !inode.is_directory())
             return Error::not_directory;
         if (removal == Removal::file && inode.is_directory())
             return Error::is_directory;
         if (inode.is_directory() && !TRY(is_empty_directory(disk_, inode)))
             return Error::not_empty;
-        if (inode.has(InodeFlag::immutable) || inode.has(InodeFlag::append_only))
-            return Error::no_rights;
         TRY(remove_entry(disk_, parent, place.name));
         if (inode.is_directory())
             count_down(parent);
@@ -230,7 +231,7 @@ Result<void> VolumeWriter::link(u32 number, NameOf place)
         auto parent = TRY(directory(place.directory));
         auto inode = TRY(read_inode(disk_, number));
         TRY(check_new_name(place, parent));
-        if (inode.is_directory() || inode.has(InodeFlag::immutable))
+        if (inode.is_directory() || is_fixed(inode))
             return Error::no_rights;
         if (inode.links >= links_max)
             return Error::too_many_links;
@@ -300,13 +301,18 @@ Result<VolumeWriter::Renaming> VolumeWriter::plan_rename(NameOf from, NameOf to,
         return Error::cross_device;
     if (way == RenameWay::exchange && !takes_into_project(plan.source, *plan.replaced))
         return Error::cross_device;
-    if (plan.same_file() || !plan.replaced)
+    if (plan.same_file())
         return plan;
-    bool const is_ancestor
-        = plan.replaced->is_directory() && TRY(lies_below(from.directory, plan.replaced->number));
+    bool const is_ancestor = plan.replaced && plan.replaced->is_directory()
+        && TRY(lies_below(from.directory, plan.replaced->number));
     if (is_ancestor)
         return way == RenameWay::exchange ? Error::invalid : Error::not_empty;
-    if (way == RenameWay::exchange)
+    bool const leaves_fixed = plan.source.has(InodeFlag::append_only) || is_fixed(plan.moved);
+    if (leaves_fixed
+        || (plan.replaced
+            && (plan.destination().has(InodeFlag::append_only) || is_fixed(*plan.replaced))))
+        return Error::no_rights;
+    if (!plan.replaced || way == RenameWay::exchange)
         return plan;
     if (plan.moved.is_directory() && !plan.replaced->is_directory())
         return Error::not_directory;

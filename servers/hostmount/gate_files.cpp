@@ -57,11 +57,16 @@ Result<Ref<Gate::HeldFile>> Gate::file_of(Work const& work)
 // Where another thread was faster its file is as good. The one that was used longest ago gives way.
 Result<Ref<Gate::HeldFile>> Gate::open_node(Work const& work, u64 node, Span path)
 {
-    auto const access
-        = read_only_ ? static_cast<OpenFlags>(OpenFlag::read) : OpenFlag::read | OpenFlag::write;
-    auto const flags = access | OpenFlag::session_memory | OpenFlag::no_follow;
-    auto reply = TRY(directory_.call(
-        Directory::Open { path, flags, 0, work.slot.span(answer_offset, answer_bytes), Handle() }));
+    auto const open_for = [&](OpenFlags access) {
+        auto const flags = access | OpenFlag::session_memory | OpenFlag::no_follow;
+        return directory_.call(Directory::Open {
+            path, flags, 0, work.slot.span(answer_offset, answer_bytes), Handle() });
+    };
+    constexpr auto for_reading = static_cast<OpenFlags>(OpenFlag::read);
+    auto opened_file = open_for(read_only_ ? for_reading : OpenFlag::read | OpenFlag::write);
+    if (!opened_file && opened_file.error() == Error::no_rights) // it cannot be written
+        opened_file = open_for(for_reading);
+    auto reply = TRY(std::move(opened_file));
     if (reply.link_bytes != 0)
         return Error::not_found;
     auto const opened = make_ref<HeldFile>(Client<File>(std::move(reply.file)), node);
