@@ -4,10 +4,13 @@
 image_mounted= image_work=
 
 image_leave() {
-    if [ -n "$image_mounted" ]; then
-        "$gemel_program" umount "$image_mounted" || "$gemel_program" umount --lazy "$image_mounted"
+    local status=$?
+    if [ -n "$image_mounted" ] && ! "$gemel_program" umount "$image_mounted"; then
+        status=2
+        ! mountpoint -q "$image_mounted" || "$gemel_program" umount --lazy "$image_mounted"
     fi
     [ -z "$image_work" ] || rmdir "$image_work/mnt" "$image_work" 2>/dev/null
+    exit "$status"
 }
 
 # image_enter ACCESS IMAGE: the image's root is $image_mounted from here on, until the script ends.

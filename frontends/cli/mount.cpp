@@ -103,7 +103,7 @@ private:
     void unmount_ended(int status);
 
     MountOptions const& options_;
-    MountWords const& words_;
+    MountWords words_;
     Image image_;
     int up_; // told when the mount is up; -1: nobody waits
     OutcomeTeller& outcome_;
@@ -155,7 +155,10 @@ int MountedSystem::run()
         { .serving = [this](auto state) { serving(state); }, .unmounted = {} },
         fuse::Sharing::alone,
         words_.buffering == WriteBuffering::by_the_host ? fuse::Caching::write_back
-                                                        : fuse::Caching::reads };
+                                                        : fuse::Caching::reads,
+        options_.volume == Volume::ext4 && checked_permissions(words_) == Permissions::everybodys
+            ? fuse::Lists::by_the_host
+            : fuse::Lists::unchecked };
     gate_ = &gate;
     sim::ImageMedium medium { image_.file, image_.window.offset };
     std::optional<sim::VirtioBlock> disk;
@@ -203,8 +206,13 @@ void MountedSystem::relay_warnings()
 void MountedSystem::serving(hostmount::DriverState state)
 {
     if (state == hostmount::DriverState::serving_read_only && words_.access == Access::read_write) {
-        refusal_ = options_.image + " can only be read here. Mount it with -o ro.";
-        return system_->machine().power_off(exit_failed);
+        if (words_.otherwise == Otherwise::refused) {
+            refusal_ = options_.image + " can only be read here. Mount it with -o ro.";
+            return system_->machine().power_off(exit_failed);
+        }
+        words_.access = Access::read_only; // the file system has said why
+        if (!open_fuse_session(*gate_, words_, options_.image))
+            return system_->machine().power_off(exit_failed);
     }
     take_signals(); // first: whoever sees the mount may send one
     if (!gate_->mount(directory_))
@@ -327,12 +335,16 @@ int run_in_background(MountOptions const& options, MountWords const& words, Imag
 }
 
 // Null: the image is open, and holds a volume at its place.
-std::optional<std::string> open_image(
-    MountOptions const& options, MountWords const& words, Image& image)
+std::optional<std::string> open_image(MountOptions const& options, MountWords& words, Image& image)
 {
     image.window.offset = words.offset.value_or(0);
-    auto const flags = (words.access == Access::read_write ? O_RDWR : O_RDONLY) | O_CLOEXEC;
-    image.file = ::open(options.image.c_str(), flags);
+    if (words.access == Access::read_write)
+        image.file = ::open(options.image.c_str(), O_RDWR | O_CLOEXEC);
+    bool const may_not = errno == EACCES || errno == EPERM || errno == EROFS;
+    if (image.file < 0 && may_not && words.otherwise == Otherwise::read_only)
+        words.access = Access::read_only;
+    if (words.access == Access::read_only)
+        image.file = ::open(options.image.c_str(), O_RDONLY | O_CLOEXEC);
     auto const end = image.file < 0 ? -1 : ::lseek(image.file, 0, SEEK_END);
     if (options.partition != 0 && end > 0) {
         auto const found = find_partition(image.file, static_cast<u64>(end), options.partition);
@@ -347,7 +359,7 @@ std::optional<std::string> open_image(
 
 int mount_image(MountOptions const& options)
 {
-    auto const words = read_mount_words(options.words);
+    auto words = read_mount_words(options.words);
     if (!words.refusal.empty()) {
         fail(words.refusal);
         return exit_usage;
@@ -356,6 +368,7 @@ int mount_image(MountOptions const& options)
         fail("--partition and -o offset= name two places; say one of them.");
         return exit_usage;
     }
+    auto const wanted = words.access;
     Image image;
     if (options.volume == Volume::ext4) {
         if (auto const refusal = open_image(options, words, image))
@@ -363,6 +376,8 @@ int mount_image(MountOptions const& options)
     }
     if (auto const refusal = refuse_place(options.directory, words))
         return fail(*refusal);
+    if (words.access != wanted)
+        std::fprintf(stderr, "gemel: %s cannot be written: only reading.\n", options.image.c_str());
     if (options.ground == Ground::fore)
         return run_mounted(options, words, image, -1);
     return run_in_background(options, words, image);

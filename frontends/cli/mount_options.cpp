@@ -40,17 +40,23 @@ void read_offset(std::string const& word, MountWords& read)
     read.offset = offset;
 }
 
-// Whom no permission stops. The host checks permissions with the attributes of the directory, which
-// it asks for again after each change in it: one more request for every file made or removed.
-bool only_root_asks(MountWords const& words)
+void insist_on_writing(MountWords& read)
 {
-    auto const shared = [&](std::string_view word) {
-        return std::find(words.passed.begin(), words.passed.end(), word) != words.passed.end();
-    };
-    return ::geteuid() == 0 && !shared("allow_other");
+    read.access = Access::read_write;
+    read.otherwise = Otherwise::refused;
 }
 
 } // namespace
+
+// Where only root asks, no permission stops anybody. The host checks permissions with the
+// attributes of the directory, which it asks for again after each change in it: one more request
+// for every file made or removed.
+Permissions checked_permissions(MountWords const& words)
+{
+    bool const shared
+        = std::find(words.passed.begin(), words.passed.end(), "allow_other") != words.passed.end();
+    return ::geteuid() == 0 && !shared ? Permissions::nobodys : Permissions::everybodys;
+}
 
 MountWords read_mount_words(std::vector<std::string> const& words)
 {
@@ -59,7 +65,7 @@ MountWords read_mount_words(std::vector<std::string> const& words)
         if (word == "ro")
             read.access = Access::read_only;
         else if (word == "rw")
-            read.access = Access::read_write;
+            insist_on_writing(read);
         else if (word == "nonempty")
             read.nonempty = true;
         else if (word == "writeback")
@@ -85,7 +91,7 @@ std::vector<std::string> fuse_words(MountWords const& words, std::string const& 
         words.access == Access::read_write ? "-orw" : "-oro" };
     for (auto const& word : words.passed)
         all.push_back("-o" + word);
-    if (!only_root_asks(words))
+    if (checked_permissions(words) == Permissions::everybodys)
         all.push_back("-odefault_permissions");
     return all;
 }

@@ -61,7 +61,7 @@ public:
     Export(hosted::System& system, RunOptions const& options, std::string const& image)
         : options_(options)
         , gate_(system, { .serving = [this](auto) { serving(); }, .unmounted = {} },
-              fuse::Sharing::shared, fuse::Caching::reads)
+              fuse::Sharing::shared, fuse::Caching::reads, fuse::Lists::unchecked)
     {
         words_.access = options.access;
         if (open_fuse_session(gate_, words_, image))

@@ -37,11 +37,13 @@ constexpr u32 setattr_kill_privileges = 1u << 11;
 
 } // namespace
 
-GateDevice::GateDevice(hosted::System& system, Events events, Sharing sharing, Caching caching)
+GateDevice::GateDevice(
+    hosted::System& system, Events events, Sharing sharing, Caching caching, Lists lists)
     : machine_(system.machine())
     , events_(std::move(events))
     , sharing_(sharing)
     , caching_(caching)
+    , lists_(lists)
     , memory_(static_cast<u8*>(machine_.at_physical(system.device_memory())))
     , first_page_(system.device_memory() / page_bytes)
 {
@@ -61,6 +63,8 @@ GateDevice::~GateDevice()
 
 bool GateDevice::open_session(fuse_args& arguments)
 {
+    if (session_)
+        fuse_session_destroy(session_);
     session_ = fuse_session_new(&arguments, &operations(), sizeof(fuse_lowlevel_ops), this);
     return session_ != nullptr;
 }

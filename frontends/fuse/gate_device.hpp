@@ -28,6 +28,12 @@ enum class Sharing : u8 {
 // What the host keeps for itself.
 enum class Caching : u8 { reads, write_back };
 
+// Access control lists.
+enum class Lists : u8 {
+    unchecked, // as any attribute
+    by_the_host, // it checks permissions, and these too
+};
+
 class GateDevice final : public hosted::Device {
 public:
     static constexpr u64 memory_bytes = u64 { hostmount::slots_max } * hostmount::slot_bytes;
@@ -39,11 +45,13 @@ public:
     };
 
     // The machine was made with `memory_bytes` of device memory; it outlives the device.
-    GateDevice(hosted::System& system, Events events, Sharing sharing, Caching caching);
+    GateDevice(
+        hosted::System& system, Events events, Sharing sharing, Caching caching, Lists lists);
     ~GateDevice() override;
     GateDevice(GateDevice const&) = delete;
 
-    // Before run: libfuse's session with these options (fuse_session_new's). False: it said why.
+    // Before mount: libfuse's session with these options (fuse_session_new's), in place of an
+    // earlier one. False: it said why.
     bool open_session(fuse_args& arguments);
     // Mounts and begins to serve. False: libfuse said why on standard error.
     bool mount(std::string const& directory);
@@ -97,6 +105,7 @@ private:
     Events events_;
     Sharing sharing_;
     Caching caching_;
+    Lists lists_;
     u8* memory_;
     u64 first_page_;
     fuse_session* session_ = nullptr;

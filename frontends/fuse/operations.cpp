@@ -551,6 +551,8 @@ void GateDevice::connected(fuse_conn_info& connection)
     want(FUSE_CAP_ASYNC_READ | FUSE_CAP_ASYNC_DIO | FUSE_CAP_PARALLEL_DIROPS
         | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO
         | FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_NO_OPENDIR_SUPPORT | FUSE_CAP_EXPLICIT_INVAL_DATA);
+    if (lists_ == Lists::by_the_host)
+        want(FUSE_CAP_POSIX_ACL);
     // The host's kernel knows who writes: it takes the bits that lend an identity away itself.
     connection.want &= ~static_cast<unsigned>(FUSE_CAP_HANDLE_KILLPRIV);
     // Nobody else uses the files, so nobody need know which are open; but a file is then cut by a

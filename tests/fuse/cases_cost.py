@@ -72,7 +72,7 @@ def switches(process):
 def idle(place):
     """Goal: while nobody asks, a mount sleeps. Method: its context switches in two seconds, right after work."""
     image = image_with_file(place, 1)
-    with place.foreground(image) as process:
+    with place.foreground(image, "-o", "ro") as process:
         for _ in range(200):
             os.statvfs(place.directory)
         before = switches(process.pid)
@@ -98,7 +98,7 @@ def memory(place):
     with open(os.path.join(source, "large"), "wb") as large:
         large.write(b"large" * ((80 << 20) // 5))
     image = make_image(place.file("disk.img"), source, "160M", "-N", "30000")
-    with place.foreground(image) as process:
+    with place.foreground(image, "-o", "ro") as process:
         taken = [machine_mib(process.pid)]
         with open(os.path.join(place.directory, "large"), "rb") as large:
             while large.read(1 << 20):

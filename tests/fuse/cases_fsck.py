@@ -58,7 +58,7 @@ def fsck_refusals(place):
     refused(("fsck", place.file("noise")), 8, "noise")
     equal(gemel("fsck").returncode, 16, "status without arguments")
     equal(gemel("fsck", "-y", "--rw", image).returncode, 16, "status of -y --rw")
-    with place.mounted(image):
+    with place.mounted(image, "-o", "ro"):
         refused(("fsck", "-y", image), 8, "in use by gemel (process ")
         fsck(image, 0)
 
@@ -79,7 +79,7 @@ def fsck_restores_the_superblock(place):
             refused(("mount", image, place.directory), 2, "superblock" if damage[0] else image)
             expect("took its place" in fsck(image, 1, "-y"), "no word of the copy")
             judged_clean(image)
-            with place.mounted(image) as directory:
+            with place.mounted(image, "-o", "ro") as directory:
                 with open(os.path.join(directory, "kept")) as file:
                     equal(file.read(), "kept\n", "content")
     noise = place.file("noise")

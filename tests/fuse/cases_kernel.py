@@ -258,4 +258,4 @@ def lists(place):
             equal(use_lists(directory), found, "the kernel")
 
 
-CASES = (space, times, flags)
+CASES = (space, times, flags, lists)

@@ -1,5 +1,6 @@
 """Coming and going: refusals, signals, locks, the background, an ordinary user."""
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -63,9 +64,10 @@ def locks(place):
     image = simple_image(place)
     other = place.file("other")
     os.mkdir(other)
-    with place.mounted(image):
+    with place.mounted(image, "-o", "ro"):
+        refused(("mount", image, other), 2, "in use by gemel (process ")
         refused(("mount", "-o", "rw", image, other), 2, "in use by gemel (process ")
-        done = gemel("mount", image, other)  # two readers are no trouble
+        done = gemel("mount", "-o", "ro", image, other)  # two readers are no trouble
         equal(done.returncode, 0, f"a second read-only mount: {done.stderr}")
         subprocess.run(["fusermount3", "-u", other], check=True)
 
@@ -214,6 +216,47 @@ def two_readers(place):
         equal(gemel("umount", other).returncode, 0, "umount beside another reader")
 
 
+def access_by_default(place):
+    """Goal: a mount can be written where the image can, else only read with one line that says so; rw insists on it.
+    Method: an image, one that must not be written, and one with a feature that is only read."""
+    def options(directory):
+        with open("/proc/self/mountinfo") as mounts:
+            return next(line.split()[5] for line in mounts if line.split()[4] == directory).split(",")[0]
+    image = simple_image(place)
+    with place.mounted(image) as directory:
+        equal(options(directory), "rw", "access of a mount")
+        with open(os.path.join(directory, "made"), "w") as out:
+            out.write("made\n")
+    check_image(image)
+    with place.mounted(image, "-o", "ro") as directory:
+        equal(options(directory), "ro", "access with ro")
+        with open(os.path.join(directory, "made")) as file:
+            equal(file.read(), "made\n", "content")
+    readable = make_image(place.file("quota.img"), None, "8M", "-O", "quota")
+    images = [(readable, "quota")]
+    if os.geteuid() == 0 and subprocess.run(["mount", "--bind", image, image], capture_output=True).returncode == 0:
+        subprocess.run(["mount", "-o", "remount,bind,ro", image], check=True)
+        images.append((image, "cannot be written"))
+    try:
+        for path, why in images:
+            done = gemel("mount", path, place.directory)
+            equal(done.returncode, 0, f"mount ({done.stderr})")
+            equal(len(done.stderr.splitlines()), 1, f"lines: {done.stderr}")
+            expect(why in done.stderr and path in done.stderr, f"the reason: {done.stderr}")
+            equal(options(place.directory), "ro", f"access: {why}")
+            try:
+                open(os.path.join(place.directory, "new"), "w").close()
+                expect(False, "a file was made")
+            except OSError as error:
+                equal(error.errno, errno.EROFS, "error of a change")
+            equal(gemel("umount", place.directory).returncode, 0, "umount")
+            expect(gemel("mount", "-o", "rw", path, place.directory).returncode == 2, "rw was not refused")
+            expect(not is_mounted(place.directory), "a refused mount stayed")
+    finally:
+        if len(images) > 1:
+            subprocess.run(["umount", image], check=True)
+
+
 def ordinary_user(place):
     """Goal: a user without rights mounts through fusermount3, and only that user sees the files."""
     user = 65534
@@ -313,4 +356,4 @@ def partitions(place):
 
 
 CASES = (image_commands, partitions, refusals, without_bundle, locks, background, signals, umount_by_the_host, busy, killed,
-         unwritten, killed_while_written, two_readers, ordinary_user)
+         access_by_default, unwritten, killed_while_written, two_readers, ordinary_user)

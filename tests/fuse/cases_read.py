@@ -23,7 +23,7 @@ def whole_trees(place):
         make_tree(source, seed=index)
         image = make_image(place.file(f"image-{index}"), source, "48M", *words)
         before = digest(image)
-        with place.mounted(image) as directory:
+        with place.mounted(image, "-o", "ro") as directory:
             same_trees(directory, source)  # mkfs.ext4 -d keeps whole seconds
             same_trees(directory, source)
         equal(digest(image), before, f"{name}: a read-only mount changed the image")
@@ -36,7 +36,7 @@ def host_tools(place):
     make_tree(source, seed=99)
     os.remove(os.path.join(source, "pipe"))  # diff would wait for it
     image = make_image(place.file("image"), source)
-    with place.mounted(image) as directory:
+    with place.mounted(image, "-o", "ro") as directory:
         done = subprocess.run(["diff", "-r", "--no-dereference", "-x", "lost+found", source, directory],
                               capture_output=True, text=True)
         equal((done.returncode, done.stdout), (0, ""), "diff -r")
@@ -75,7 +75,7 @@ def parallel_readers(place):
                 wrong.append((number, offset))
         os.close(descriptor)
 
-    with place.mounted(image) as directory:
+    with place.mounted(image, "-o", "ro") as directory:
         threads = [threading.Thread(target=reader, args=(directory, number)) for number in range(8)]
         for thread in threads:
             thread.start()
@@ -100,7 +100,7 @@ def errors_of_a_read_only_mount(place):
         else:
             expect(False, f"{action.__name__} {words} did not fail")
 
-    with place.mounted(image) as directory:
+    with place.mounted(image, "-o", "ro") as directory:
         def at(*parts):
             return os.path.join(directory, *parts)
         fails(errno.EROFS, os.mkdir, at("new"))

@@ -56,7 +56,7 @@ def trim(place):
         fails(errno.ENOTTY, fcntl.ioctl, descriptor, FITRIM + 1, bytes(24))
         os.close(descriptor)
     check_image(image)
-    with place.mounted(image) as directory:
+    with place.mounted(image, "-o", "ro") as directory:
         fails(errno.EROFS, told_free, directory)
     with place.mounted("none", "--tmpfs", "-o", "rw") as directory:
         fails(errno.EOPNOTSUPP, told_free, directory)
