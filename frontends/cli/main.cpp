@@ -37,7 +37,8 @@ void add_mount_options(CLI::App& command, MountOptions& options)
     command.add_option("DIR", options.directory, "an empty directory")->required();
     command
         .add_option("-o", options.words,
-            "ro, rw (or else refused), allow_other, offset=BYTES, and what mount(8) knows of nodev, "
+            "ro, rw (or else refused), allow_other, offset=BYTES, and what mount(8) knows of "
+            "nodev, "
             "noatime ...")
         ->delimiter(',');
     command.add_option("--partition", options.partition, "a partition of the image (MBR or GPT)")

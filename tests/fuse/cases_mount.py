@@ -340,7 +340,7 @@ def partitions(place):
     refused(("mount", "--partition", "1", "-o", f"offset={mebi}", disk, place.directory), 1, "one of them")
     refused(("mount", "-o", "offset=77", disk, place.directory), 1, "512")
     refused(("mount", "-o", f"offset={64 * mebi}", disk, place.directory), 2, "ends before")
-    with place.mounted(disk, "-o", f"offset={mebi}") as directory:
+    with place.mounted(disk, "-o", f"ro,offset={mebi}") as directory:
         expect(os.path.exists(os.path.join(directory, "hello")), "nothing at the offset")
     with place.mounted(disk, "--partition", "2", "-o", "rw") as directory:
         with open(os.path.join(directory, "new"), "w") as out:
