@@ -14,12 +14,14 @@ import cases_live  # noqa: E402
 import cases_mount  # noqa: E402
 import cases_open  # noqa: E402
 import cases_read  # noqa: E402
+import cases_stream  # noqa: E402
 import cases_trim  # noqa: E402
 import cases_write  # noqa: E402
 from mounts import Failure, Place  # noqa: E402
 
 CASES = (cases_read.CASES + cases_write.CASES + cases_mount.CASES + cases_crash.CASES + cases_live.CASES
-         + cases_fsck.CASES + cases_cost.CASES + cases_trim.CASES + cases_open.CASES + cases_kernel.CASES)
+         + cases_fsck.CASES + cases_cost.CASES + cases_trim.CASES + cases_open.CASES + cases_kernel.CASES
+         + cases_stream.CASES)
 
 
 def why_not():
