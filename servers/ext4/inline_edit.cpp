@@ -28,6 +28,11 @@ Result<void> keep(Disk& disk, Inode& inode, Bytes bytes)
     ASSERT(bytes.size() >= inode_map_bytes);
     auto store = TRY(AttributeStore::load(disk, inode));
     auto const rest = bytes.subspan(inode_map_bytes);
+    auto const room = store.inline_room();
+    if (!room || rest.size() > *room) {
+        return disk.corrupt(
+            "inode ", inode.number, ": its inline data have no room beside its attributes");
+    }
     std::copy_n(bytes.begin(), inode_map_bytes, inode.map.begin());
     inode.inline_rest.assign(rest.begin(), rest.end());
     inode.flags |= static_cast<u32>(InodeFlag::inline_data);

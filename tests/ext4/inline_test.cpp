@@ -325,6 +325,30 @@ TEST(InlineDamage, IsNamed)
         again.writer().create({ directory, "other" }, { .mode = regular }).error(), Error::corrupt);
 }
 
+// Goal: a directory whose inline data lost their attribute is damaged, and its room may be gone.
+// Method: give that attribute another name, fill the inode with one, and add a name.
+TEST(InlineDamage, RoomThatAnotherAttributeTook)
+{
+    TemporaryFolder folder;
+    auto const image = folder.path() / "image";
+    make_empty_image(image, "-b 1024 -I 256 -O inline_data,^metadata_csum", "16M");
+    u32 directory = 0;
+    {
+        WrittenVolume written(image);
+        directory = written.writer().create({ root_inode, "d" }, { .mode = folder_mode }).value();
+        ASSERT_TRUE(written.writer().unmount());
+    }
+    constexpr u64 name_space = 128 + 32 + 4 + 1; // of the first attribute in an inode
+    overwrite(
+        image, Debugfs(image).inode_offset(directory, 1024) + name_space, std::vector<u8> { 39 });
+    WrittenVolume written(image);
+    ASSERT_TRUE(written.writer().set_extended(
+        directory, "user.x", std::vector<u8>(48, 'x'), AttributeMode::set));
+    EXPECT_EQ(written.writer().create({ directory, "name" }, { .mode = regular }).error(),
+        Error::corrupt);
+    EXPECT_TRUE(written.errors().mention({ "inode " + std::to_string(directory), "inline data" }));
+}
+
 } // namespace
 
 } // namespace gemel::ext4::test
