@@ -9,7 +9,7 @@ cd "$root" || exit 2
 
 parts=(packages layout docs models hosted coverage mutants tidy system-hosted sim record explore fuse posix terminal gdb asan system-asan
     x86_64 native-x86_64 system-x86_64 iso arm64 native-arm64 system-arm64 size headers)
-long_parts=(tsan processors campaign explore-slurm sim-asan sim-long preempt preempt-long false-alarms planted bare)
+long_parts=(tsan processors campaign images explore-slurm sim-asan sim-long preempt preempt-long false-alarms planted bare)
 
 usage() {
     cat <<TEXT
@@ -312,6 +312,11 @@ part_campaign() { # more seeds of what is random
         env GEMEL_MODEL_STEPS=10000000 GEMEL_MODEL_SEED=$RANDOM build/hosted/tests/model_test
     check "every call and operation at random, ten million steps" \
         env GEMEL_STORM_STEPS=10000000 GEMEL_STORM_SEED=$RANDOM GEMEL_STORM_TABLE=1 build/hosted/tests/model_storm_test
+}
+
+part_images() { # with damaged metadata: a million in the long run, each night goes on where the last one ended
+    built hosted && check "images with damaged metadata" env GEMEL_TEST_LONG=1 \
+        build/hosted/tests/fuzz/ext4_image_fuzz --resume build/ext4_image_fuzz.total 1800
 }
 
 part_mutants() {

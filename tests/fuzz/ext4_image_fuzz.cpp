@@ -1,8 +1,11 @@
 // Fuzz target: any bytes as an image. Whatever they are, each call ends with a result or an error
 // and reads nothing outside the image.
+#include "tests/fuzz/ext4_image_fuzz.hpp"
+
 #include "servers/ext4/check/repair.hpp"
 #include "servers/ext4/volume.hpp"
 
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -16,6 +19,7 @@ namespace {
 constexpr usize entries_max = 300; // visited in one run
 constexpr usize depth_max = 8;
 constexpr usize read_bytes = 20000;
+constexpr u64 device_reads_max = 200'000; // by one mount: a hundred times what a sound image takes
 
 class MemoryBlockReader final : public BlockReader {
 public:
@@ -29,6 +33,10 @@ public:
             std::fprintf(stderr, "read outside the image\n");
             std::abort();
         }
+        if (++reads_ > device_reads_max) {
+            std::fprintf(stderr, "reads without an end\n");
+            std::abort();
+        }
         std::memcpy(target.data(), image_.data() + byte_offset, target.size());
         return {};
     }
@@ -36,6 +44,7 @@ public:
 
 private:
     std::span<u8 const> image_;
+    u64 reads_ = 0;
 };
 
 // A copy that a repair may write to.
@@ -61,6 +70,7 @@ public:
     }
     Result<void> flush() override { return {}; }
     u64 size_bytes() const override { return image_.size(); }
+    std::vector<u8> take() { return std::move(image_); }
 
 private:
     std::vector<u8> image_;
@@ -160,44 +170,47 @@ public:
         (void)writer_.remove_extended(number, "user.large");
         if (!inode->is_directory())
             return change_file(*inode);
+        auto const before = children(*inode);
         names(number);
-        if (depth < depth_max)
-            children(*inode, depth);
-        (void)writer_.rename({ number, "fuzz" }, { number, "fuzzed" }, RenameWay::replace);
+        for (auto const& [child, name] : before) {
+            if (depth < depth_max)
+                visit(child, depth + 1);
+            if (child % 3 == 0)
+                (void)writer_.remove({ number, name }, Removal::file);
+        }
+        (void)writer_.rename({ number, "fuzz file" }, { number, "fuzzed" }, RenameWay::replace);
         (void)writer_.remove({ number, "fuzzed" }, Removal::file);
     }
 
 private:
-    static constexpr usize changed_max = 40;
+    static constexpr usize changed_max = 100;
+    static constexpr usize of_one_directory_max = 24;
 
     Bytes bytes() const { return Bytes(buffer_).first(37); }
 
     void names(u32 directory)
     {
-        (void)writer_.create({ directory, "fuzz" }, { .mode = 0100644 });
+        (void)writer_.create({ directory, "fuzz file" }, { .mode = 0100644 });
         auto const inner = writer_.create({ directory, "fuzz folder" }, { .mode = 040755 });
         for (u32 each = 0; inner && each < 9; ++each) {
             auto const name = "a name of some length " + std::to_string(each);
             (void)writer_.create({ *inner, name }, { .mode = 0100644 });
+            (void)writer_.create({ directory, name }, { .mode = 0100644 });
         }
     }
 
-    void children(Inode const& directory, usize depth)
+    std::vector<std::pair<u32, std::string>> children(Inode const& directory)
     {
         std::vector<std::pair<u32, std::string>> found;
         auto cursor = volume_.list(directory, 0);
-        while (cursor && ++visited_ < changed_max) {
+        while (cursor && found.size() < of_one_directory_max && ++visited_ < changed_max) {
             auto const entry = cursor->next();
             if (!entry || !entry->has_value())
                 break;
             if ((*entry)->name != "." && (*entry)->name != "..")
                 found.emplace_back((*entry)->inode, (*entry)->name);
         }
-        for (auto const& [number, name] : found) {
-            visit(number, depth + 1);
-            if (number % 3 == 0)
-                (void)writer_.remove({ directory.number, name }, Removal::file);
-        }
+        return found;
     }
 
     void change_file(Inode const& inode)
@@ -216,18 +229,6 @@ private:
     std::array<u8, 3'000> buffer_ {};
 };
 
-void write_on(std::span<u8 const> image)
-{
-    MemoryBlockDevice device(image);
-    IgnoredErrors errors;
-    MountReport report;
-    auto volume = Volume::mount_writable(device, errors, report, options());
-    if (!volume || !volume->writer())
-        return;
-    Changes(*volume).visit(root_inode, 0);
-    (void)volume->writer()->unmount();
-}
-
 // A repair ends, and what it calls clean stays so.
 void repair(std::span<u8 const> image)
 {
@@ -245,6 +246,21 @@ void repair(std::span<u8 const> image)
 
 } // namespace
 
+std::vector<u8> written_image(Bytes image)
+{
+    MemoryBlockDevice device(image);
+    IgnoredErrors errors;
+    MountReport report;
+    {
+        auto volume = Volume::mount_writable(device, errors, report, options());
+        if (!volume || !volume->writer())
+            return {};
+        Changes(*volume).visit(root_inode, 0);
+        (void)volume->writer()->unmount();
+    }
+    return device.take();
+}
+
 } // namespace gemel::ext4
 
 extern "C" int LLVMFuzzerTestOneInput(gemel::u8 const* data, gemel::usize size)
@@ -260,7 +276,7 @@ extern "C" int LLVMFuzzerTestOneInput(gemel::u8 const* data, gemel::usize size)
         return 0;
     }
     repair({ data, size });
-    write_on({ data, size });
+    (void)written_image({ data, size });
     Walk(*volume).visit(root_inode, 0);
     (void)volume->statistics();
     return 0;
