@@ -8,14 +8,16 @@ import random
 import shutil
 import stat
 import subprocess
+import threading
 
-from mounts import Failure, check_image, digest, equal, expect, make_image
+from mounts import Failure, check_image, digest, equal, expect, gemel, make_image
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 KEEP_SIZE, PUNCH, ZERO = 1, 2, 16  # of fallocate(2)
 NOREPLACE, EXCHANGE = 1, 2  # of renameat2(2)
 HERE = -100  # AT_FDCWD
 SHOWN = 12  # steps before a difference
+SECONDS_MAX = 60  # of one mount
 OLD_NS = 1_500_000_000 * 10**9  # earlier times were set, not taken from a clock
 FLAVOURS = (("-b", "1024"), ("-b", "4096"), ("-b", "1024", "-O", "^extents,^64bit"), ("-b", "1024", "-O", "inline_data"),
             ("-b", "4096", "-I", "128"))
@@ -113,10 +115,10 @@ def same_trees(sides, when):
 def make_start(root, by_kernel, inline=False):
     """Directories that were thinned out, and files whose maps are no longer simple."""
     choose = random.Random(5)
-    for folder, count in (("first", 120), ("tree", 900)):
+    for folder, count in (("block", os.statvfs(root).f_bsize // 60), ("first", 120), ("tree", 450)):
         os.mkdir(os.path.join(root, folder))
-        for number in range(count):
-            os.close(os.open(os.path.join(root, folder, f"n{number:030}"), os.O_CREAT | os.O_WRONLY, 0o644))
+        os.close(os.open(os.path.join(root, folder, "s"), os.O_CREAT | os.O_WRONLY))
+        fill(os.path.join(root, folder), 0, count)
     if by_kernel:
         thin_out(lambda path: os.unlink(os.path.join(root, path)))
     with open(os.path.join(root, "tiny"), "wb") as out:
@@ -143,14 +145,40 @@ def make_start(root, by_kernel, inline=False):
             os.pwrite(out.fileno(), choose.randbytes(20_000), offset)
 
 
+def name_in_row(number):
+    return f"n{number:030}"
+
+
+def fill(folder, first, count):
+    """Makes files that are not there. How many."""
+    made = 0
+    for number in range(first, first + count):
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(os.path.join(folder, name_in_row(number)), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+            made += 1
+    return made
+
+
+def empty(folder, first, count):
+    """Removes files that are there. How many."""
+    removed = 0
+    for number in range(first, first + count):
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError):
+            os.unlink(os.path.join(folder, name_in_row(number)))
+            removed += 1
+    return removed
+
+
 def thin_out(unlink):
-    """The first names of a directory; most of those of a larger one."""
+    """The first name of a directory of one block, whose room is too small for others; the first ones of a directory of
+    several; most of those of a larger one."""
     choose = random.Random(6)
+    unlink("block/s")
     for number in range(100):
-        unlink(f"first/n{number:030}")
-    for number in range(900):
+        unlink(f"first/{name_in_row(number)}")
+    for number in range(450):
         if choose.randrange(10) < 7:
-            unlink(f"tree/n{number:030}")
+            unlink(f"tree/{name_in_row(number)}")
 
 
 def make_flavour(place, number):
@@ -258,6 +286,20 @@ def seeds():
     return range(200 if os.environ.get("GEMEL_TEST_LONG") else 10)
 
 
+@contextlib.contextmanager
+def mounted_for(place, image):
+    """A mount for a while: one that answers nothing any more is killed, so that what waits for it fails."""
+    with place.foreground(image, "-o", "rw") as process:
+        watch = threading.Timer(SECONDS_MAX, process.kill)
+        watch.start()
+        try:
+            yield
+        finally:
+            watch.cancel()
+        equal(gemel("umount", place.directory).returncode, 0, "status of umount")
+        equal(process.wait(60), 0, "status of the mount")
+
+
 def compare(place, case, next_step, take, steps):
     """Streams of each seed, the seed's flavour of volume mounted again in the middle; e2fsck judges after each half."""
     flavours = {}
@@ -271,8 +313,8 @@ def compare(place, case, next_step, take, steps):
         with kernels_side(place, start) as reference:
             sides = (Side(place.directory, True), Side(reference, False))
             try:
-                for half in range(2):
-                    with place.mounted(ours, "-o", "rw"):
+                for _ in range(2):
+                    with mounted_for(place, ours):
                         same_trees(sides, stream.told("after the mount"))
                         stream.run(sides, steps // 2)
                         for side in sides:
