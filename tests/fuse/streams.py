@@ -17,7 +17,7 @@ KEEP_SIZE, PUNCH, ZERO = 1, 2, 16  # of fallocate(2)
 NOREPLACE, EXCHANGE = 1, 2  # of renameat2(2)
 HERE = -100  # AT_FDCWD
 SHOWN = 12  # steps before a difference
-SECONDS_MAX = 60  # of one mount
+SECONDS_MAX = 120  # of one mount
 OLD_NS = 1_500_000_000 * 10**9  # earlier times were set, not taken from a clock
 FLAVOURS = (("-b", "1024"), ("-b", "4096"), ("-b", "1024", "-O", "^extents,^64bit"), ("-b", "1024", "-O", "inline_data"),
             ("-b", "4096", "-I", "128"))
@@ -290,12 +290,19 @@ def seeds():
 def mounted_for(place, image):
     """A mount for a while: one that answers nothing any more is killed, so that what waits for it fails."""
     with place.foreground(image, "-o", "rw") as process:
-        watch = threading.Timer(SECONDS_MAX, process.kill)
+        late = []
+
+        def stop():
+            late.append(f"not done after {SECONDS_MAX} s")
+            process.kill()
+
+        watch = threading.Timer(SECONDS_MAX, stop)
         watch.start()
         try:
             yield
         finally:
             watch.cancel()
+        equal(late, [], "a mount")
         equal(gemel("umount", place.directory).returncode, 0, "status of umount")
         equal(process.wait(60), 0, "status of the mount")
 
