@@ -1,5 +1,6 @@
 """What goes wrong underneath: the process killed, the image cut short, no room in it or around it. Nothing that fsync
 acknowledged is lost, and the error is told."""
+import contextlib
 import errno
 import os
 import subprocess
@@ -64,7 +65,8 @@ def killed_while_writing(place):
 
 
 def image_cut_short(place):
-    """Goal: an image that is truncated underneath gives EIO to who needs the rest, and the mount can be ended."""
+    """Goal: an image that is truncated underneath gives EIO to who needs the rest; the mount can be ended, which says that
+    not all was written."""
     image = make_image(place.file("disk.img"), None, "64M")
     equal(gemel("mount", "-o", "rw", image, place.directory).returncode, 0, "mount")
     put(os.path.join(place.directory, "early"), b"early\n")
@@ -76,8 +78,8 @@ def image_cut_short(place):
         expect(False, "a sync was acknowledged on an image that is cut short")
     except OSError as failure:
         expect(failure.errno in (errno.EIO, errno.EROFS, errno.EUCLEAN), f"error of a later write: {failure}")
-    done = gemel("umount", place.directory)
-    expect(not is_mounted(place.directory), f"the mount stays: {done.stderr}")
+    refused(("umount", place.directory), 2, image, "not written to the end")
+    expect(not is_mounted(place.directory), "the mount stays")
 
 
 def no_room_in_the_volume(place):
@@ -94,22 +96,33 @@ def no_room_in_the_volume(place):
     check_image(image)
 
 
+@contextlib.contextmanager
+def small_host(place):
+    """A memory file system of 12 MiB, or None."""
+    small = place.file("small")
+    os.makedirs(small, exist_ok=True)
+    words = ["mount", "-t", "tmpfs", "-o", "size=12M", "tmpfs", small]
+    if os.geteuid() != 0 or subprocess.run(words, capture_output=True).returncode != 0:
+        yield None
+        return
+    try:
+        yield small
+    finally:
+        subprocess.run(["umount", "-l", small], check=True)
+
+
 def no_room_around_the_image(place):
     """Goal: when the host cannot store what a sparse image needs, nothing acknowledged is lost.
     Method: the image lies in a memory file system that is too small for it."""
-    if os.geteuid() != 0:
-        return "only root mounts a memory file system"
-    small = place.file("small")
-    os.mkdir(small)
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12M", "tmpfs", small], capture_output=True).returncode != 0:
-        return "no memory file system can be mounted here"
-    try:
+    with small_host(place) as small:
+        if not small:
+            return "no memory file system can be mounted here"
         image = make_image(os.path.join(small, "disk.img"), None, "64M")
         acknowledged = []
         equal(gemel("mount", "-o", "rw", image, place.directory).returncode, 0, "mount")
         error = fill(place.directory, 100_000, acknowledged)
         expect(error in (errno.EIO, errno.EROFS, errno.ENOSPC), f"error without room: {error}")
-        gemel("umount", place.directory)
+        refused(("umount", place.directory), 2, image, "not written to the end")
         expect(not is_mounted(place.directory), "the mount stays")
         subprocess.run(["mount", "-o", "remount,size=128M", small], check=True)
         checked = gemel("fsck", "-y", image)
@@ -117,9 +130,41 @@ def no_room_around_the_image(place):
         with place.mounted(image, "-o", "rw") as directory:
             all_there(directory, acknowledged)
         check_image(image)
-    finally:
-        subprocess.run(["umount", small], check=True)
     return None
 
 
-CASES = (killed_while_writing, image_cut_short, no_room_in_the_volume, no_room_around_the_image)
+def no_room_for_overwritten_bytes(place):
+    """Goal: bytes of a file that the host cannot store are told by the next fsync of it, or by umount when there is none,
+    whoever else was told before.
+    Method: a preallocated file has its blocks in the volume, but the sparse image has none for them when the host is full."""
+    for teller in ("fsync", "umount", "fsync of another file, then fsync"):
+        with small_host(place) as small:
+            if not small:
+                return "no memory file system can be mounted here"
+            image = make_image(os.path.join(small, "disk.img"), None, "64M")
+            equal(gemel("mount", "-o", "rw", image, place.directory).returncode, 0, "mount")
+            put(os.path.join(place.directory, "other"), b"other\n")
+            descriptor = os.open(os.path.join(place.directory, "over"), os.O_CREAT | os.O_RDWR, 0o644)
+            os.posix_fallocate(descriptor, 0, 4 << 20)
+            os.fsync(descriptor)
+            with open(os.path.join(small, "ballast"), "wb", buffering=0) as ballast, contextlib.suppress(OSError):
+                while True:
+                    ballast.write(bytes(4096))
+            os.pwrite(descriptor, b"x" * (4 << 20), 0)
+            if "another" in teller:
+                with contextlib.suppress(OSError):
+                    put(os.path.join(place.directory, "other"), b"again\n")
+            if "fsync" in teller:
+                try:
+                    os.fsync(descriptor)
+                    expect(False, f"{teller}: bytes that the host has no room for were acknowledged")
+                except OSError as error:
+                    expect(error.errno in (errno.EIO, errno.EROFS, errno.ENOSPC), f"{teller}: {error}")
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+            refused(("umount", place.directory), 2, image, "not written to the end")
+    return None
+
+
+CASES = (killed_while_writing, image_cut_short, no_room_in_the_volume, no_room_around_the_image,
+         no_room_for_overwritten_bytes)

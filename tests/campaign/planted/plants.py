@@ -27,9 +27,9 @@ class Plant(NamedTuple):
 
 PLANTS = [
     # --- the order of writes ---
-    Plant("missing flush", JOURNAL, "TRY(write_log(log));\n    <~TRY(device_->flush());~>",
+    Plant("missing flush", JOURNAL, "TRY(write_log());\n    <~TRY(device_->flush());~>\n    TRY(append_commit(now_ns));",
           "the commit block may be durable before what it commits", CRASH),
-    Plant("missing flush", JOURNAL, "TRY(write_log(end));\n    <~TRY(device_->flush());~>",
+    Plant("missing flush", JOURNAL, "TRY(append_commit(now_ns));\n    TRY(write_log());\n    <~TRY(device_->flush());~>",
           "sync answers before the commit is durable", CRASH),
     Plant("missing flush", JOURNAL, "TRY(write_committed(journal_.disk(), *device_));\n    <~TRY(device_->flush());~>",
           "the log may be emptied before what it was carried out to is durable", CRASH),
@@ -42,7 +42,7 @@ PLANTS = [
           "the journal does not say that it has to be replayed", CRASH),
     Plant("journal order", WRITER, "TRY(sync());\n    return <<journal_ ? journal_->checkpoint() : Result<void> {}||Result<void> {}>>;",
           "a volume is said to be clean with its log full", CRASH),
-    Plant("recovery order", RECOVERY, "<~TRY(copy_blocks(device, opening.super.block_bytes, plan, { report }));~>",
+    Plant("recovery order", RECOVERY, "<~TRY(copy_blocks(device, opening.super.block_bytes, plan, failing));~>",
           "recovery empties the journal without copying", CRASH),
     Plant("recovery order", RECOVERY, "<<failing.at(device.write(first * block_bytes, run), \"write block \", first)"
           "||Result<void> {}>>", "recovery loses its copies", CRASH),
