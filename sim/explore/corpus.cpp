@@ -17,6 +17,16 @@ constexpr u64 changes_max = 8;
 constexpr u32 shift_bits_max = 6;
 constexpr u32 near_bits_max = 8;
 
+// One of the answers of that kind, of which there are some.
+u32 answer_of_kind(std::vector<Decision> const& list, Kind kind, u64 draw)
+{
+    std::vector<u32> answers;
+    for (auto const& decision : list)
+        if (decision.key.kind == kind)
+            answers.push_back(decision.value);
+    return answers[draw % answers.size()];
+}
+
 } // namespace
 
 // Draws of one trial, one after the other.
@@ -178,8 +188,9 @@ void Corpus::change(Trial& trial, Draw& draw) const
     }
     case 2: // one answer becomes another one's
         for (u64 i = 0, count = 1 + draw.below(changes_max); i < count; ++i) {
-            auto const value = list[draw.below(list.size())].value;
-            list[draw.below(list.size())].value = value;
+            auto const drawn = draw.below(list.size());
+            auto& to = list[draw.below(list.size())];
+            to.value = answer_of_kind(list, to.key.kind, drawn);
         }
         trial.origin += ", some answers exchanged";
         return;

@@ -94,6 +94,28 @@ TEST(Corpus, MakesRuns)
     EXPECT_GT(differ, count / 2);
 }
 
+// Goal: an answer is exchanged for one of its own kind: others mean something else, and may be out
+// of what can be asked. Method: values that tell their kind.
+TEST(Corpus, ExchangesAnswersOfAKind)
+{
+    Corpus corpus { 0 };
+    auto run = run_of(1, { 1, 2 });
+    run.decisions.clear();
+    for (u32 i = 0; i < 60; ++i) {
+        auto const kind = i % 3 == 0 ? Kind::processor : i % 3 == 1 ? Kind::schedule : Kind::site;
+        run.decisions.push_back({ { kind, 1, i }, static_cast<u32>(kind) * 1000 + i });
+    }
+    corpus.add(run);
+    u64 exchanged = 0;
+    for (u64 number = 10; number < 600; ++number) {
+        auto const trial = corpus.trial(number);
+        exchanged += trial.origin.find("exchanged") != std::string::npos;
+        for (auto const& [key, value] : trial.decisions.value_or(std::vector<Decision> {}))
+            EXPECT_EQ(value / 1000, static_cast<u32>(key.kind)) << trial.origin;
+    }
+    EXPECT_GT(exchanged, 10u);
+}
+
 // Goal: an empty corpus gives the seeds that gemel sim would take.
 TEST(Corpus, BeginsWithSeeds)
 {

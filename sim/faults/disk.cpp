@@ -69,7 +69,8 @@ FileOutcome SimDisk::discard(u64 offset, u64 bytes)
     auto const number = discards_++;
     auto const first = offset / sector_bytes;
     for (auto sector = first; sector < first + bytes / sector_bytes; ++sector) {
-        auto const fate = mix(oracle_.seed(), domain_discard + number, device_, sector) % 8;
+        auto const seed = oracle_.unrecorded_seed();
+        auto const fate = mix(seed, domain_discard + number, device_, sector) % 8;
         if (fate < 4)
             continue; // stays
         std::array<u8, sector_bytes> after;
@@ -140,10 +141,11 @@ void SimDisk::lose_power()
 
 void SimDisk::each_loss(u32 count, std::function<bool(u32 number)> const& look)
 {
+    auto const seed = oracle_.unrecorded_seed();
     for (u32 number = 0; number < count; ++number) {
         roll_back();
         for (auto const& write : undo_)
-            if ((mix(oracle_.seed(), domain_subset + number, device_, write.ordinal) & 1) != 0)
+            if ((mix(seed, domain_subset + number, device_, write.ordinal) & 1) != 0)
                 keep(write);
         auto const goes_on = look(number);
         roll_back();

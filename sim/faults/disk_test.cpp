@@ -2,6 +2,7 @@
 #include "sim/faults/disk.hpp"
 
 #include <gtest/gtest.h>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -129,6 +130,25 @@ TEST(SimDisk, LossesAreLookedAtAndTakenBack)
     u32 asked = 0;
     bench.disk.each_loss(10, [&](u32 number) { return ++asked, number != 4; });
     EXPECT_EQ(asked, 5u);
+}
+
+// Goal: what a branched run drew and no decision says comes out again when its decisions are played
+// back with its first seed: that is all that a journal keeps. Method: a branch that keeps its
+// entropy, as a corpus makes it; what losses are looked at, and what a discard leaves.
+TEST(SimDisk, LossesAreThoseOfTheJournal)
+{
+    auto const seen = [](std::optional<u64> branch) {
+        Bench bench { 3 };
+        if (branch)
+            bench.oracle.branch(*branch, Rates {}, Entropy::kept);
+        bench.write(2, 3, 'n');
+        std::string all;
+        bench.disk.each_loss(8, [&](u32) { return all += bench.sectors_of(), true; });
+        (void)bench.disk.discard(0, 16 * sector);
+        return all + bench.sectors_of();
+    };
+    EXPECT_EQ(seen(8), seen(std::nullopt));
+    EXPECT_EQ(seen(9), seen(std::nullopt));
 }
 
 // Goal: the power fails after a write that may still be lost whole, and only where it may.

@@ -96,8 +96,11 @@ Key Oracle::placed(Key key) const
 
 u32 Oracle::answered(Key key, u32 value, u32 usual)
 {
-    if (value != usual && decisions_.size() < decisions_max)
+    if (value != usual && decisions_.size() < decisions_max) {
         decisions_.push_back({ key, value });
+        if (decision_hook_)
+            decision_hook_(decisions_.back());
+    }
     return value;
 }
 

@@ -6,9 +6,11 @@
 
 #include "core/base/types.hpp"
 
+#include <functional>
 #include <map>
 #include <span>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 namespace gemel::sim {
@@ -44,6 +46,12 @@ constexpr bool is_fault(Kind kind)
     return kind != Kind::entropy && kind != Kind::schedule && kind != Kind::power_loss
         && kind != Kind::power_cut && kind != Kind::recovery_cut && kind != Kind::preempt
         && kind != Kind::processor;
+}
+
+// What --faults may name. The others are no faults, or come with one: what survives a power cut.
+constexpr bool is_family(Kind kind)
+{
+    return is_fault(kind) || kind == Kind::power_cut || kind == Kind::recovery_cut;
 }
 
 struct Key {
@@ -106,10 +114,17 @@ public:
     void next_boot() { ++boot_; }
     // From here on answers come from this seed, whatever they came from before.
     void branch(u64 seed, Rates const& rates, Entropy entropy);
+    // Called with each decision when it is made; a branch keeps it.
+    void on_decision(std::function<void(Decision const&)> hook)
+    {
+        decision_hook_ = std::move(hook);
+    }
     // Faults happen only while they are on.
     void faults(bool on) { faults_on_ = on; }
     bool replaying() const { return replaying_; }
     u64 seed() const { return seed_; }
+    // Of what is drawn and stands in no journal: where the entropy is kept, a branch keeps it, too.
+    u64 unrecorded_seed() const { return entropy_seed_; }
 
     // What was answered and not the default, in order.
     std::vector<Decision> const& decisions() const { return decisions_; }
@@ -129,6 +144,7 @@ private:
     u64 asked_ = 0;
     std::map<Key, u32> given_;
     std::vector<Decision> decisions_;
+    std::function<void(Decision const&)> decision_hook_;
 };
 
 } // namespace gemel::sim

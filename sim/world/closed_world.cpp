@@ -31,6 +31,12 @@ constexpr u32 hash_of(char const* label)
     return value;
 }
 
+// A journal may name any processor.
+constexpr bool is_ready(u32 ready, u32 cpu)
+{
+    return cpu < cpus_max && (ready >> cpu & 1) != 0;
+}
+
 } // namespace
 
 ClosedWorld::ClosedWorld(hosted::System& system, Oracle& oracle, Trace& trace, Strategy& strategy)
@@ -275,12 +281,12 @@ u32 ClosedWorld::choose_cpu(u32 ready, u32 usual)
     };
     add(usual);
     for (u32 cpu = 0; cpu < kernel.cpu_count(); ++cpu)
-        if (cpu != usual && (ready >> cpu & 1) != 0)
+        if (cpu != usual && is_ready(ready, cpu))
             add(cpu);
     auto const pick = processors_->choose({ candidates, count }, entries_, thread_object_[served_]);
     auto const wanted = pick == 0 ? 0 : numbers[pick] + 1;
     auto const answer = decide_once(Kind::processor, wanted);
-    return answer != 0 && (ready >> (answer - 1) & 1) != 0 ? answer - 1 : usual;
+    return answer != 0 && is_ready(ready, answer - 1) ? answer - 1 : usual;
 }
 
 // --- inside code ---
