@@ -23,14 +23,10 @@ std::optional<sim::Journal> read_journal(std::string const& path, std::string& n
     }
     sim::Journal journal;
     sim::JournalError error;
-    usize dropped = 0;
-    if (!sim::decode(bytes, journal, dropped, error)) {
+    if (!sim::decode(bytes, journal, error)) {
         note = error.what;
         return std::nullopt;
     }
-    if (dropped != 0)
-        note = "its last " + std::to_string(dropped)
-            + " bytes are damaged; the records before are used";
     return journal;
 }
 
@@ -46,6 +42,9 @@ bool write_journal(
     journal.cpus = spec.cpus;
     journal.until_ns = spec.until_ns;
     journal.check = result.failure.check;
+    journal.task = result.failure.task;
+    journal.what = result.failure.what;
+    journal.what_hash = sim::failure_hash(result.failure.what);
     journal.l1 = result.l1;
     journal.decisions = result.decisions;
     auto const bytes = sim::encode(journal,

@@ -9,7 +9,7 @@
 
 namespace gemel::cli {
 
-// Null, and why in `note`. A journal that lost records at its end is taken, and `note` says so.
+// Null, and why in `note`.
 std::optional<sim::Journal> read_journal(std::string const& path, std::string& note);
 // whole: also where the seed alone would do (sim::Journal::bytes_max_whole).
 enum class JournalSize : u8 { usual, whole };

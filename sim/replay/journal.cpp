@@ -1,14 +1,17 @@
 #include "sim/replay/journal.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <cstddef>
 #include <cstring>
+#include <optional>
 
 namespace gemel::sim {
 
 namespace {
 
-constexpr char magic[8] = { 'G', 'E', 'M', 'E', 'L', 'J', '0', '1' };
+constexpr std::string_view magic = "GEMELJ02";
+constexpr usize magic_name_bytes = 6; // before the version
 
 struct Header {
     char magic[8];
@@ -19,15 +22,21 @@ struct Header {
     u8 strategy;
     u8 complete;
     u16 flags;
+    u32 records;
+    u32 unused;
     char workload[Journal::workload_bytes_max + 1];
     char check_name[32];
+    char task[24];
+    char what[120];
+    u64 what_hash;
+    u64 records_check;
     u64 check; // of everything before it
 };
-static_assert(sizeof(Header) == 136);
+static_assert(sizeof(Header) == 304);
 
 struct Record {
     u8 kind;
-    u8 check; // of the other bytes and the record's place
+    u8 unused;
     u16 entity_low;
     u32 ordinal;
     u32 value;
@@ -42,20 +51,17 @@ constexpr u32 cpus_mask = 7;
 // two records, the second with its upper half.
 constexpr u8 upper_half = 0x80;
 
-u64 check_of(void const* bytes, usize count, u64 place)
+u64 check_of(std::span<u8 const> bytes)
 {
     Hash hash;
-    hash.add(place);
-    auto const* at = static_cast<u8 const*>(bytes);
-    for (usize i = 0; i < count; ++i)
-        hash.add(at[i]);
+    for (auto const byte : bytes)
+        hash.add(byte);
     return hash.low;
 }
 
-u8 check_of(Record record, usize place)
+u64 check_of(Header const& header)
 {
-    record.check = 0;
-    return static_cast<u8>(check_of(&record, sizeof record, place) >> 56);
+    return check_of({ reinterpret_cast<u8 const*>(&header), offsetof(Header, check) });
 }
 
 template <usize n>
@@ -70,11 +76,75 @@ std::string taken(char const (&from)[n])
     return { from, ::strnlen(from, n) };
 }
 
-void append(std::vector<u8>& to, Record record)
+std::vector<Record> records_of(std::vector<Decision> const& decisions)
 {
-    record.check = check_of(record, to.size());
-    auto const* bytes = reinterpret_cast<u8 const*>(&record);
-    to.insert(to.end(), bytes, bytes + sizeof record);
+    std::vector<Record> records;
+    for (auto const& [key, value] : decisions) {
+        auto const kind = static_cast<u8>(key.kind);
+        records.push_back({ kind, 0, static_cast<u16>(key.entity), key.ordinal, value });
+        if (key.entity >> 16 != 0)
+            records.push_back({ static_cast<u8>(kind | upper_half), 0,
+                static_cast<u16>(key.entity >> 16), key.ordinal, value });
+    }
+    return records;
+}
+
+// Null, or the name of another version.
+std::optional<std::string> version_of(std::span<u8 const> bytes)
+{
+    std::string const name { bytes.begin(),
+        bytes.begin() + static_cast<std::ptrdiff_t>(magic.size()) };
+    return name.substr(0, magic_name_bytes) == magic.substr(0, magic_name_bytes) && name != magic
+        ? std::optional { name }
+        : std::nullopt;
+}
+
+bool read_header(std::span<u8 const> bytes, Header& header, JournalError& error)
+{
+    auto const has_magic = bytes.size() >= magic.size();
+    if (auto const other = has_magic ? version_of(bytes) : std::nullopt) {
+        error.what = "it is a journal of another version (" + *other + "; this program reads "
+            + std::string { magic }
+            + "): run the seed again, or replay it with the build that made it";
+        return false;
+    }
+    if (!has_magic || std::memcmp(bytes.data(), magic.data(), magic.size()) != 0) {
+        error.what = "it is no journal of gemel sim (its first eight bytes are not "
+            + std::string { magic } + ")";
+        return false;
+    }
+    if (bytes.size() >= sizeof header)
+        std::memcpy(&header, bytes.data(), sizeof header);
+    if (bytes.size() < sizeof header || header.check != check_of(header)
+        || header.strategy >= strategies) {
+        error.what = "its header (bytes 0 to " + std::to_string(sizeof header - 1)
+            + ") is damaged: run the seed again to make a new one";
+        return false;
+    }
+    return true;
+}
+
+// The second half of an entity stands right behind the first, and says the same otherwise.
+bool completes(Record const& record, Decision const& decision)
+{
+    auto const& key = decision.key;
+    return record.kind == (static_cast<u8>(key.kind) | upper_half) && key.ordinal == record.ordinal
+        && decision.value == record.value && key.entity >> 16 == 0 && record.entity_low != 0;
+}
+
+bool take(Record const& record, std::vector<Decision>& decisions)
+{
+    if ((record.kind & upper_half) != 0) {
+        if (decisions.empty() || !completes(record, decisions.back()))
+            return false;
+        decisions.back().key.entity |= u32 { record.entity_low } << 16;
+        return true;
+    }
+    if (record.kind >= kinds || record.kind == static_cast<u8>(Kind::entropy))
+        return false;
+    decisions.push_back(
+        { { static_cast<Kind>(record.kind), record.entity_low, record.ordinal }, record.value });
+    return true;
 }
 
 } // namespace
@@ -82,7 +152,7 @@ void append(std::vector<u8>& to, Record record)
 std::vector<u8> encode(Journal const& journal, usize bytes_max)
 {
     Header header {};
-    std::memcpy(header.magic, magic, sizeof magic);
+    std::memcpy(header.magic, magic.data(), magic.size());
     header.seed = journal.seed;
     header.until_ns = journal.until_ns;
     header.l1 = journal.l1;
@@ -92,39 +162,30 @@ std::vector<u8> encode(Journal const& journal, usize bytes_max)
         (journal.preempts ? flag_preempts : 0) | (journal.cpus - 1) << cpus_shift);
     put(header.workload, journal.workload);
     put(header.check_name, journal.check);
-    usize bytes = sizeof header;
-    for (auto const& decision : journal.decisions)
-        bytes += decision.key.entity >> 16 != 0 ? 2 * sizeof(Record) : sizeof(Record);
-    header.complete = journal.complete && bytes <= bytes_max;
-    header.check = check_of(&header, offsetof(Header, check), 0);
-    std::vector<u8> file(sizeof header);
+    put(header.task, journal.task);
+    put(header.what, journal.what);
+    header.what_hash = journal.what_hash;
+    auto records = records_of(journal.decisions);
+    header.complete
+        = journal.complete && sizeof header + records.size() * sizeof(Record) <= bytes_max;
+    if (!header.complete)
+        records.clear();
+    auto const* first = reinterpret_cast<u8 const*>(records.data());
+    std::span const bytes { first, records.size() * sizeof(Record) };
+    header.records = static_cast<u32>(records.size());
+    header.records_check = check_of(bytes);
+    header.check = check_of(header);
+    std::vector<u8> file(sizeof header + bytes.size());
     std::memcpy(file.data(), &header, sizeof header);
-    for (auto const& [key, value] : journal.decisions) {
-        if (!header.complete)
-            break;
-        auto const kind = static_cast<u8>(key.kind);
-        append(file, { kind, 0, static_cast<u16>(key.entity), key.ordinal, value });
-        if (key.entity >> 16 != 0)
-            append(file,
-                { static_cast<u8>(kind | upper_half), 0, static_cast<u16>(key.entity >> 16),
-                    key.ordinal, value });
-    }
+    std::copy(bytes.begin(), bytes.end(), file.begin() + sizeof header);
     return file;
 }
 
-bool decode(std::span<u8 const> bytes, Journal& journal, usize& dropped_bytes, JournalError& error)
+bool decode(std::span<u8 const> bytes, Journal& journal, JournalError& error)
 {
-    Header header;
-    if (bytes.size() < sizeof header || std::memcmp(bytes.data(), magic, sizeof magic) != 0) {
-        error.what = "it is no journal of gemel sim (its first eight bytes are not GEMELJ01)";
+    Header header {};
+    if (!read_header(bytes, header, error))
         return false;
-    }
-    std::memcpy(&header, bytes.data(), sizeof header);
-    if (header.check != check_of(&header, offsetof(Header, check), 0)
-        || header.strategy >= strategies) {
-        error.what = "its header (bytes 0 to 135) is damaged: run the seed again to make a new one";
-        return false;
-    }
     journal = {};
     journal.seed = header.seed;
     journal.until_ns = header.until_ns;
@@ -136,23 +197,35 @@ bool decode(std::span<u8 const> bytes, Journal& journal, usize& dropped_bytes, J
     journal.cpus = 1 + (header.flags >> cpus_shift & cpus_mask);
     journal.workload = taken(header.workload);
     journal.check = taken(header.check_name);
-    auto at = sizeof header;
-    for (; at + sizeof(Record) <= bytes.size(); at += sizeof(Record)) {
+    journal.task = taken(header.task);
+    journal.what = taken(header.what);
+    journal.what_hash = header.what_hash;
+    auto const records = bytes.subspan(sizeof header);
+    auto good = records.size() == header.records * sizeof(Record)
+        && header.records_check == check_of(records);
+    for (usize at = 0; good && at < records.size(); at += sizeof(Record)) {
         Record record;
-        std::memcpy(&record, bytes.data() + at, sizeof record);
-        auto const kind = static_cast<u8>(record.kind & ~upper_half);
-        auto const second = (record.kind & upper_half) != 0;
-        if (record.check != check_of(record, at) || kind >= kinds
-            || (second && journal.decisions.empty()))
-            break;
-        if (second)
-            journal.decisions.back().key.entity |= u32 { record.entity_low } << 16;
-        else
-            journal.decisions.push_back(
-                { { static_cast<Kind>(kind), record.entity_low, record.ordinal }, record.value });
+        std::memcpy(&record, records.data() + at, sizeof record);
+        good = take(record, journal.decisions);
     }
-    dropped_bytes = bytes.size() - at;
-    return true;
+    if (!good)
+        error.what = "it is damaged or cut off: behind its header stand not the "
+            + std::to_string(header.records)
+            + " records that it had. Run the seed again to make a new one";
+    return good;
+}
+
+u64 failure_hash(std::string_view what)
+{
+    Hash hash;
+    for (usize i = 0; i < what.size(); ++i) {
+        hash.add(static_cast<u8>(what[i]));
+        if (!what.substr(0, i + 1).ends_with("0x"))
+            continue;
+        while (i + 1 < what.size() && std::isxdigit(static_cast<u8>(what[i + 1])) != 0)
+            ++i;
+    }
+    return hash.low;
 }
 
 } // namespace gemel::sim

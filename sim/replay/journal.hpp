@@ -1,5 +1,5 @@
-// The journal of a run: what was asked for, and the decisions that were not the default. Records of
-// 12 bytes, each with its own check, so that a file that ends anywhere is good up to there.
+// The journal of a run: what was asked for, the decisions that were not the default, and what came
+// of it. It is whole or refused: some of a run's decisions make another run.
 #pragma once
 
 #include "sim/explore/strategy.hpp"
@@ -8,6 +8,7 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace gemel::sim {
@@ -25,9 +26,12 @@ struct Journal {
     bool preempts = false; // made by a build that counts edges
     u32 cpus = 1;
     u64 until_ns = 0;
-    // What failed; the same signature must come out of a replay.
-    std::string check; // at most 31 bytes
-    Hash l1;
+    // What failed; the same must come out of a replay.
+    std::string check; // at most 31 bytes; "": nothing failed
+    std::string task; // at most 23 bytes
+    std::string what; // its first 119 bytes, for people
+    u64 what_hash = 0; // of all of it (failure_hash)
+    Hash l1; // zeroes: the process ended before it could tell
     // complete: the decisions alone give the run. Otherwise there were too many of them, and the
     // run is made again from the seed.
     bool complete = true;
@@ -41,8 +45,9 @@ std::vector<u8> encode(Journal const& journal, usize bytes_max = Journal::bytes_
 struct JournalError {
     std::string what;
 };
-// True: `journal` is filled. A damaged record ends the decisions: `dropped_bytes` says how much was
-// left out.
-bool decode(std::span<u8 const> bytes, Journal& journal, usize& dropped_bytes, JournalError& error);
+bool decode(std::span<u8 const> bytes, Journal& journal, JournalError& error);
+
+// What failed, without the host's addresses, which are others in every process.
+u64 failure_hash(std::string_view what);
 
 } // namespace gemel::sim
