@@ -139,11 +139,11 @@ std::string text_of(sim::Event const& event)
 {
     char text[192];
     std::snprintf(text, sizeof text,
-        "%llu.%09llu %-9s thread %-3u task %-3u call %04x  %016llx %016llx",
+        "%llu.%09llu cpu %u %-9s thread %-3u task %-3u call %04x  %016llx %016llx",
         static_cast<unsigned long long>(event.time_ns / 1'000'000'000),
-        static_cast<unsigned long long>(event.time_ns % 1'000'000'000), name_of(event.kind),
-        event.thread, event.task, event.call, static_cast<unsigned long long>(event.a),
-        static_cast<unsigned long long>(event.b));
+        static_cast<unsigned long long>(event.time_ns % 1'000'000'000), event.cpu,
+        name_of(event.kind), event.thread, event.task, event.call,
+        static_cast<unsigned long long>(event.a), static_cast<unsigned long long>(event.b));
     return text;
 }
 

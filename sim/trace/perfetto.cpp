@@ -67,6 +67,10 @@ public:
         told.add(11, track);
         if (auto const text = text_of(event); !text.empty())
             told.add(23, text);
+        Message processor; // DebugAnnotation
+        processor.add(10, "cpu");
+        processor.add(3, u64 { event.cpu });
+        told.add(4, processor.text);
         arrows(event, number, told);
         Message packet;
         packet.add(8, event.time_ns);
