@@ -48,7 +48,8 @@ Result<void> server_main(Env&)
     Ledger ledger { .finished = TRY(Notification::create()) };
     Teller tellers[] = { { ledger, 0 }, { ledger, 1 } };
     for (auto& teller : tellers)
-        (void)TRY(spawn_thread(serve_customers, &teller, stack_bytes, "teller"));
+        if (!spawn_thread(serve_customers, &teller, stack_bytes, "teller"))
+            system::exit(1); // at once: the other teller's memory is this thread's
     for (u64 done = 0; done != 3;)
         done |= TRY(ledger.finished.wait());
     if (ledger.balance[0] + ledger.balance[1] != 2 * balance_first)

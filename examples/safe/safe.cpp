@@ -62,7 +62,8 @@ Result<void> server_main(Env&)
 {
     Safe safe { .pin_fell = TRY(Notification::create()), .finished = TRY(Notification::create()) };
     (void)TRY(spawn_thread(turn_dial, &safe, stack_bytes, "dial"));
-    (void)TRY(spawn_thread(pull_handle, &safe, stack_bytes, "handle"));
+    if (!spawn_thread(pull_handle, &safe, stack_bytes, "handle"))
+        system::exit(1); // at once: the other one's memory is this thread's
     for (u64 done = 0; done != (dial_bit | handle_bit);)
         done |= TRY(safe.finished.wait());
     if (safe.fallen == std::size(pins))

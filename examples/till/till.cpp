@@ -53,7 +53,8 @@ Result<void> server_main(Env&)
     Teller tellers[]
         = { { till, std::vector<u32>(coins, 5), 1 }, { till, std::vector<u32>(coins, 20), 2 } };
     for (auto& teller : tellers)
-        (void)TRY(spawn_thread(count_slips, &teller, stack_bytes, "teller"));
+        if (!spawn_thread(count_slips, &teller, stack_bytes, "teller"))
+            system::exit(1); // at once: the other teller's memory is this thread's
     for (u64 done = 0; done != 3;)
         done |= TRY(till.finished.wait());
     if (till.sum != u64 { slips } * coins * (5 + 20) % modulus)
