@@ -8,9 +8,11 @@
 #include "frontends/cli/signature.hpp"
 #include "frontends/cli/sim.hpp"
 #include "frontends/cli/sim_farm.hpp"
+#include "frontends/cli/verdict.hpp"
 #include "sim/replay/shrink.hpp"
 
 #include <cstdio>
+#include <cstdlib>
 
 namespace gemel::cli {
 
@@ -24,12 +26,27 @@ void show_result(SimSpec const& spec, SimResult const& result)
             time_text(result.time_ns).c_str());
         return;
     }
-    std::printf("FAIL %s  \"%s\"  t=%s  event %llu  task %s  seed 0x%llx  L1 %s\n",
-        result.failure.check.c_str(), with_lines(result.failure.what).c_str(),
-        time_text(result.failure.time_ns).c_str(),
-        static_cast<unsigned long long>(result.failure.event),
-        result.failure.task.empty() ? "-" : result.failure.task.c_str(),
-        static_cast<unsigned long long>(spec.seed), text_of(result.l1).c_str());
+    std::printf("%s\n", failure_line(spec, result).c_str());
+}
+
+// Whether what came out is what the journal says. "" or the reason, for people.
+std::string difference(sim::Journal const& journal, SimSpec const& spec, SimResult const& result)
+{
+    auto const has_l1 = !(journal.l1 == sim::Hash { 0, 0 });
+    if (has_l1 && !(result.l1 == journal.l1))
+        return "the journal says L1 " + text_of(journal.l1)
+            + ". It was made by another build, or something is no function of the seed (gemel sim "
+              "--seed "
+            + std::to_string(spec.seed) + " --workload " + spec.workload + " --twice)";
+    auto const& failure = result.failure;
+    if (journal.check == failure.check && journal.task == failure.task
+        && journal.what_hash == sim::failure_hash(failure.what))
+        return "";
+    if (journal.check.empty())
+        return "the journal is of a run that did not fail";
+    return "the journal says " + journal.check + "  \"" + journal.what + "\"  task "
+        + (journal.task.empty() ? "-" : journal.task)
+        + ". Something that the failure depends on is neither in the journal nor in L1";
 }
 
 // Null after a message.
@@ -69,19 +86,30 @@ bool stop_of(std::string const& to, SimWay& way)
     if (to.empty())
         return true;
     if (to.starts_with(event)) {
-        char* end = nullptr;
-        way.stop_event = std::strtoull(to.c_str() + event.size(), &end, 10);
-        if (*end == 0 && way.stop_event != 0)
+        auto const digits = to.substr(event.size());
+        way.stop_event = std::strtoull(digits.c_str(), nullptr, 10);
+        if (digits.find_first_not_of("0123456789") == std::string::npos && way.stop_event != 0)
             return true;
         std::fprintf(stderr, "gemel: --to %s: say event:N with N from 1 on\n", to.c_str());
         return false;
     }
     auto const time = nanoseconds_of(to);
     way.stop_ns = time.value_or(0);
-    return time.has_value();
+    if (time && way.stop_ns == 0)
+        std::fprintf(stderr, "gemel: --to %s: say a time after 0, or event:1\n", to.c_str());
+    return way.stop_ns != 0;
 }
 
 } // namespace
+
+bool came_to_stop(std::string const& to, SimResult const& result)
+{
+    if (!result.stopped)
+        std::fprintf(stderr, "gemel: --to %s is behind the end of the run: event %llu, t=%s\n",
+            to.c_str(), static_cast<unsigned long long>(result.events),
+            time_text(result.time_ns).c_str());
+    return result.stopped;
+}
 
 bool way_of(ReplayOptions const& options, SimWay& way)
 {
@@ -106,10 +134,16 @@ int replay(ReplayOptions const& options)
     auto const host = SimHost::open();
     if (!host)
         return exit_failed;
-    auto const spec = spec_of(*journal);
+    auto spec = spec_of(*journal);
+    spec.processor_seconds_max = options.processor_seconds;
     if (options.serve)
         return serve_replay(*host, spec, way);
-    auto const result = host->run(spec, way);
+    if (journal->check == e2fsck_check)
+        way.disk = DiskAfter::kept;
+    auto result = host->run(spec, way);
+    if (result.disk >= 0 && !judge_disk(result))
+        std::fprintf(stderr, "gemel: e2fsck is missing (package e2fsprogs): it is not asked\n");
+    tell_open_jail(result);
     if (options.console)
         std::printf("%s", result.console.c_str());
     show_result(spec, result);
@@ -117,16 +151,14 @@ int replay(ReplayOptions const& options)
     if (traced && !write_traces(way.events, options.trace_text, options.trace))
         return exit_failed;
     if (way.stop_event != 0 || way.stop_ns != 0)
-        return exit_ok;
-    if (!(result.l1 == journal->l1)) {
-        std::printf(
-            "DIFFERENT: the journal says L1 %s. It was made by another build, or something is "
-            "no function of the seed (gemel sim --seed %llu --workload %s --twice).\n",
-            text_of(journal->l1).c_str(), static_cast<unsigned long long>(spec.seed),
-            spec.workload.c_str());
+        return came_to_stop(options.to, result) ? exit_ok : exit_failed;
+    if (auto const other = difference(*journal, spec, result); !other.empty()) {
+        std::printf("DIFFERENT: %s.\n", other.c_str());
         return exit_nondeterminism;
     }
-    return result.verdict == Verdict::passed ? exit_ok : exit_failed;
+    return result.verdict == Verdict::passed ? exit_ok
+        : result.verdict == Verdict::leaked  ? exit_nondeterminism
+                                             : exit_failed;
 }
 
 int shrink_journal(ShrinkOptions const& options)

@@ -7,6 +7,7 @@
 #include "frontends/cli/replay_shell.hpp"
 #include "frontends/cli/serial_filter.hpp"
 #include "frontends/cli/sim.hpp"
+#include "frontends/cli/verdict.hpp"
 
 #include <cstdio>
 #include <cstring>
@@ -115,9 +116,12 @@ int replay_recording(ReplayOptions const& options)
     auto const result = host->run(spec, way);
     if (options.console)
         show_transcript(read->recording.start, read_all(way.transcript));
+    tell_open_jail(result);
     tell(result, *read);
     auto const traced = !options.trace_text.empty() || !options.trace.empty();
     if (traced && !write_traces(way.events, options.trace_text, options.trace))
+        return exit_failed;
+    if ((way.stop_event != 0 || way.stop_ns != 0) && !came_to_stop(options.to, result))
         return exit_failed;
     return status_of(result);
 }

@@ -4,10 +4,9 @@
 #include "frontends/cli/event_file.hpp"
 #include "frontends/cli/journal_file.hpp"
 #include "frontends/cli/options.hpp"
-#include "frontends/cli/place.hpp"
-#include "frontends/cli/process.hpp"
 #include "frontends/cli/sim_corpus.hpp"
 #include "frontends/cli/sim_farm.hpp"
+#include "frontends/cli/verdict.hpp"
 
 #include <gemel/hosted/site.hpp>
 
@@ -17,8 +16,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <fcntl.h>
-#include <unistd.h>
 #include <utility>
 
 namespace gemel::cli {
@@ -29,7 +26,6 @@ constexpr unsigned jobs_max = 64;
 // Every tenth run of this one is also judged by e2fsck.
 constexpr std::string_view judged_workload = "fs-crash";
 constexpr u64 judged_seeds = 10;
-constexpr int status_missing = 127;
 
 struct Range {
     u64 first = 0;
@@ -69,32 +65,48 @@ std::string shell_word(std::string const& text)
     return word + "'";
 }
 
+// Null after a message. A kind that is no family says what it comes with.
+std::optional<sim::Kind> family_of(std::string const& name)
+{
+    constexpr std::pair<sim::Kind, char const*> others[]
+        = { { sim::Kind::entropy, "it is the seed's" }, { sim::Kind::schedule, "say --strategy" },
+              { sim::Kind::power_loss, "it comes with power-cut" },
+              { sim::Kind::preempt, "say --preempt" }, { sim::Kind::processor, "say --cpus" } };
+    for (auto const& [kind, instead] : others)
+        if (name == sim::name_of(kind)) {
+            std::fprintf(stderr, "gemel: --faults: %s is no fault: %s\n", name.c_str(), instead);
+            return std::nullopt;
+        }
+    std::string families;
+    for (u32 number = 0; number < sim::kinds; ++number) {
+        auto const kind = static_cast<sim::Kind>(number);
+        if (sim::is_family(kind) && name == sim::name_of(kind))
+            return kind;
+        if (sim::is_family(kind))
+            (families += " ") += sim::name_of(kind);
+    }
+    std::fprintf(stderr,
+        "gemel: --faults: no family is called %s. There are:%s; or default, none, all\n",
+        name.c_str(), families.c_str());
+    return std::nullopt;
+}
+
 std::optional<u32> faults_of(std::string const& text, std::string const& workload)
 {
     if (text == "none")
         return 0;
     if (text == "all")
         return sim::lawful_kinds;
-    if (text == "default") {
-        auto const* known = sim::find_workload(workload);
-        return known ? known->fault_kinds : 0;
-    }
+    if (text == "default")
+        return sim::fault_kinds_of(workload);
     u32 kinds = 0;
     for (usize begin = 0; begin <= text.size();) {
         auto const end = std::min(text.find(',', begin), text.size());
         auto const name = text.substr(begin, end - begin);
-        auto found = false;
-        for (u32 kind = 1; kind < sim::kinds; ++kind)
-            if (name == sim::name_of(static_cast<sim::Kind>(kind)))
-                kinds |= 1u << kind, found = true;
-        if (!found) {
-            std::fprintf(
-                stderr, "gemel: --faults: no family is called %s. There are:", name.c_str());
-            for (u32 kind = 2; kind < sim::kinds; ++kind)
-                std::fprintf(stderr, " %s", sim::name_of(static_cast<sim::Kind>(kind)));
-            std::fprintf(stderr, "; or default, none, all\n");
+        auto const kind = family_of(name);
+        if (!kind)
             return std::nullopt;
-        }
+        kinds |= 1u << static_cast<u32>(*kind);
         begin = end + 1;
     }
     return kinds;
@@ -174,7 +186,6 @@ private:
             .block_log = options_.block_log };
     }
     void take_one();
-    void judge_disk(SimResult& result);
     void judge(SimSpec const& spec, SimResult const& result);
     void compare(SimSpec const& spec, SimResult const& result);
     void report_failure(SimSpec const& spec, SimResult const& result) const;
@@ -197,32 +208,13 @@ void Campaign::take_one()
     running_.erase(at);
     auto const spec = running.spec;
     auto result = farm_.finish(std::move(running));
-    if (result.disk >= 0)
-        judge_disk(result);
+    if (result.disk >= 0 && judge_disk(result))
+        ++tally_.judged; // the last line counts those that were judged
+    if (tally_.runs == 0)
+        tell_open_jail(result);
     judge(spec, result);
     if (corpus_ && !corpus_->take(spec, result))
         broken_ = true;
-}
-
-// What the run left, in the eyes of another program.
-void Campaign::judge_disk(SimResult& result)
-{
-    auto const path = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(result.disk);
-    auto const quiet = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
-    auto const found = find_program("e2fsck");
-    auto const process
-        = start_program({ found.empty() ? "/sbin/e2fsck" : found, "-fn", path }, quiet, quiet);
-    auto const status = process < 0 ? status_missing : wait_for(process);
-    ::close(quiet);
-    ::close(std::exchange(result.disk, -1));
-    if (status == status_missing)
-        return; // the last line counts those that were judged
-    ++tally_.judged;
-    if (status != 0 && result.verdict == Verdict::passed) {
-        result.verdict = Verdict::failed;
-        result.failure = { "e2fsck", "e2fsck -fn ends with " + std::to_string(status), "",
-            result.time_ns, result.events };
-    }
 }
 
 void Campaign::judge(SimSpec const& spec, SimResult const& result)
@@ -300,29 +292,31 @@ std::string Campaign::ways_of(SimSpec const& spec) const
     return words;
 }
 
+// A boot that differs from another one is nothing that a journal could show.
+bool is_in_journal(SimResult const& result)
+{
+    return result.verdict != Verdict::leaked || result.failure.check != "boot";
+}
+
 void Campaign::report_failure(SimSpec const& spec, SimResult const& result) const
 {
-    auto const& failure = result.failure;
-    auto const* word = result.verdict == Verdict::leaked ? "LEAK"
-        : result.verdict == Verdict::inconclusive        ? "INCONCLUSIVE"
-                                                         : "FAIL";
-    std::printf("%s %s  \"%s\"  t=%s  event %llu  task %s  seed 0x%llx  L1 %s\n", word,
-        failure.check.c_str(), with_lines(failure.what).c_str(), time_text(failure.time_ns).c_str(),
-        static_cast<unsigned long long>(failure.event),
-        failure.task.empty() ? "-" : failure.task.c_str(),
-        static_cast<unsigned long long>(spec.seed), text_of(result.l1).c_str());
+    std::printf("%s\n", failure_line(spec, result).c_str());
     if (corpus_)
         std::printf("  run:     %s\n", corpus_->origin().c_str());
     else
         std::printf("  again:   gemel sim --seed %llu --workload %s --strategy %s --faults %s%s\n",
             static_cast<unsigned long long>(spec.seed), shell_word(spec.workload).c_str(),
             options_.strategy.c_str(), options_.faults.c_str(), ways_of(spec).c_str());
-    auto const file
-        = options_.journal_folder + "/fail-" + text_of(result.l1).substr(0, 8) + ".gemel";
+    // A process that ended without a word told no L1.
+    auto const told = result.l1 == sim::Hash { 0, 0 }
+        ? (corpus_ ? "run" : "seed") + std::to_string(corpus_ ? corpus_->number() : spec.seed)
+        : text_of(result.l1).substr(0, 8);
+    auto const file = options_.journal_folder + "/fail-" + told + ".gemel";
     auto const size = corpus_ ? JournalSize::whole : JournalSize::usual;
-    if (result.verdict == Verdict::failed && write_journal(file, spec, result, size))
-        std::printf("  replay:  gemel replay %s --gdb\n  shrink:  gemel shrink %s\n", file.c_str(),
-            file.c_str());
+    if (is_in_journal(result) && write_journal(file, spec, result, size))
+        std::printf("  replay:  gemel replay %s --gdb\n", file.c_str());
+    if (is_in_journal(result) && result.verdict == Verdict::failed)
+        std::printf("  shrink:  gemel shrink %s\n", file.c_str());
     std::fflush(stdout);
 }
 
@@ -391,18 +385,43 @@ std::string events_for(std::string const& trace_text, std::string const& trace)
     return either.empty() ? "" : either + ".events";
 }
 
+namespace {
+
+// "12.345" of a unit, to the nanosecond; nothing where it is no number, or too large.
+std::optional<u64> scaled(std::string const& number, u64 unit)
+{
+    constexpr u64 most = 1'000'000'000'000'000'000;
+    auto const dot = std::min(number.find('.'), number.size());
+    auto const whole = number.substr(0, dot);
+    auto const part = dot < number.size() ? number.substr(dot + 1) : "";
+    if ((whole + part).empty() || part.find('.') != std::string::npos)
+        return std::nullopt;
+    u64 value = 0;
+    for (auto const digit : whole) {
+        value = value * 10 + static_cast<u64>(digit - '0');
+        if (value > most / unit)
+            return std::nullopt;
+    }
+    value *= unit;
+    for (auto const digit : part) { // units are multiples of many tens, and no digit behind counts
+        value += static_cast<u64>(digit - '0') * unit / 10;
+        unit /= 10;
+    }
+    return value;
+}
+
+} // namespace
+
 std::optional<u64> nanoseconds_of(std::string const& text)
 {
     constexpr std::pair<char const*, u64> units[]
         = { { "ns", 1 }, { "us", 1000 }, { "ms", 1'000'000 }, { "s", 1'000'000'000 },
               { "m", 60'000'000'000 }, { "h", 3'600'000'000'000 } };
-    auto const digits = text.find_first_not_of("0123456789.");
-    char* end = nullptr;
-    auto const value = std::strtod(text.c_str(), &end);
+    auto const digits = std::min(text.find_first_not_of("0123456789."), text.size());
     for (auto const& [unit, factor] : units)
-        if (digits != std::string::npos && digits > 0 && text.substr(digits) == unit
-            && value * static_cast<double>(factor) < 1e18)
-            return static_cast<u64>(value * static_cast<double>(factor));
+        if (text.substr(digits) == unit)
+            if (auto const value = scaled(text.substr(0, digits), factor))
+                return value;
     std::fprintf(
         stderr, "gemel: %s is no length of time: say 500ms, 60s, 10m or 1h\n", text.c_str());
     return std::nullopt;
@@ -441,8 +460,27 @@ std::optional<SimSpec> spec_of(SimOptions const& options)
     spec.cpus = options.cpus;
     spec.traces_messages = options.messages;
     spec.seed = options.seed.value_or(1);
+    spec.processor_seconds_max = options.processor_seconds;
     return spec;
 }
+
+namespace {
+
+// A file of one run cannot hold those of several. False after a message.
+bool may_write(SimOptions const& options)
+{
+    auto const* one = !options.block_log.empty() ? "--block-log"
+        : !options.trace.empty()                 ? "--trace"
+        : !options.trace_text.empty()            ? "--trace-text"
+        : !options.events.empty()                ? "--events"
+                                                 : nullptr;
+    if (!one || (options.seeds.empty() && options.time.empty()))
+        return true;
+    std::fprintf(stderr, "gemel: %s is one run's: say --seed N\n", one);
+    return false;
+}
+
+} // namespace
 
 int simulate(SimOptions const& given)
 {
@@ -456,6 +494,8 @@ int simulate(SimOptions const& given)
     auto const time
         = options.time.empty() ? std::optional<u64> { 0 } : nanoseconds_of(options.time);
     if (!spec || !range || !time)
+        return exit_usage;
+    if (!may_write(options))
         return exit_usage;
     auto const host = SimHost::open();
     if (!host)

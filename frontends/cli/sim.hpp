@@ -37,6 +37,7 @@ struct SimOptions {
     int heap_fill = 0;
     unsigned stack_pad = 0;
     bool show_console = false;
+    unsigned processor_seconds = 60; // of one run: then it is inconclusive
 };
 
 struct ReplayOptions {
@@ -51,6 +52,7 @@ struct ReplayOptions {
     bool console = false;
     bool shell = false; // of a recording: live on from there
     int heap_fill = 0; // must make no difference
+    unsigned processor_seconds = 60; // of a journal: then it is inconclusive
 };
 
 struct ShrinkOptions {
@@ -83,6 +85,8 @@ std::optional<SimSpec> spec_of(SimOptions const& options);
 std::string events_for(std::string const& trace_text, std::string const& trace);
 // How a replay goes about it: events, heap fill, --to. False after a message.
 bool way_of(ReplayOptions const& options, SimWay& way);
+// Whether the replay came to --to. False after a message.
+bool came_to_stop(std::string const& to, SimResult const& result);
 std::optional<u64> nanoseconds_of(std::string const& text);
 
 } // namespace gemel::cli

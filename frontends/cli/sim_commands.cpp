@@ -22,6 +22,19 @@ SimCommands::SimCommands(CLI::App& app)
     sites_->add_option("--workload", sites_options_.workload, "which")->capture_default_str();
 }
 
+namespace {
+
+void add_processor_seconds(CLI::App& command, unsigned& seconds)
+{
+    command
+        .add_option("--processor-seconds", seconds,
+            "what one run may take of the host's processor: then it is INCONCLUSIVE")
+        ->check(CLI::Range(1u, 86'400u))
+        ->capture_default_str();
+}
+
+} // namespace
+
 void SimCommands::add_replay(CLI::App& app)
 {
     auto& options = replay_options_;
@@ -46,6 +59,7 @@ void SimCommands::add_replay(CLI::App& app)
         "show the end of the console; of a recorded session, all that its user saw");
     replay_->add_option("--heap-fill", options.heap_fill, "what fresh memory holds: 1..255")
         ->check(CLI::Range(0, 255));
+    add_processor_seconds(*replay_, options.processor_seconds);
     replay_->add_flag("--serve", options.serve, "talk to gdb, which started this")->group("");
     shrink_ = app.add_subcommand("shrink", "fewer decisions that fail in the same way");
     shrink_->add_option("FILE", shrink_options_.file, "fail-....gemel")->required();
@@ -91,7 +105,9 @@ void SimCommands::add_run_options(CLI::App& command)
         ->capture_default_str();
     command
         .add_option("--faults", options_.faults,
-            "default (the workload's), none, all, or families with commas")
+            "default (the workload's; of a program those of posix-mix), none, all, or families "
+            "with "
+            "commas")
         ->capture_default_str();
     command.add_option("--cpus", options_.cpus, "virtual processors, whose turns are chosen")
         ->check(CLI::Range(1u, cpus_max))
@@ -99,6 +115,7 @@ void SimCommands::add_run_options(CLI::App& command)
     command.add_flag("--preempt", options_.preempt,
         "threads are stopped inside their code, too; builds hosted-preempt, by clang-16");
     refuse_host_threads(command);
+    add_processor_seconds(command, options_.processor_seconds);
     command.add_flag("--console", options_.show_console, "show the end of the console");
     command.add_flag(
         "--no-jail", options_.open_jail, "do not trap what is outside (for debuggers)");

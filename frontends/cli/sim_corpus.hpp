@@ -21,6 +21,7 @@ public:
     // It is over. False after a message: a file could not be written.
     bool take(SimSpec const& spec, SimResult const& result);
     // The number of the run that next() made, and how.
+    u64 number() const { return number_; }
     std::string origin() const;
     // Files of runs that cover nothing more are deleted.
     void minimise();

@@ -76,6 +76,8 @@ struct SimShared {
     char what[4096] = {};
     char task[32] = {};
     char console[8192] = {};
+    char not_jailed[128] = {};
+    bool stopped = false;
     sim::Decision decisions[decisions_max];
     sim::CoveredPoint covered[sim::Coverage::places];
 };
@@ -145,11 +147,24 @@ void report(sim::Outcome const& outcome)
     write_transcript(outcome.console);
 }
 
+// While it runs: whoever ends the process may be quicker than the run's own report.
+void note(sim::Decision const& decision)
+{
+    if (own_shared->decision_count < decisions_max)
+        own_shared->decisions[own_shared->decision_count++] = decision;
+}
+
 void leaked(char const* what)
 {
     put(own_shared->check, "jail");
     put(own_shared->what, what);
     own_shared->verdict = Verdict::leaked;
+}
+
+void close_jail(int events, int block_log)
+{
+    auto const missing = hosted::close_jail({ { events, own_transcript, block_log }, leaked });
+    put(own_shared->not_jailed, missing.calls);
 }
 
 // Our code throws nothing; what the library throws when memory ends has to be caught where it is.
@@ -165,6 +180,7 @@ void leaked(char const* what)
 // At --to: who waits for what, to standard error, which the jail leaves open.
 void say_who_waits()
 {
+    own_shared->stopped = true;
     auto* system = hosted::running();
     if (!system)
         return;
@@ -197,6 +213,7 @@ void say_who_waits()
         report(outcome);
         travel::gemel_replay_failed();
     };
+    setup.decided = note;
     setup.stop_event = way.stop_event;
     setup.stop_ns = way.stop_ns;
     setup.stopped = say_who_waits;
@@ -207,7 +224,7 @@ void say_who_waits()
         setup.block_log = [block_log](std::string_view text) { write_whole(block_log, text); };
     setup.closing = [jail, file, block_log, each_event = way.each_event] {
         if (jail == Jail::closed)
-            (void)hosted::close_jail({ { file, own_transcript, block_log }, leaked });
+            close_jail(file, block_log);
         if (each_event)
             each_event(0, 0);
     };
@@ -393,7 +410,7 @@ void SimHost::run_booted(SimSpec const& boot, SimShared& shared, Next const& nex
         limit_process(spec);
         plan = setup_of(spec);
         if (jail == Jail::closed)
-            (void)hosted::close_jail({ { -1, -1, -1 }, leaked });
+            close_jail(-1, -1);
     };
     SimWay way;
     way.jail = Jail::open;
@@ -470,6 +487,8 @@ SimResult SimHost::result_of(SimShared const& from, int wait_status)
     result.stops.assign(from.stops, from.stops + from.stops_kept);
     result.reached.assign(from.reached, from.reached + from.reached_count);
     result.console = from.console;
+    result.not_jailed = from.not_jailed;
+    result.stopped = from.stopped;
     auto const killed = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
     if (result.verdict == Verdict::passed && killed != 0)
         result.verdict = Verdict::inconclusive;

@@ -86,7 +86,10 @@ struct SimResult {
     u32 stop_count = 0;
     std::vector<sim::Stop> stops; // the first of them
     std::vector<u64> reached;
+    bool stopped = false; // it came to SimWay's stop
     std::string console; // its end
+    std::string
+        not_jailed; // why system calls could not be caught though they were to be; "": they were
     int disk = -1; // an open descriptor, the taker's to close; -1: none was kept
 };
 

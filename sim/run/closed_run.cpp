@@ -173,6 +173,7 @@ Run::Run(Setup const& setup)
     if (setup_.block_log)
         log_.emplace(
             medium_, [this] { return world().run_ns(); }, setup_.block_log);
+    oracle_.on_decision(setup_.decided);
     switch_on();
 }
 
@@ -258,6 +259,7 @@ void Run::begin()
     if (branched_)
         return; // amid the boot: what comes is the branch's
     oracle_ = oracle_of();
+    oracle_.on_decision(setup_.decided);
     schedule_by(setup_.strategy, setup_.seed);
 }
 

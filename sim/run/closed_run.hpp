@@ -78,6 +78,8 @@ struct Setup : Plan {
     // Called when the first boot is over, with the machine standing still and on the host's own
     // stack: it may make another plan, and may fork.
     std::function<void(Plan&, hosted::System&)> booted;
+    // Called with each decision when it is made: the process may end before the run does.
+    std::function<void(Decision const&)> decided;
     // Called right when something failed, with what is known then: the process may be about to end.
     std::function<void(struct Outcome const&)> failing;
 };

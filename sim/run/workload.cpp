@@ -150,6 +150,12 @@ Workload const* find_workload(std::string_view name)
     return nullptr;
 }
 
+u32 fault_kinds_of(std::string_view workload)
+{
+    auto const* found = find_workload(workload);
+    return found ? found->fault_kinds : gentle;
+}
+
 Script script_of(std::string_view workload, u64 seed)
 {
     if (workload == "boot")

@@ -18,6 +18,8 @@ struct Workload {
 std::span<Workload const> workloads();
 // Null: none of ours; then the name is a program's (examples/).
 Workload const* find_workload(std::string_view name);
+// What may happen when the user says nothing: to a program, what may happen to posix-mix.
+u32 fault_kinds_of(std::string_view workload);
 // A function of both.
 Script script_of(std::string_view workload, u64 seed);
 

@@ -73,7 +73,8 @@ Report run(Plant plant, Disturbed disturbed)
                 world = std::make_unique<ClosedWorld>(system, oracle, trace, strategy);
                 system.machine().live_in(*world);
                 auto const missing = hosted::close_jail({ { -1, -1, -1 }, note_caught });
-                shared_report->traps_rdtsc = missing.find("RDTSC") == std::string::npos;
+                shared_report->traps_rdtsc
+                    = missing.instructions.find("RDTSC") == std::string::npos;
             });
         shared_report->l1 = trace.hash();
         shared_report->finished = true;

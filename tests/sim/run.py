@@ -209,21 +209,138 @@ def test_sites():
     expect(0 < reached[0] < reached[1], f"boot reaches {reached[0]}, posix-mix {reached[1]}")
 
 
+HEADER_BYTES, RECORD_BYTES = 304, 12
+WORD = (1 << 64) - 1
+
+
+def checksum(data):
+    """sim/trace/trace.hpp, Hash: the lower half, over the bytes as words."""
+    high, low = 0x6C62272E07BB0142, 0x62B821756295C58D
+    for byte in data:
+        high = (high ^ byte) * 0x9FB21C651E98DF25 & WORD
+        high ^= high >> 32
+        low = (low + (byte ^ high >> 7)) * 0xD6E8FEB86659FD93 & WORD
+        low ^= low >> 29
+    return low.to_bytes(8, "little")
+
+
+def resealed(data):
+    """A journal with a count and checks for all that stands in there (sim/replay/journal.cpp)."""
+    header, records = data[:HEADER_BYTES], data[HEADER_BYTES:]
+    count = (len(records) // RECORD_BYTES).to_bytes(4, "little")
+    header = header[:48] + count + header[52:-16] + checksum(records)
+    return header + checksum(header) + records
+
+
+def contents(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def with_contents(path, data):
+    with open(path, "wb") as file:
+        file.write(data)
+    return path
+
+
 def test_journal_damage():
-    """Goal: a journal that was cut off anywhere is used up to there or refused, never believed or fatal."""
+    """Goal: a journal that was cut off anywhere, between two records too, is refused, and so is one of another
+    version, by its name."""
     with tempfile.TemporaryDirectory(prefix="gemel-sim-") as folder:
         journal, _ = bank_failure(folder)
-        with open(journal, "rb") as file:
-            whole = file.read()
-        for length, said in ((0, "no journal"), (20, "no journal"), (len(whole) - 5, "damaged")):
-            with open(f"{folder}/cut", "wb") as file:
-                file.write(whole[:length])
-            status, text = gemel("replay", f"{folder}/cut")
-            expect(status in (0, 2, 3) and said in text, f"{length} bytes: status {status}\n{text}")
-        with open(f"{folder}/cut", "wb") as file:
-            file.write(whole[:30] + b"X" + whole[31:])
-        status, text = gemel("replay", f"{folder}/cut")
-        expect(status == 2 and "header" in text, text)
+        whole = contents(journal)
+        expect(resealed(whole) == whole and len(whole) > HEADER_BYTES + RECORD_BYTES, "the checks of a journal are others")
+        for data, said in ((b"", "no journal"), (whole[:20], "header"), (whole[:-5], "cut off"),
+                           (whole[:-RECORD_BYTES], "cut off"), (whole[:HEADER_BYTES], "cut off"),
+                           (whole[:30] + b"X" + whole[31:], "header"), (whole[:-7] + b"X" + whole[-6:], "cut off"),
+                           (b"GEMELJ01" + whole[8:], "GEMELJ01")):
+            for command in ("replay", "shrink", "when"):
+                status, text = gemel(command, with_contents(f"{folder}/cut", data))
+                expect(status == 2 and said in text, f"{command} of {len(data)} bytes: status {status}\n{text}")
+
+
+def test_journal_answers():
+    """Goal: answers that nobody can give, in a journal whose checks are right, are no failures of the kernel's. Method:
+    a run on two processors, each of whose turns names a processor far beyond what the machine, or a word, has."""
+    with tempfile.TemporaryDirectory(prefix="gemel-sim-") as folder:
+        status, text = gemel("sim", "--workload", "bank", "--faults", "none", "--seeds", "1..20", "--cpus", "2",
+                             "--journals", folder, "--first-failure")
+        journal = re.search(r"gemel replay (\S+)", text)[1]
+        data, turns = contents(journal), 0
+        for at in range(HEADER_BYTES, len(data), RECORD_BYTES):
+            if data[at] == 15:  # Kind::processor
+                data, turns = data[:at + 8] + (40 + turns).to_bytes(4, "little") + data[at + 12:], turns + 1
+        status, text = gemel("replay", with_contents(f"{folder}/far", resealed(data)))
+        expect(turns > 0 and "assertion" not in text and "DIFFERENT" in text, f"{turns} turns, status {status}\n{text}")
+
+
+def test_replay_compares():
+    """Goal: a replay that fails in another way than its journal says tells so, though L1 is equal. Method: a journal with
+    another text of the failure, whose checks are right; the same with another check."""
+    with tempfile.TemporaryDirectory(prefix="gemel-sim-") as folder:
+        journal, _ = bank_failure(folder)
+        data = contents(journal)
+        what_hash = HEADER_BYTES - 24
+        for at in (what_hash, data.index(b"workload\0", 56 + 48)):
+            other = resealed(data[:at] + bytes([data[at] ^ 1]) + data[at + 1:])
+            status, text = gemel("replay", with_contents(f"{folder}/other", other))
+            expect(status == 3 and "DIFFERENT: the journal says" in text and "money was made" in text, text)
+
+
+def test_replay_to():
+    """Goal: --to has an exact answer or an error: a place behind the end, the beginning, and no number."""
+    with tempfile.TemporaryDirectory(prefix="gemel-sim-") as folder:
+        journal, _ = bank_failure(folder)
+        for to, status, said in (("event:99999999", 2, "is behind the end of the run: event "), ("1h", 2, "is behind the end"),
+                                 ("0s", 1, "after 0"), ("0.0ms", 1, "after 0"), ("1.5.5s", 1, "no length of time"),
+                                 (".s", 1, "no length of time"), ("99999999999h", 1, "no length of time"),
+                                 ("event:-1", 1, "event:N"), ("event:", 1, "event:N"), ("1ns", 0, "reached;")):
+            got, text = gemel("replay", journal, "--to", to)
+            expect(got == status and said in text, f"--to {to}: status {got}\n{text}")
+
+
+def test_lost_runs():
+    """Goal: a run that ends without a word, in a loop without kernel entries, leaves a journal that gives the same
+    verdict, from a seed and from a corpus, whose decisions no seed gives."""
+    loop = ["--workload", "while true; do x=1; done", "--processor-seconds", "1"]
+    with tempfile.TemporaryDirectory(prefix="gemel-sim-") as folder:
+        for words, name in ((["--seed", "4"], "seed4"), (["--seeds", "5..5", "--corpus", f"{folder}/corpus"], "run5")):
+            status, text = gemel("sim", *loop, *words, "--journals", folder)
+            expect(status == 2 and text.startswith("INCONCLUSIVE watchdog") and f"fail-{name}.gemel --gdb" in text, text)
+            status, again = gemel("replay", f"{folder}/fail-{name}.gemel", "--processor-seconds", "1")
+            expect(status == 2 and again.splitlines()[0] == text.splitlines()[0], again)
+
+
+def refuse_filters():
+    """From here on seccomp is refused to this process and its children: a filter of ours forbids another one."""
+    import ctypes
+    import struct
+
+    seccomp, prctl, set_seccomp, errno_eperm = 317, 157, 22, 0x00050001
+
+    def line(code, yes, no, value):
+        return struct.pack("HBBI", code, yes, no, value)
+    load, equal, answer = 0x20, 0x15, 0x06
+    program = b"".join((
+        line(load, 0, 0, 0), line(equal, 3, 0, seccomp), line(equal, 0, 3, prctl), line(load, 0, 0, 16),
+        line(equal, 0, 1, set_seccomp), line(answer, 0, 0, errno_eperm), line(answer, 0, 0, 0x7FFF0000)))
+    code = ctypes.create_string_buffer(program, len(program))
+    header = struct.pack("HxxxxxxQ", len(program) // 8, ctypes.addressof(code))
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(38, 1, 0, 0, 0) != 0 or libc.prctl(set_seccomp, 2, ctypes.c_char_p(header), 0, 0) != 0:
+        os._exit(77)
+
+
+def test_not_jailed():
+    """Goal: a run that the host lets out of the jail says so, whether it booted for itself or not, and so does a replay;
+    an ordinary one says nothing of the kind."""
+    with tempfile.TemporaryDirectory(prefix="gemel-sim-") as folder:
+        journal, _ = bank_failure(folder)
+        for words in (["sim", "--workload", "boot", "--seeds", "1..3"], ["replay", journal]):
+            for before, told in ((None, 0), (refuse_filters, 1)):
+                done = subprocess.run([program(), *words], capture_output=True, text=True, errors="replace",
+                                      timeout=SECONDS_MAX, preexec_fn=before, check=False)
+                expect(done.stderr.count("NOT JAILED") == told, f"{words}: {done.returncode} {done.stdout}{done.stderr}")
 
 
 def test_debugger():
@@ -235,6 +352,64 @@ def test_debugger():
         expect(re.search(r"^\* +\d+ bank ", text, re.M), text[-3000:])
         _, text = gemel("replay", journal, "--gdb", "--to", "event:1000", "--ex", "bt")
         expect("gemel_replay_reached" in text and "gemel::arch::system_call" in text, text[-3000:])
+
+
+def sections(page):
+    """Code blocks of a document, each as lines, by the heading that they stand under."""
+    found = {}
+    with open(f"{TOP}/docs/{page}", encoding="utf-8") as file:
+        for part in re.split(r"^## ", file.read(), flags=re.M):
+            found[part.splitlines()[0]] = [block.splitlines()[1:] for block in re.findall(r"^```(.*?)^```", part, re.M | re.S)]
+    return found
+
+
+def shape(line):
+    """A line of output without what is one build's: numbers, bars, the width of columns."""
+    line = re.sub(r"[#.]{40}", "BAR", line)
+    return re.sub(r"\s+", " ", re.sub(r"0x[0-9a-f]+ in |[0-9a-f]{8}\b|\d+", lambda m: "" if " in " in m[0] else "N", line)).strip()
+
+
+def shows(output, lines):
+    there = {shape(line) for line in output.splitlines()}
+    for line in lines:
+        expect(any(shape(line) in each for each in there), f"no line like {line!r} in\n{output[-3000:]}")
+
+
+def in_folder(folder, command):
+    """What a person sees who types it there."""
+    words = command.replace("./gemel", program(), 1)
+    done = subprocess.run(["bash", "-c", words], cwd=folder, capture_output=True, text=True, errors="replace",
+                          timeout=SECONDS_MAX, stdin=subprocess.DEVNULL, check=False)
+    return done.stdout + done.stderr
+
+
+def gdb_session(folder, block):
+    """The commands that stand behind (gdb), in one gdb at the failure; the other lines are what they print."""
+    typed = [re.split(r"  +", line[6:])[0] for line in block if line.startswith("(gdb) ")]
+    output = in_folder(folder, "./gemel replay fail-*.gemel --gdb " + " ".join(f"--ex '{each}'" for each in typed))
+    errors = re.findall(r"^(?:Undefined command|usage:|No symbol|Python Exception|.*[Ee]rror).*", output, re.M)
+    expect(len(typed) > 3 and not errors, f"{errors}\n{output}")
+    shows(output, [line for line in block if not line.startswith(("(gdb) ", "$ "))])
+
+
+def test_documents():
+    """Goal: the commands of docs/simulator.md and docs/debugging.md, typed as they stand there, lead from nothing to gdb
+    and back, and show what stands there but for the numbers."""
+    red, certain = (sections("simulator.md")[title] for title in ("From a red line to gdb", "When was it certain?"))
+    with tempfile.TemporaryDirectory(prefix="gemel-sim-") as folder:
+        commands = [re.split(r"  +# ", line, maxsplit=1) for line in red[0]]
+        expect(len(commands) == 4, red[0])
+        told = in_folder(folder, commands[0][0])
+        shows(told, [commands[0][1]])
+        expect(in_folder(folder, commands[1][0]).splitlines()[0] in told.splitlines(), f"not the same line: {told}")
+        shrunk = in_folder(folder, commands[2][0])
+        with open(f"{TOP}/docs/simulator.md", encoding="utf-8") as file:
+            decision = re.search(r"decision that is left reads `([^`]+)`", file.read())[1]
+        shows(shrunk, [commands[2][1], decision])
+        expect(commands[3][0] == "./gemel replay fail-*.gemel --gdb", commands[3])
+        gdb_session(folder, red[1])
+        gdb_session(folder, sections("debugging.md")["Going back in time"][0])
+        shows(in_folder(folder, certain[0][0][2:]), certain[0][1:])
 
 
 def test_when():
@@ -401,6 +576,15 @@ def test_usage():
         (["--seeds", "9..3"], "A..B"),
         (["--until", "soon"], "60s"),
         (["--workload", "echo " * 12], "a journal holds 47"),
+        (["--faults", "preempt"], "say --preempt"),
+        (["--faults", "disk-error,processor"], "say --cpus"),
+        (["--faults", "schedule"], "say --strategy"),
+        (["--faults", "power-loss"], "comes with power-cut"),
+        (["--faults", "entropy"], "no fault"),
+        (["--seeds", "1..3", "--events", "/dev/null"], "--events is one run's"),
+        (["--seeds", "1..3", "--trace-text", "/dev/null"], "--trace-text is one run's"),
+        (["--seeds", "1..3", "--block-log", "/dev/null"], "--block-log is one run's"),
+        (["--time", "1s", "--trace", "/dev/null"], "--trace is one run's"),
     ):
         status, text = gemel("sim", *words)
         expect(status == 1 and said in text, f"{words}: status {status}\n{text}")
@@ -411,6 +595,15 @@ def test_unknown_workload():
     with tempfile.TemporaryDirectory(prefix="gemel-sim-") as folder:
         status, text = gemel("sim", "--workload", "no-such-thing", "--seed", "1", "--journals", folder)
         expect(status == 2 and "does not work without faults" in text, text)
+
+
+def test_faults_of_a_program():
+    """Goal: a program that is no workload of ours gets the faults of posix-mix, unless the user says otherwise."""
+    def decisions(*words):
+        _, text = gemel("sim", "--strategy", "run-to-block", "--seeds", "1..12", "--each", *words)
+        return sum(int(count) for count in re.findall(r"  (\d+) decisions", text))
+    expect(decisions("--workload", "till") > 0, "no fault happens to examples/till")
+    expect(decisions("--workload", "till", "--faults", "none") == 0, "faults happen though none were asked for")
 
 
 def test_scan():
@@ -464,8 +657,10 @@ def compare_builds(preset):
 
 
 TESTS = [
-    test_twice, test_booted, test_processors, test_no_alarm, test_environment, test_diverge, test_replay, test_one_kind, test_journal_damage, test_debugger,
-    test_when, test_sites, test_trace, test_block_log, test_power_cuts, test_lying_disk, test_usage, test_unknown_workload, test_scan,
+    test_twice, test_booted, test_processors, test_no_alarm, test_environment, test_diverge, test_replay, test_one_kind,
+    test_journal_damage, test_journal_answers, test_replay_compares, test_replay_to, test_lost_runs, test_not_jailed,
+    test_faults_of_a_program, test_documents, test_debugger, test_when, test_sites, test_trace, test_block_log,
+    test_power_cuts, test_lying_disk, test_usage, test_unknown_workload, test_scan,
 ]
 LONG = [test_pairs, test_compilers]
 

@@ -206,7 +206,7 @@ bool trap_rdtsc()
 
 } // namespace
 
-std::string close_jail(JailOptions const& options)
+Unjailed close_jail(JailOptions const& options)
 {
     void* frames[2];
     (void)::backtrace(frames, 2); // loads what it needs while that is possible
@@ -216,17 +216,17 @@ std::string close_jail(JailOptions const& options)
     action.sa_flags = SA_SIGINFO | SA_NODEFER;
     action.sa_sigaction = on_stray_call;
     arch::race::handle(SIGSYS, action);
-    std::string missing;
+    Unjailed missing;
     if (!trap_rdtsc())
-        missing += " a trap for RDTSC";
+        missing.instructions = "RDTSC";
     if (::syscall(SYS_arch_prctl, ARCH_SET_CPUID, 0) != 0)
-        missing += std::string { missing.empty() ? "" : "," } + " CPUID faulting";
+        missing.instructions += missing.instructions.empty() ? "CPUID" : ", CPUID";
     int const writable[]
         = { STDERR_FILENO, options.writable[0], options.writable[1], options.writable[2] };
     closed = true;
     if (!install_filter(writable, sizeof writable / sizeof *writable))
-        missing += std::string { missing.empty() ? "" : "," } + " seccomp";
-    return missing.empty() ? "" : missing.substr(1);
+        missing.calls = std::string { "seccomp: " } + std::strerror(errno);
+    return missing;
 }
 
 __attribute__((no_sanitize_address)) void end_if_jail_trapped(void const* raw)

@@ -18,8 +18,13 @@ struct JailOptions {
 
 inline constexpr int jail_exit_status = 3;
 
-// Irrevocable for the process. Answers what this host cannot trap, or "".
-std::string close_jail(JailOptions const& options);
+struct Unjailed {
+    std::string calls; // why system calls pass: then it is no jail; "": they are caught
+    std::string instructions; // which ones this host cannot trap, or ""
+};
+
+// Irrevocable for the process. Answers what can still tell it something.
+Unjailed close_jail(JailOptions const& options);
 
 // For the fault handler: the instruction reads the clock or the processor's identity. Then it does
 // not return.
