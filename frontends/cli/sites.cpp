@@ -35,8 +35,7 @@ int show_sites(SimOptions const& options, bool never_hit_only)
     for (usize i = 0; i < sites.size(); ++i)
         if (!never_hit_only || reached[i] == 0)
             std::printf("%10llu  %-9s %-28s %s:%u\n", static_cast<unsigned long long>(reached[i]),
-                sites[i].kind == hosted::SiteKind::fault ? "fault" : "sometimes", sites[i].label,
-                sites[i].file, sites[i].line);
+                hosted::name_of(sites[i].kind), sites[i].label, sites[i].file, sites[i].line);
     return exit_ok;
 }
 

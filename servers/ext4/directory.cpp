@@ -1,5 +1,6 @@
 #include "servers/ext4/directory.hpp"
 
+#include "core/base/site.hpp"
 #include "servers/ext4/directory_block.hpp"
 #include "servers/ext4/directory_index.hpp"
 
@@ -155,8 +156,11 @@ Result<Found> find_name(Disk& disk, Inode const& directory, std::string_view nam
     // "." and ".." lie in the root of a hash tree, outside its order.
     bool const dots = name == "." || name == "..";
     if (!dots) {
-        if (auto const* const known = disk.names().find(directory.number, name))
+        if (auto const* const known = disk.names().find(directory.number, name)) {
+            if (!*known)
+                SOMETIMES("ext4.absence_remembered");
             return *known ? Result<Found>(**known) : Error::not_found;
+        }
     }
     auto const found = is_indexed(disk.super(), directory) && !dots
         ? find_by_hash(disk, directory, name)

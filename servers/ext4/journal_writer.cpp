@@ -1,6 +1,7 @@
 // The order of writes is what makes it safe; each function says what must be durable before it.
 #include "servers/ext4/journal_writer.hpp"
 
+#include "core/base/site.hpp"
 #include "servers/ext4/checksum.hpp"
 #include "servers/ext4/journal_checksum.hpp"
 
@@ -161,6 +162,7 @@ Result<void> JournalWriter::append_revokes(Transaction const& transaction)
     bool const wide = super_.wide;
     auto next = transaction.revoked().begin();
     while (next != transaction.revoked().end()) {
+        SOMETIMES("ext4.revoke_written");
         auto const block = TRY(next_block());
         put_head(block, format::BlockType::revoke);
         auto at = format::revoke::first_record;
@@ -268,6 +270,8 @@ Result<void> JournalWriter::write_log()
         TRY(device_->write_contents(place * block_bytes_, blocks.first(bytes)));
         blocks = blocks.subspan(bytes);
         head_ = super_.after(head_ + count - 1);
+        if (head_ == super_.first)
+            SOMETIMES("ext4.log_wraps");
     }
     log_.clear();
     return {};
@@ -280,10 +284,14 @@ Result<void> JournalWriter::commit(i64 now_ns)
     if (transaction.empty())
         return device_->flush();
     auto const needed = blocks_needed(transaction);
-    if (needed >= free_blocks())
+    if (needed >= free_blocks()) {
+        SOMETIMES("ext4.log_full");
         TRY(checkpoint());
-    if (needed >= free_blocks())
+    }
+    if (needed >= free_blocks()) {
+        NEVER("ext4.log_too_small"); // blocks_max() is a quarter of it
         return Error::no_space;
+    }
     // In the first epoch: until the commit block follows, it points to nothing that counts.
     if (tail_ == 0)
         TRY(write_superblock(head_));

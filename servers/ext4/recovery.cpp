@@ -7,6 +7,7 @@
 // must not take them away.
 #include "servers/ext4/recovery.hpp"
 
+#include "core/base/site.hpp"
 #include "servers/ext4/replay_overlay.hpp"
 #include "servers/ext4/volume_super.hpp"
 
@@ -69,6 +70,8 @@ Result<void> copy_blocks(
     std::vector<u8> run;
     auto const& copies = plan.copies;
     LongWork work(failing.report.listener, "replaying the journal", copies.size());
+    if (!copies.empty())
+        SOMETIMES("ext4.journal_replayed");
     for (usize index = 0; index < copies.size();) {
         work.at(index);
         auto const first = copies[index].target;

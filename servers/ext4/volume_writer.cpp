@@ -1,6 +1,7 @@
 // The life of a volume that is written: mount, commit, failure, unmount (see volume_writer.hpp).
 #include "servers/ext4/volume_writer.hpp"
 
+#include "core/base/site.hpp"
 #include "servers/ext4/block_allocator.hpp"
 #include "servers/ext4/file_edit.hpp"
 #include "servers/ext4/group_table.hpp"
@@ -159,6 +160,7 @@ Result<void> VolumeWriter::free_orphans()
         auto const number = TRY(orphans_.any());
         if (number == 0)
             return operate([&] { return orphans_.say_empty(); });
+        SOMETIMES("ext4.orphan_found");
         auto const inode = TRY(read_inode(disk_, number, InodeUse::any));
         if (inode.links == 0)
             TRY(evict(number));

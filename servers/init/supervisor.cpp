@@ -1,5 +1,6 @@
 #include "servers/init/supervisor.hpp"
 
+#include "core/base/site.hpp"
 #include "servers/init/start_order.hpp"
 #include "servers/init/vfs_session.hpp"
 #include "servers/protocols/directory.hpp"
@@ -547,6 +548,7 @@ bool Supervisor::within_budget(Instance& instance)
 
 void Supervisor::restart(Instance& instance)
 {
+    SOMETIMES("init.service_restarted");
     ++instance.restarts;
     if (instance.start_again)
         instance.state = State::starting;
@@ -568,6 +570,7 @@ void Supervisor::stop_dependents(Instance const& instance)
     for (auto const& other : instances_) {
         if (other->state != State::running || !depends(other->service, instance.service.name))
             continue;
+        SOMETIMES("init.dependent_restarted");
         stop(*other);
         ++other->restarts;
         queue(*other);

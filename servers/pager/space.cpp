@@ -1,5 +1,6 @@
 #include "servers/pager/space.hpp"
 
+#include "core/base/site.hpp"
 #include "servers/rt/system.hpp"
 
 #include <algorithm>
@@ -330,10 +331,12 @@ Result<void> Space::make_own(Window& window, Page& page)
     if (page.state == State::own)
         return {};
     if (page.state != State::zeros && !shared_.frames.shared(page.frame)) {
+        SOMETIMES("pager.last_of_a_snapshot");
         TRY(shared_.frames.put(page.frame, window.table, page.number, PageAccess::write));
         page.state = State::own;
         return {};
     }
+    SOMETIMES("pager.copied_on_write");
     auto own = page;
     own.state = State::own;
     own.frame = TRY(new_frame({ &window }));

@@ -1,6 +1,8 @@
 // A mounted file system from the vfs's side (see mount.hpp).
 #include "servers/vfs/mount.hpp"
 
+#include "core/base/site.hpp"
+
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -145,6 +147,7 @@ void Mount::drop(Ref<Connection> const& broken, Error why)
     auto connections = connections_.lock();
     if (!connections->current || *connections->current != broken)
         return;
+    SOMETIMES("vfs.mount_lost");
     connections->current.reset();
     if (why == Error::timed_out)
         connections->abandoned.push_back(broken);

@@ -93,6 +93,7 @@ public:
 private:
     Oracle oracle_of() const;
     void switch_on();
+    std::vector<u64> reached() const;
     void schedule_by(StrategyKind kind, u64 seed);
     void scheduling(bool on);
     void begin();
@@ -132,6 +133,7 @@ private:
     bool branched_ = false;
     u32 retyped_ = 0;
     u64 begun_ns_ = 0; // virtual time before this boot
+    std::vector<u64> reached_before_; // by site, before this boot
     u32 boots_ = 0;
     u32 cuts_ = 0;
     bool cut_ = false;
@@ -180,6 +182,8 @@ Run::Run(Setup const& setup)
 void Run::switch_on()
 {
     auto memory = boot_ ? boot_->system.machine().memory() : nullptr;
+    if (boot_)
+        reached_before_ = reached();
     boot_.reset(); // before the next: both have the same addresses
     auto& medium = log_ ? static_cast<Medium&>(*log_) : medium_;
     boot_.emplace(setup_, std::move(memory), oracle_, trace_, strategy_, medium,
@@ -211,6 +215,15 @@ void Run::switch_on()
         setup_.failing(outcome);
     });
     watch_events();
+}
+
+// In all boots.
+std::vector<u64> Run::reached() const
+{
+    auto counts = boot_->world.reached_counts();
+    for (usize i = 0; i < reached_before_.size(); ++i)
+        counts[i] += reached_before_[i];
+    return counts;
 }
 
 void Run::watch_events()
@@ -501,7 +514,7 @@ void Run::fill(Outcome& outcome)
     outcome.stop_count = world().stop_count();
     outcome.stops = world().stops();
     outcome.digests = trace_.digests();
-    outcome.reached = world().reached_counts();
+    outcome.reached = reached();
     outcome.begun_event = begun_event_;
     outcome.free_event = free_event_ != 0 ? free_event_ : trace_.count();
     if (coverage_)

@@ -373,7 +373,9 @@ bool ClosedWorld::reached(hosted::Site const& site)
     auto const* current = system_.kernel().cpu().current;
     if (coverage_ && current)
         coverage_->met(current->id, reached_kind, labels_[index]);
-    if (site.kind == hosted::SiteKind::sometimes || !current || is_spared(*current->task))
+    if (site.kind == hosted::SiteKind::never)
+        fail("never", site.label, current ? current->task->name : "");
+    if (site.kind != hosted::SiteKind::fault || !current || is_spared(*current->task))
         return false;
     if (oracle_.choose({ Kind::site, labels_[index], ordinal }, 2, 0) == 0)
         return false;

@@ -3,3 +3,4 @@
 
 #define BUGGIFY(label) false
 #define SOMETIMES(label) static_cast<void>(0)
+#define NEVER(label) static_cast<void>(0)

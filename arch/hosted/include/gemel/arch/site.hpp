@@ -12,3 +12,4 @@
     }())
 #define BUGGIFY(label) GEMEL_SITE(label, fault)
 #define SOMETIMES(label) static_cast<void>(GEMEL_SITE(label, sometimes))
+#define NEVER(label) static_cast<void>(GEMEL_SITE(label, never))

@@ -10,7 +10,14 @@ namespace gemel::hosted {
 enum class SiteKind : u8 {
     fault, // a condition that is handled anyway: the simulator may make it true
     sometimes, // a state that a good campaign reaches
+    never, // a state that is handled, and that nothing may lead to: the run fails
 };
+
+constexpr char const* name_of(SiteKind kind)
+{
+    constexpr char const* names[] = { "fault", "sometimes", "never" };
+    return names[static_cast<u8>(kind)];
+}
 
 // As aligned as it is large: what the linker gathers is then an array.
 struct alignas(32) Site {
