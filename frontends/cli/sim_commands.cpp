@@ -13,8 +13,8 @@ SimCommands::SimCommands(CLI::App& app)
     diverge_ = app.add_subcommand("diverge", "the first event in which two runs differ");
     diverge_->add_option("A", left_, "events of one run (gemel sim --events A)")->required();
     diverge_->add_option("B", right_, "events of the other")->required();
-    sites_
-        = app.add_subcommand("sites", "fault and sometimes sites, and how often seeds reach them");
+    sites_ = app.add_subcommand(
+        "sites", "fault, sometimes and never sites, and how often seeds reach them");
     sites_->add_flag("--never-hit", never_hit_, "only those that no run reached");
     sites_options_.seeds = "1..20";
     sites_options_.workload = "posix-mix";
@@ -95,7 +95,8 @@ void SimCommands::add_run_options(CLI::App& command)
         "virtual time by which a run must have ended (default: the workload's, mostly 10s)");
     command
         .add_option("--workload", options_.workload,
-            "boot, posix-mix, session, server-kill, fs-crash, vfs-race, rights-race, steady, or a "
+            "boot, posix-mix, session, server-kill, fs-crash, vfs-race, rights-race, cap-storm, "
+            "steady, or a "
             "program "
             "of the boot bundle")
         ->capture_default_str();

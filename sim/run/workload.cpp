@@ -23,6 +23,7 @@ constexpr Workload known[] = {
     { "server-kill", "posix-mix while servers are killed", everything, soon, 0 },
     { "vfs-race", "three threads ask the vfs at once", gentle, soon, 0 },
     { "rights-race", "what is over must be refused", gentle, soon, 0 },
+    { "cap-storm", "several tasks do everything to capabilities at once", gentle, soon, 0 },
     { "steady", "the same again and again: nothing may grow", 0, soon, 0 },
     { "fs-crash", "files on the disk while its power is cut", power, soon, crash_states },
 };
@@ -166,6 +167,11 @@ Script script_of(std::string_view workload, u64 seed)
         return { session_lines(seed), std::string { probe }, "" };
     if (workload == "steady")
         return { "", steady_rounds(seed), "" };
+    if (workload == "cap-storm") {
+        auto const line = "cap-storm " + number(seed);
+        return { line + "\n", line + " || echo FAIL " + line + " does not work without faults\n",
+            "" };
+    }
     if (workload == "fs-crash")
         return { "fs-crash run " + number(seed) + "\n", std::string { probe },
             "fs-crash check " + number(seed) };

@@ -149,6 +149,61 @@ def check_decisions():
             yield f"docs/decisions/README.md: no line for {name}"
 
 
+def named_tests(page, number, cell):
+    """Disagreements of the tests that a cell names (each behind its file), and how many there are."""
+    parts = re.findall(r"`([\w./]+/[\w./]+)`((?: (?:`\w+\.\w+`|\"[^\"]+\"))*)", cell)
+    wrong, names = [], 0
+    if not parts or any(not said for _, said in parts):
+        wrong.append(f"{page}:{number}: names no test")
+    for file, said in parts:
+        text = re.sub(r'"\s+"', "", read(file)) if os.path.exists(f"{TOP}/{file}") else ""
+        for suite, test in re.findall(r"`(\w+)\.(\w+)`", said):
+            names += 1
+            if f"TEST({suite}, {test})" not in text:
+                wrong.append(f"{page}:{number}: {file} has no test {suite}.{test}")
+        for words in re.findall(r'"([^"]+)"', said):
+            names += 1
+            if words not in text:
+                wrong.append(f"{page}:{number}: {file} does not say {words!r}")
+    return wrong, names
+
+
+def atlas_rows():
+    """(heading, line, cells) of each row of docs/atlas.md."""
+    heading = ""
+    for number, line in enumerate(read("docs/atlas.md").splitlines(), 1):
+        heading = line[3:] if line.startswith("## ") else heading
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("| `"):
+            yield heading, number, cells
+
+
+def check_atlas():
+    """Every kind of fault and every workload has one row, whose cells say something and whose tests are there."""
+    oracle = read("sim/oracle/oracle.cpp")
+    known = {
+        "Kinds": re.findall(r'"([a-z-]+)"', re.search(r"names\[kinds\] = \{(.*?)\}", oracle, re.S)[1]),
+        "Workloads": re.findall(r'^    \{ "([a-z-]+)", ', read("sim/run/workload.cpp"), re.M),
+    }
+    kinds = enumerators(read("sim/oracle/oracle.hpp"), "Kind")
+    if [name.replace("_", "-") for name, _ in kinds] != known["Kinds"] or len(known["Workloads"]) < 8:
+        yield f"sim/oracle/oracle.cpp: the names of kinds are not those of Kind, or no workloads are found: {known}"
+    for heading, names in known.items():
+        rows = [(number, cells) for title, number, cells in atlas_rows() if title == heading]
+        if sorted(cells[0].strip("`") for _, cells in rows) != sorted(names):
+            there = {cells[0].strip("`") for _, cells in rows}
+            wrong = there ^ set(names) or there
+            yield f"docs/atlas.md: {heading}: not one row for each; missing, twice or unknown: {wrong}"
+        for number, cells in rows:
+            if not all(cells):
+                yield f"docs/atlas.md:{number}: an empty cell"
+            yield from named_tests("docs/atlas.md", number, cells[-1])[0]
+    text = read("docs/simulator.md")
+    for name in known["Workloads"]:
+        if f"| `{name}` |" not in text:
+            yield f"docs/simulator.md: no row for the workload {name}"
+
+
 def security_rows():
     """(line, what its last cell says) of each table line of docs/security.md that names a promise or an attack."""
     for number, line in enumerate(read("docs/security.md").splitlines(), 1):
@@ -162,19 +217,9 @@ def check_security():
     """Every promise names tests, and each of them stands in the file that it is said to stand in."""
     names = 0
     for number, cell in security_rows():
-        parts = re.findall(r"`([\w./]+/[\w./]+)`((?: (?:`\w+\.\w+`|\"[^\"]+\"))*)", cell)
-        if not parts or any(not said for _, said in parts):
-            yield f"docs/security.md:{number}: names no test"
-        for file, said in parts:
-            text = re.sub(r'"\s+"', "", read(file)) if os.path.exists(f"{TOP}/{file}") else ""
-            for suite, test in re.findall(r"`(\w+)\.(\w+)`", said):
-                names += 1
-                if f"TEST({suite}, {test})" not in text:
-                    yield f"docs/security.md:{number}: {file} has no test {suite}.{test}"
-            for words in re.findall(r'"([^"]+)"', said):
-                names += 1
-                if words not in text:
-                    yield f"docs/security.md:{number}: {file} does not say {words!r}"
+        wrong, count = named_tests("docs/security.md", number, cell)
+        names += count
+        yield from wrong
     if names < 50:
         yield f"docs/security.md: only {names} tests are named"
 
@@ -189,6 +234,7 @@ CHECKS = {
     "README.md": check_readme,
     "decisions": check_decisions,
     "tests of security": check_security,
+    "the atlas": check_atlas,
 }
 
 
