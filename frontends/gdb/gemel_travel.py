@@ -10,6 +10,7 @@ gdb's own reverse-continue, reverse-step, reverse-next, reverse-stepi and revers
 knows how to go back.
 """
 import re
+from decimal import Decimal
 
 import gdb
 import gemel_objects
@@ -99,9 +100,9 @@ def target(text):
     """What `monitor goto` understands, for what a person writes."""
     if re.fullmatch(r"(event:|\+|-)\d+", text):
         return text
-    number = re.fullmatch(r"\+?([0-9.]+)([a-z]+)", text)
-    if number and number[2] in UNITS and number[1].count(".") < 2:
-        return str(int(float(number[1]) * UNITS[number[2]]))
+    number = re.fullmatch(r"\+?(\d+\.?\d*|\.\d+)([a-z]+)", text)
+    if number and number[2] in UNITS:
+        return str(int(Decimal(number[1]) * UNITS[number[2]]))
     raise gdb.GdbError("usage: tt goto event:N | 6.1ms | +N | -N   (N: events)")
 
 

@@ -267,6 +267,8 @@ std::string Stub::resumed(std::string const& packet)
         auto const target = *std::exchange(target_, std::nullopt);
         auto const stop = target.kind == Target::Kind::event ? timeline_.to_event(target.value)
                                                              : timeline_.to_time(target.value);
+        if (stop.why == Why::end)
+            std::fprintf(stderr, "gemel: that is behind the end of the run, where it stands now\n");
         return told(stop.why == Why::end ? Stop {} : stop, false);
     }
     if (packet == "bc")

@@ -299,6 +299,9 @@ def test_replay_to():
                                  ("event:-1", 1, "event:N"), ("event:", 1, "event:N"), ("1ns", 0, "reached;")):
             got, text = gemel("replay", journal, "--to", to)
             expect(got == status and said in text, f"--to {to}: status {got}\n{text}")
+        for to, told in (("event:99999999", True), ("1h", True), ("event:1000", False)):
+            _, text = gemel("replay", journal, "--gdb", "--to", to, "--ex", "tt")
+            expect(("behind the end of the run" in text) == told, f"--gdb --to {to}: {text}")
 
 
 def test_lost_runs():
