@@ -1,6 +1,7 @@
 // init on the real hosted kernel, with a bundle and programs of the test's own.
 #include "servers/init/test_archive.hpp"
 #include "servers/protocols/init.hpp"
+#include "servers/protocols/keeper.hpp"
 #include "servers/protocols/process.hpp"
 #include "servers/rt/rt.hpp"
 #include "servers/rt/start.hpp"
@@ -120,6 +121,20 @@ Result<void> answer_late(Env& env)
     }
 }
 
+// Says that it was asked to write, once it has begun late: a request waits for it.
+Result<void> flush_late(Env& env)
+{
+    sleep_until(Deadline::after_ms(30));
+    struct Late {
+        Result<protocol::Keeper::Flush::Reply> on(protocol::Keeper::Flush const&)
+        {
+            system::debug_print("flushed\n");
+            return protocol::Keeper::Flush::Reply {};
+        }
+    };
+    return serve<protocol::Keeper>(env.port(), Late {});
+}
+
 template <ServerMain Main>
 void enter(u64 startup)
 {
@@ -144,6 +159,7 @@ constexpr Program programs[] = {
     { "settling", enter<fail_at_first> },
     { "starved", enter<starve_at_first> },
     { "late", enter<answer_late> },
+    { "keeper", enter<flush_late> },
 };
 
 std::string bundle_with(std::string_view services)
@@ -639,6 +655,32 @@ TEST(Init, ShutsDown)
         (void)env.take<protocol::Init>("init")->call(protocol::Init::Shutdown { 7 });
     });
     EXPECT_EQ(result.status, 7);
+}
+
+// Goal: who keeps things for others is asked to write them before the machine ends; who has ended,
+// or does not answer, does not keep it from ending.
+// Method: services with `flush`: one that begins to answer after the shutdown began, one that has
+// ended, one that never answers.
+TEST(Init, LetsKeepersWriteAtShutdown)
+{
+    auto const result = run(R"(
+[[services]]
+name = "keeper"
+binary = "/gemel/servers/keeper"
+flush = true
+[[services]]
+name = "ended"
+binary = "/gemel/servers/fail"
+flush = true
+restart = { policy = "never" }
+[[services]]
+name = "silent"
+binary = "/gemel/servers/sleep"
+flush = true
+)",
+        [](Env&) {});
+    EXPECT_EQ(result.status, 0) << result.console;
+    EXPECT_NE(result.console.find("flushed\n"), std::string::npos) << result.console;
 }
 
 } // namespace

@@ -266,6 +266,7 @@ void read_service(Entry& entry, std::vector<FileProblem>& problems, Service& ser
     entry.flag("auto_start", service.auto_start);
     entry.flag("after_mounts", service.after_mounts);
     entry.flag("lasting", service.lasting);
+    entry.flag("flush", service.flush);
     entry.flag("ends_machine", service.ends_machine);
     entry.texts("arguments", service.arguments);
     entry.texts("dependencies", service.dependencies);

@@ -50,6 +50,7 @@ struct Service {
     bool auto_start = true;
     bool after_mounts = false; // waits until the file systems are mounted
     bool lasting = false; // its port outlives it, so capabilities lead to whichever instance runs
+    bool flush = false; // asked to write out what it keeps before file systems are unmounted
     bool ends_machine = false; // its exit status becomes the machine's
     u8 priority = 4;
     u32 pages = 512; // quotas

@@ -4,6 +4,7 @@
 #include "servers/init/start_order.hpp"
 #include "servers/init/vfs_session.hpp"
 #include "servers/protocols/directory.hpp"
+#include "servers/protocols/keeper.hpp"
 
 #include <algorithm>
 
@@ -17,6 +18,7 @@ using State = protocol::ServiceState;
 constexpr u8 machine_failed = 125; // without the last line that says a status
 constexpr u64 second_ns = 1'000'000'000;
 constexpr u64 millisecond_ns = 1'000'000;
+constexpr u64 flush_deadline_ms = 2'000;
 constexpr u64 unmount_deadline_ms = 20'000;
 // Then twice as long, and again, up to 160 ms: all is well within a second of what was wrong.
 constexpr u64 try_again_ms = 20;
@@ -729,18 +731,27 @@ void Supervisor::report_problems(std::string_view path, ServicesFile const& file
             concatenate(path, ':', problem.line, ':', problem.column, ": ", problem.message));
 }
 
-// File systems first, while all they need still runs; what is written after that is refused.
+// What services keep goes to the file systems, then they are unmounted, while all they need still
+// runs; what is written after that is refused.
 void Supervisor::shut_down(u8 status)
 {
     if (shutting_down_)
         return;
     shutting_down_ = true;
+    std::vector<Client<protocol::Keeper>> keepers;
     std::vector<Client<protocol::Directory>> mounted;
     for (auto const& instance : instances_) {
-        if (instance->state == State::running && !instance->service.mount.path.empty())
+        if (instance->state != State::running)
+            continue;
+        auto const& service = instance->service;
+        if (service.flush)
+            keepers.emplace_back(instance->client.derive(client_rights).value_or(Handle()));
+        if (!service.mount.path.empty())
             mounted.emplace_back(instance->client.derive(client_rights).value_or(Handle()));
     }
-    world_.worker.post([this, status, mounted = std::move(mounted)] {
+    world_.worker.post([this, status, keepers = std::move(keepers), mounted = std::move(mounted)] {
+        for (auto const& keeper : keepers)
+            (void)keeper.call(protocol::Keeper::Flush {}, Deadline::after_ms(flush_deadline_ms));
         for (auto const& directory : mounted) {
             // Memory trees have nothing to unmount; one that fails has told the log.
             (void)directory.call(

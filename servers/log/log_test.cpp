@@ -63,7 +63,7 @@ TEST(Log, WritersHaveNames)
         Handle const port { *system::port_allocate() };
         Journal journal { 2 * Ring::piece_bytes };
         ObjectServer server { port };
-        server.set_root<protocol::Log>(make_ref<Writer>(journal, server, "root"));
+        server.set_root<protocol::Log>(make_ref<Writer>(journal, server, "root", WriterKind::root));
         std::function<void()> run = [&] { (void)server.run(); };
         test::in_thread(run);
         Client<protocol::Log> const root { std::move(*port.derive(rights_all)) };
@@ -77,7 +77,7 @@ TEST(Log, WritersHaveNames)
         log.warn(forty);
         log.error("a\nb\x1B[2J");
         server.drop_all(); // what it had made is gone, as after a restart; its port is not
-        server.set_root<protocol::Log>(make_ref<Writer>(journal, server, "root"));
+        server.set_root<protocol::Log>(make_ref<Writer>(journal, server, "root", WriterKind::root));
         log.info("again");
         std::string text;
         for (u64 cursor = 0;;) {
@@ -95,6 +95,69 @@ TEST(Log, WritersHaveNames)
         EXPECT_EQ(text.find("dropped"), text.npos);
         EXPECT_NE(text.find(" INFO ext4: again\n"), text.npos);
         EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 4);
+    }),
+        0);
+}
+
+// Goal: who follows is signalled once when there is more than the end that it found, and nobody
+// else changes that; what is kept is told to who follows next. Method: the signals that a port
+// holds, looked at after each step.
+TEST(Log, FollowersAreSignalled)
+{
+    EXPECT_EQ(test::in_program([](Env&) {
+        using protocol::Log;
+        Handle const port { *system::port_allocate() };
+        Journal journal { 2 * Ring::piece_bytes };
+        ObjectServer server { port };
+        server.set_root<Log>(make_ref<Writer>(journal, server, "root", WriterKind::root));
+        std::function<void()> run = [&] { (void)server.run(); };
+        test::in_thread(run);
+        Client<Log> const root { std::move(*port.derive(rights_all)) };
+        Handle const mine { *system::port_allocate() };
+        auto const mine_to_give
+            = [&] { return std::move(*mine.derive(Right::send | Right::derive)); };
+        auto const signals = [&] {
+            auto const seen = system::port_poll(mine.value());
+            return seen ? seen->message.words[0] : 0;
+        };
+        auto const open
+            = [&] { return Client<Log> { std::move(root.call(Log::Open { "reader" })->log) }; };
+        auto const follow = [&](auto const& log) {
+            return log.call(Log::Follow { 4, mine_to_give() });
+        };
+        EXPECT_EQ(follow(root).error(), Error::invalid); // the root is everybody's
+        auto reader = open();
+        EXPECT_EQ(reader.call(Log::Keep { 0 }).error(), Error::invalid); // it does not follow yet
+        EXPECT_EQ(follow(reader)->cursor, 0u);
+        EXPECT_TRUE(root.call(Log::Write { LogLevel::info, "before the end was found" }));
+        EXPECT_EQ(signals(), 0u);
+        u64 cursor = 0;
+        for (bool end = false; !end;) {
+            auto const piece = reader.call(Log::ReadTail { cursor });
+            end = piece->text.view().empty();
+            cursor = piece->cursor;
+        }
+        EXPECT_TRUE(root.call(Log::ReadTail { 0 })); // another reader's
+        EXPECT_TRUE(root.call(Log::Write { LogLevel::info, "one" }));
+        EXPECT_TRUE(root.call(Log::Write { LogLevel::info, "two" }));
+        EXPECT_EQ(signals(), 4u);
+        EXPECT_EQ(signals(), 0u);
+        EXPECT_TRUE(root.call(Log::Write { LogLevel::info, "three" }));
+        EXPECT_EQ(signals(), 0u); // the end was not found again
+        EXPECT_EQ(reader.call(Log::Keep { 1u << 20 }).error(), Error::invalid);
+        EXPECT_TRUE(reader.call(Log::Keep { cursor }));
+        EXPECT_TRUE(reader.call(Log::Follow {}));
+        EXPECT_EQ(reader.call(Log::Keep { 0 }).error(), Error::invalid);
+        std::vector<Client<Log>> readers;
+        for (usize i = 0; i < Journal::followers_max; ++i) {
+            readers.push_back(open());
+            EXPECT_EQ(follow(readers.back())->cursor, cursor);
+        }
+        EXPECT_EQ(follow(reader).error(), Error::too_big);
+        readers.pop_back(); // one that is gone follows no more
+        while (server.count() > Journal::followers_max)
+            system::sched_yield();
+        EXPECT_TRUE(follow(reader));
     }),
         0);
 }

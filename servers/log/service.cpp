@@ -23,14 +23,6 @@ std::string_view name_of_level(LogLevel level)
     return "?";
 }
 
-// "SECONDS.MICROS" since boot.
-std::string time_text()
-{
-    auto const micros = system::time_ns() / 1000;
-    auto const fraction = concatenate(1'000'000 + micros % 1'000'000);
-    return concatenate(micros / 1'000'000, '.', std::string_view(fraction).substr(1));
-}
-
 // A line stays one line, and a terminal that shows it stays as it was.
 void append_plain(std::string& out, std::string_view text)
 {
@@ -44,7 +36,7 @@ void append_plain(std::string& out, std::string_view text)
 
 void Journal::write(LogLevel level, std::string_view name, std::string_view line)
 {
-    std::string text = concatenate(time_text(), ' ', name_of_level(level), ' ');
+    std::string text = concatenate(seconds_text(system::time_ns()), ' ', name_of_level(level), ' ');
     append_plain(text, name);
     text += ": ";
     append_plain(text, line);
@@ -53,6 +45,10 @@ void Journal::write(LogLevel level, std::string_view name, std::string_view line
     if (level < state->level)
         return;
     state->ring.append(text);
+    for (auto& [number, follower] : state->followers) {
+        if (std::exchange(follower.found_end, false))
+            (void)system::signal(follower.port.value(), follower.bits); // who is dead has no need
+    }
     if (static_cast<u8>(level) >= state->echo)
         system::debug_print(text);
 }
@@ -67,16 +63,48 @@ Result<void> Journal::set_levels(LogLevel level, u8 echo)
     return {};
 }
 
-protocol::Log::ReadTail::Reply Journal::read(u64 cursor)
+protocol::Log::ReadTail::Reply Journal::read(u64 cursor, Follower reader)
 {
     auto const state = state_.lock();
     Text<40> const text { state->ring.read(cursor, sizeof(Text<40>)) };
+    auto const follower = state->followers.find(reader);
+    if (follower != state->followers.end())
+        follower->second.found_end = text.view().empty();
     return { cursor, text };
 }
 
 u64 Journal::tail(u64 bytes)
 {
     return state_.lock()->ring.tail(bytes);
+}
+
+Result<Journal::Follower> Journal::follow(Handle port, u64 bits)
+{
+    auto const state = state_.lock();
+    if (state->followers.size() == followers_max)
+        return Error::too_big;
+    auto const number = state->next++;
+    state->followers.emplace(number, Waiting { std::move(port), bits });
+    return number;
+}
+
+void Journal::unfollow(Follower follower)
+{
+    state_.lock()->followers.erase(follower);
+}
+
+u64 Journal::kept()
+{
+    return state_.lock()->kept;
+}
+
+Result<void> Journal::keep(u64 cursor)
+{
+    auto const state = state_.lock();
+    if (cursor > state->ring.end())
+        return Error::invalid;
+    state->kept = cursor;
+    return {};
 }
 
 Result<protocol::Log::Write::Reply> Writer::on(protocol::Log::Write const& request)
@@ -107,7 +135,7 @@ Result<protocol::Log::SetLevel::Reply> Writer::on(protocol::Log::SetLevel const&
 
 Result<protocol::Log::ReadTail::Reply> Writer::on(protocol::Log::ReadTail const& request)
 {
-    return journal_.read(request.cursor);
+    return journal_.read(request.cursor, *follower_.lock());
 }
 
 Result<protocol::Log::Open::Reply> Writer::on(protocol::Log::Open const& request)
@@ -119,6 +147,25 @@ Result<protocol::Log::Open::Reply> Writer::on(protocol::Log::Open const& request
 Result<protocol::Log::TailCursor::Reply> Writer::on(protocol::Log::TailCursor const& request)
 {
     return protocol::Log::TailCursor::Reply { journal_.tail(request.bytes) };
+}
+
+Result<protocol::Log::Follow::Reply> Writer::on(protocol::Log::Follow request)
+{
+    if (kind_ == WriterKind::root)
+        return Error::invalid;
+    auto const follower = follower_.lock();
+    journal_.unfollow(std::exchange(*follower, 0));
+    if (request.port)
+        *follower = TRY(journal_.follow(std::move(request.port), request.bits));
+    return protocol::Log::Follow::Reply { journal_.kept() };
+}
+
+Result<protocol::Log::Keep::Reply> Writer::on(protocol::Log::Keep const& request)
+{
+    if (*follower_.lock() == 0)
+        return Error::invalid;
+    TRY(journal_.keep(request.cursor));
+    return protocol::Log::Keep::Reply {};
 }
 
 } // namespace gemel::log

@@ -9,6 +9,7 @@
 #include "servers/protocols/faults.hpp"
 #include "servers/protocols/file.hpp"
 #include "servers/protocols/init.hpp"
+#include "servers/protocols/keeper.hpp"
 #include "servers/protocols/log.hpp"
 #include "servers/protocols/pager.hpp"
 #include "servers/protocols/pipe.hpp"
@@ -21,6 +22,6 @@
 namespace gemel::protocol {
 
 using All = std::tuple<Block, Clock, Console, Device, Devices, Directory, Faults, FaultSink, File,
-    Init, Log, PagedMemory, Pager, Pipes, Process, Processes, Reservation, Scheduler, Vfs>;
+    Init, Keeper, Log, PagedMemory, Pager, Pipes, Process, Processes, Reservation, Scheduler, Vfs>;
 
 } // namespace gemel::protocol

@@ -19,7 +19,7 @@ struct Log {
         struct Reply { };
     };
 
-    // Everything written so far is where ReadTail and, later, files find it.
+    // Everything written so far is where ReadTail finds it.
     struct Flush {
         struct Reply { };
     };
@@ -59,13 +59,34 @@ struct Log {
         };
     };
 
+    // For who passes the text on: from now on a ReadTail through this capability that finds the end
+    // asks for one signal, `bits` at `port` (send), when there is more. Left out: no more signals.
+    // `cursor` is what the last Keep said, 0 before one. The root cannot follow, it is everybody's
+    // (invalid); over 16 capabilities that do -> too_big.
+    struct Follow {
+        u64 bits = 0;
+        Handle port;
+        struct Reply {
+            u64 cursor = 0;
+        };
+    };
+
+    // The text before `cursor` is kept elsewhere: who follows next need not begin before it. Not
+    // following, or beyond the end -> invalid.
+    struct Keep {
+        u64 cursor = 0;
+        struct Reply { };
+    };
+
     // Numbers are the wire's: add, never change or reuse.
     using Messages = MessageList<Message<1, "write", Write, Fields<"level", "text">, Fields<>>,
         Message<2, "flush", Flush, Fields<>, Fields<>>,
         Message<3, "set_level", SetLevel, Fields<"level", "echo">, Fields<>>,
         Message<4, "read_tail", ReadTail, Fields<"cursor">, Fields<"cursor", "text">>,
         Message<16, "open", Open, Fields<"name">, Fields<"log">>,
-        Message<17, "tail_cursor", TailCursor, Fields<"bytes">, Fields<"cursor">>>;
+        Message<17, "tail_cursor", TailCursor, Fields<"bytes">, Fields<"cursor">>,
+        Message<18, "follow", Follow, Fields<"bits", "port">, Fields<"cursor">>,
+        Message<19, "keep", Keep, Fields<"cursor">, Fields<>>>;
 };
 
 } // namespace gemel::protocol

@@ -15,4 +15,11 @@ void append_piece(std::string& out, Hexadecimal number)
     out.append(digits, count);
 }
 
+std::string seconds_text(u64 ns)
+{
+    auto const micros = ns / 1000;
+    auto const fraction = concatenate(1'000'000 + micros % 1'000'000);
+    return concatenate(micros / 1'000'000, '.', std::string_view(fraction).substr(1));
+}
+
 } // namespace gemel

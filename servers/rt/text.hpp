@@ -42,4 +42,7 @@ std::string concatenate(Pieces const&... pieces)
     return out;
 }
 
+// "SECONDS.MICROS", six digits behind the point.
+std::string seconds_text(u64 ns);
+
 } // namespace gemel

@@ -41,6 +41,7 @@ class Concrete:
     disk: list = field(default_factory=list)  # (kind, path, value)
     shrinks: int = 0  # bytes that the image file must take less of the host afterwards
     image: dict = field(default_factory=dict)  # path: what debugfs must find there afterwards
+    holds: list = field(default_factory=list)  # (path, regular expression of a line that it must hold)
 
 
 def parse(path):
@@ -67,7 +68,7 @@ def parse_line(path, number, line, cases):
         case.status = int(rest)
     elif word == "alone":
         case.alone = True
-    elif word in ("image", "shrinks"):
+    elif word in ("image", "holds", "shrinks"):
         case.directives.append((word, rest, number))
     elif word == "boot":
         case.alone, case.options = True, rest.split()
@@ -128,6 +129,8 @@ class Instance:
             elif word == "image":
                 path, line = rest.split(" ", 1)
                 self.out.image[path] = line + "\n"
+            elif word == "holds":
+                self.out.holds.append(tuple(rest.split(" ", 1)))
             else:
                 self.expect(word, rest)
         try:

@@ -120,6 +120,10 @@ def judge_image(image, concretes, room_before):
             found = ask("debugfs", "-R", f"cat {path}").stdout.decode("latin-1")
             if found != line:
                 wrong += f"debugfs says of {path}:\n{indent(found)}expected:\n{indent(line)}"
+        for path, line in concrete.holds:
+            found = ask("debugfs", "-R", f"cat {path}").stdout.decode("latin-1")
+            if not any(re.fullmatch(line, one) for one in found.splitlines()):
+                wrong += f"debugfs says of {path}:\n{indent(found)}expected a line:\n{indent(line)}"
     return wrong
 
 
