@@ -39,6 +39,11 @@ concept FrameLike = requires(F& frame, u64 value, u32 index)
         frame.register_at(index)
     }
     noexcept->std::same_as<u64*>;
+    // Somebody has written into them: what the processor would refuse to load is made good.
+    {
+        frame.registers_set()
+    }
+    noexcept->std::same_as<void>;
     {
         frame.foreign_number()
     }
@@ -64,8 +69,8 @@ concept FrameLike = requires(F& frame, u64 value, u32 index)
 };
 
 template <typename M>
-concept MemoryLike = requires(
-    M& machine, void* pointer, void const* constant, u64 value, u32 index, PageKind kind, u16 flags)
+concept MemoryLike = requires(M& machine, void* pointer, void const* constant, u64 value,
+    u64& entry, u32 index, PageKind kind, u16 flags)
 {
     {
         machine.at_physical(value)
@@ -114,6 +119,12 @@ concept MemoryLike = requires(
         machine.root_created(pointer)
     }
     noexcept->std::same_as<void>; // zeroed: add the kernel's half
+    // Stores another page's entry, in one piece: whoever walks the table sees the old one or the
+    // new one, or none for a moment.
+    {
+        machine.change_entry(entry, value)
+    }
+    noexcept->std::same_as<void>;
     // Told after the tables changed; do what the translation hardware needs.
     // (root, address, leaf, VmFlags), (root, address, leaf), (leaf, first page, pages)
     {

@@ -147,7 +147,7 @@ bool Kernel::fill_at_once(Thread const& me, u64 const* words)
         return;
     case Operation::thread_set:
         *register_of(*thread, words[3]) = words[4];
-        return;
+        return thread->frame.registers_set();
     case Operation::thread_foreign:
         if (words[3] > 1)
             fail(Error::invalid);

@@ -421,6 +421,33 @@ void vector_registers(Checks& checks)
         "no bit of any vector register or thread pointer is another thread's");
 }
 
+// --- interrupts
+
+// Bound to lines that no device has, so that only processors' calls could be taken for them.
+u64 port_of_no_device(Checks& checks)
+{
+    auto const port = port_new();
+    for (u64 const line : { 222, 223 }) {
+        Registers bind {};
+        bind.words[2] = line;
+        bind.words[3] = port;
+        bind.words[4] = 1;
+        checks.expect(operate(bind, capability(checks.startup, "broker-irq"), Operation::irq_bind)
+                == status_ok,
+            "a line without a device can be bound");
+    }
+    return port;
+}
+
+void no_device_was_heard(Checks& checks, u64 port)
+{
+    Registers message {};
+    message.port = port;
+    checks.expect(call(message, Call::port_receive, static_cast<u64>(ReceiveFlag::poll))
+            == status_of(Error::timed_out),
+        "what processors say to each other is no interrupt line");
+}
+
 } // namespace
 
 } // namespace gemel
@@ -435,11 +462,13 @@ void gemel_program_start(gemel::Startup const* startup)
     if (auto const rounds = variable(*startup, "storms", 0)) {
         storms(checks, rounds);
     } else {
+        auto const port = port_of_no_device(checks);
         every_processor_works(checks);
         stopping(checks);
         races(checks);
         storms(checks, 1);
         vector_registers(checks);
+        no_device_was_heard(checks, port);
     }
     print(checks.passed);
     print(" passed, ");

@@ -43,16 +43,28 @@ void Machine::root_created(void* root) noexcept
         roots[physical_of(root) / page_bytes % asid_count] = 0;
 }
 
-// An ASID is the root's page number modulo 256; whoever takes one over flushes what it left.
+// An ASID is the root's page number modulo 256; whoever takes one over flushes what it left: once
+// the old root is gone, or speculation would go on filling it from there.
 void Machine::activate(u64 root) noexcept
 {
     auto const asid = root / page_bytes % asid_count;
+    asm volatile("msr ttbr0_el1, %0; isb" : : "r"(root | asid << 48) : "memory");
     auto& owner = asid_roots_[cpu_number()][asid];
     if (owner != root) {
         owner = root;
-        asm volatile("dsb nshst; tlbi aside1, %0; dsb nsh" : : "r"(asid << 48) : "memory");
+        asm volatile("dsb nshst; tlbi aside1, %0; dsb nsh; isb" : : "r"(asid << 48) : "memory");
     }
-    asm volatile("msr ttbr0_el1, %0; isb" : : "r"(root | asid << 48) : "memory");
+}
+
+// Another page takes the place of one: no processor may have both in its translations (D8.16.1,
+// break-before-make).
+void Machine::change_entry(u64& entry, u64 value) noexcept
+{
+    if ((entry & entry::valid) != 0 && ((entry ^ value) & entry::address_mask) != 0) {
+        __atomic_store_n(&entry, 0, __ATOMIC_RELAXED);
+        flush_all_translations();
+    }
+    __atomic_store_n(&entry, value, __ATOMIC_RELAXED);
 }
 
 // Entries that were invalid are never cached, so a new link needs no flush.
@@ -93,6 +105,11 @@ void Machine::synchronize_instructions(u64 const* leaf, u32 first, u32 pages) no
         if ((leaf[i] & entry::normal_memory) == 0)
             continue;
         auto at = direct_map | (leaf[i] & entry::address_mask);
+        // Nor can be cleaned what the kernel does not see: physical regions reach beyond RAM.
+        u64 translated;
+        asm volatile("at s1e1r, %1; isb; mrs %0, par_el1" : "=r"(translated) : "r"(at) : "memory");
+        if ((translated & 1) != 0)
+            continue;
         for (auto const end = at + page_bytes; at != end; at += line_bytes)
             asm volatile("dc cvau, %0" : : "r"(at) : "memory");
     }

@@ -152,7 +152,7 @@ u32 Machine::interrupt_taken() noexcept
         if (auto* const entry = redirection(line); entry != nullptr && *entry & redirection_level)
             *entry = *entry | redirection_masked;
         apic_write(apic_end_of_interrupt, 0);
-        return line;
+        return line < lines_max ? line : interrupt_lines_max; // a processor's call is no line
     }
     return interrupt_lines_max;
 }

@@ -55,7 +55,7 @@ struct Traps {
         if (thread.vector_ >= first_vector) {
             storage.kernel.on_interrupt(machine.interrupt_taken());
         } else if (thread.vector_ == thread_pointer) {
-            write_msr(Msr::fs_base, thread.words_[0]);
+            write_msr(Msr::fs_base, canonical(thread.words_[0]));
         } else {
             storage.kernel.on_fault(report_of(thread));
         }

@@ -19,6 +19,8 @@ public:
     // 12..32 are x10..x30, 33 the condition flags (SPSR; other bits are ignored), 34 TPIDR_EL0.
     u64* register_at(u32 index) noexcept { return index < count ? &registers_[index] : nullptr; }
 
+    void registers_set() noexcept { } // none is refused
+
     // Linux' convention: number in x8, arguments in x0..x5, result in x0.
     u64 foreign_number() noexcept { return registers_[8]; }
     u64 const* foreign_arguments() const noexcept { return registers_; }

@@ -39,6 +39,7 @@ public:
     u64 narrowed_entry(u64 page, u16 flags) noexcept { return entry::narrowed(page, flags); }
     u64 entry_target(u64 any) noexcept { return any & entry::address_mask; }
 
+    static void change_entry(u64& entry, u64 value) noexcept;
     void root_created(void* root) noexcept;
     void leaf_linked(u64 root, u64 address, void* leaf, u16 flags) noexcept;
     void leaf_unlinked(u64 root, u64 address, void* leaf) noexcept;

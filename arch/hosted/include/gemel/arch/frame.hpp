@@ -34,6 +34,7 @@ public:
             return nullptr;
         }
     }
+    void registers_set() noexcept { }
     u64 foreign_number() noexcept { return status_; }
     u64 const* foreign_arguments() const noexcept { return words_; }
     void foreign_result(u64 value) noexcept { status_ = value; }

@@ -95,6 +95,7 @@ public:
         return (entry & (~writable | (wanted & writable))) | (wanted & no_execute);
     }
     u64 entry_target(u64 entry) noexcept { return entry & target_mask; }
+    void change_entry(u64& entry, u64 value) noexcept { entry = value; }
     void root_created(void*) noexcept { }
     void leaf_linked(u64 root, u64 address, void* leaf, u16 flags) noexcept;
     void leaf_unlinked(u64 root, u64 address, void* leaf) noexcept;

@@ -5,6 +5,8 @@
 
 #include "core/base/types.hpp"
 
+#include <gemel/arch/instruction.hpp>
+
 namespace gemel::arch {
 
 // Selectors; SYSCALL and SYSRET fix their order (Intel SDM volume 3, 5.8.8).
@@ -45,6 +47,13 @@ public:
         if (index < 20)
             return index == 17 ? &rflags_ : &fs_base_ + (index - 18);
         return nullptr;
+    }
+
+    // The instruction pointer is looked at on the way out (src/entry.S).
+    void registers_set() noexcept
+    {
+        fs_base_ = canonical(fs_base_);
+        gs_base_ = canonical(gs_base_);
     }
 
     u64 foreign_number() noexcept { return rax_; }

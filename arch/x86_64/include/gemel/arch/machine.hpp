@@ -123,6 +123,10 @@ public:
         return entry;
     }
     u64 entry_target(u64 entry) noexcept { return entry & page::target; }
+    void change_entry(u64& entry, u64 value) noexcept
+    {
+        __atomic_store_n(&entry, value, __ATOMIC_RELAXED);
+    }
     void root_created(void* root) noexcept
     {
         auto* const to = static_cast<u64*>(root);
