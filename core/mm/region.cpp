@@ -107,13 +107,22 @@ void Kernel::region_destroy(u64* leaf)
     page_free(leaf);
 }
 
-// An empty leaf that tables still point at. Nobody pays for it any more.
+// An empty leaf that tables still point at: who paid for it does so until the last of them is
+// cleared. Of one that is dead, no more: its pages may have been looked at already.
 void Kernel::leaf_retire(PageInfo& info)
 {
     info.use = PageUse::zombie_leaf;
     ++zombie_leaves_;
-    ++tasks_[info.owner]->pages;
-    info.owner = 0;
+    if (auto& payer = *tasks_[info.owner]; payer.dead) {
+        ++payer.pages;
+        info.owner = 0;
+    }
+}
+
+// As many tables point at the leaf as can be counted, or at the one that its mappings share.
+bool Kernel::leaf_full(PageInfo const& info) const
+{
+    return info.links == page_links_max || pages_[info.next].links == page_links_max;
 }
 
 // The leaf of the mappings that revocation cuts: a copy of the region's own, made when it is first
@@ -150,8 +159,9 @@ void Kernel::region_cut(u64* leaf)
 // The region's leaf has new entries: so has the shared one.
 [[gnu::noinline]] void Kernel::shared_changed(u64 const* leaf, u64 first, u64 pages)
 {
-    auto* const shared = page_at(info_of(leaf).next);
-    __builtin_memcpy(shared, leaf, page_bytes);
+    auto* const shared = static_cast<u64*>(page_at(info_of(leaf).next));
+    for (auto i = first; i < first + pages; ++i)
+        machine_.change_entry(shared[i], leaf[i]);
     machine_.leaf_changed(shared, static_cast<u32>(first), static_cast<u32>(pages));
 }
 
@@ -250,6 +260,8 @@ void Kernel::region_map(Task& task, u64 address, Row& region, u16 flags)
 {
     auto* entry = map_wanted(task, address, flags, region.rights);
     auto* leaf = object_of<u64>(region);
+    if (leaf_full(info_of(leaf)))
+        fail(Error::too_big);
     u32 own = entry ? 0 : tables_missing_;
     u32 others = 0;
     // What revocation cuts has a record, in a page beside the last table, and shares a leaf.
@@ -304,7 +316,7 @@ u64& Kernel::record_of(u64* entry)
         return false;
     auto* leaf = object_of<u64>(*row);
     if (auto const& info = info_of(leaf);
-        info.next == 0 && (tasks_[info.owner]->pages == 0 || free_pages_ == 0))
+        leaf_full(info) || (info.next == 0 && (tasks_[info.owner]->pages == 0 || free_pages_ == 0)))
         return false;
     region_unlink(task.root, address, *entry);
     region_link(task, address, *entry, shared_leaf(leaf),
@@ -377,11 +389,12 @@ void Kernel::region_protect(Row const& region, u64 const* words)
         || (target_info.physical | pages_[source.object].physical) != 0)
         return false;
     auto& info = info_at(machine_.entry_target(from[from_page]));
-    if (info.links == 0xFFFF)
+    if (info.links == page_links_max)
         return false;
     ++info.links;
     auto const old = to[to_page];
-    to[to_page] = machine_.narrowed_entry(from[from_page], access_of(source.rights));
+    machine_.change_entry(
+        to[to_page], machine_.narrowed_entry(from[from_page], access_of(source.rights)));
     machine_.leaf_changed(to, static_cast<u32>(to_page), 1);
     if (target_info.next != 0) [[unlikely]]
         shared_changed(to, to_page, 1);

@@ -46,12 +46,14 @@ void Kernel::page_free(PageInfo& info)
 {
     auto const number = static_cast<u32>(&info - pages_);
     ++tasks_[info.owner]->pages;
-    ++info.generation;
+    auto const worn = ++info.generation == page_generation_max; // then it is nobody's for ever
     if (info.type != ObjectType::none)
         ++validity_epoch_; // its capabilities are looked at more closely when they are next used
-    info.use = PageUse::free;
+    info.use = worn ? PageUse::reserved : PageUse::free;
     info.type = ObjectType::none;
     info.owner = 0;
+    if (worn) [[unlikely]]
+        return;
     info.next = page_free_;
     page_free_ = number;
     ++free_pages_;

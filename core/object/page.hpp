@@ -22,4 +22,7 @@ struct PageInfo {
 };
 static_assert(sizeof(PageInfo) == 16);
 
+inline constexpr u16 page_links_max = 0xFFFF;
+inline constexpr u32 page_generation_max = 0xFFFF'FFFF;
+
 } // namespace gemel

@@ -24,6 +24,24 @@ namespace gemel {
     receiver.frame.status() = status_ok;
 }
 
+// Who waits by a right that is gone hears REVOKED, and has no message any more. It names the right
+// still: in the register that it came with.
+[[gnu::noinline]] void Kernel::receivers_check(Port& port)
+{
+    port.stamp = validity_epoch_;
+    for (auto* at = port.queue.next; at->state == ThreadState::receiving;) {
+        auto& thread = static_cast<Thread&>(*at);
+        at = at->next;
+        auto const handle = thread.frame.port();
+        auto const index = static_cast<u32>(handle);
+        auto const* const row
+            = index < row_count_ ? stored(index, static_cast<u32>(handle >> 32)) : nullptr;
+        if (!row || row->owner != thread.task_index || !has(row->rights, Right::receive)
+            || row->object != number_of(&port))
+            wake(thread, Error::revoked);
+    }
+}
+
 // A one-way message: to a waiting receiver, who is answered, or into the ring, which has room:
 // send() looked before it took the capabilities.
 Thread* Kernel::deliver(Port& port, u64 const* carried, u64 badge, u64 tag)

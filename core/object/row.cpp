@@ -154,10 +154,11 @@ Row& Kernel::row_new(Task& owner, u32 object, Rights rights, Row* parent)
 
 void Kernel::row_kill_children(Row& row)
 {
-    ++row.epoch;
-    if (row.children != 0)
+    if (row.children != 0) {
+        ++row.epoch;
         ++validity_epoch_;
-    row.children = 0;
+        row.children = 0;
+    }
     if (row.type == ObjectType::region && pages_[row.object].generation == row.object_generation)
         region_cut(object_of<u64>(row));
     row_told(row);
@@ -167,6 +168,7 @@ void Kernel::row_kill_children(Row& row)
 void Kernel::row_close(Row& row)
 {
     row_kill_children(row);
+    received_from(row);
     row.watch = 0;
     if (row.parent != 0) {
         auto& parent = rows_[row.parent];
@@ -176,37 +178,47 @@ void Kernel::row_close(Row& row)
         object_abandoned(row);
     }
     ++tasks_[row.owner]->rows;
-    row.generation = (row.generation + 1) & handle_generation_mask;
-    if (row.generation == 0)
-        row.generation = 1;
     row.owner = 0;
     row.stamp = 0;
+    // One that has used up its numbers is nobody's for ever: what remembers it would find another.
+    if (row.generation == handle_generation_max || row.epoch == row_epoch_max)
+        return;
+    ++row.generation;
     row.parent = row_free_;
     row_free_ = index_of(row);
     ++free_rows_;
 }
 
-// The row changes hands; the old handle is stale at once.
+// The row, which is passable, changes hands; the old handle is stale at once.
 u64 Kernel::row_move(Row& row, Task& to)
 {
     --to.rows;
     ++tasks_[row.owner]->rows;
     row.owner = to.index;
-    row.generation = (row.generation + 1) & handle_generation_mask;
-    if (row.generation == 0)
-        row.generation = 1;
+    ++row.generation;
     receiver_is(row);
     return handle_of(row);
+}
+
+// The port that the row is a right to receive from, if there still is one: who receives there is
+// looked at anew.
+Port* Kernel::received_from(Row const& row)
+{
+    if (!has(row.rights, Right::receive) || row.type != ObjectType::port
+        || pages_[row.object].generation != row.object_generation)
+        return nullptr;
+    auto* const port = object_of<Port>(row);
+    port->stamp = 0;
+    return port;
 }
 
 // Capabilities in messages go to the task that was last given the receive right.
 void Kernel::receiver_is(Row& row)
 {
-    if (!has(row.rights, Right::receive) || row.type != ObjectType::port)
-        return;
-    auto& port = *object_of<Port>(row);
-    port.receiver = index_of(row);
-    port.receiver_generation = row.generation;
+    if (auto* const port = received_from(row)) {
+        port->receiver = index_of(row);
+        port->receiver_generation = row.generation;
+    }
 }
 
 // When that one has given the right up or lost it: the one that paid for the port and dies with it.

@@ -46,6 +46,7 @@ constexpr u64 nature_of(u16 owner, Rights rights, ObjectType type)
 static_assert(offsetof(Row, rights) == 58 && offsetof(Row, type) == 63);
 
 inline constexpr u32 row_depth_max = 15;
-inline constexpr u32 handle_generation_mask = 0x7FFF'FFFF;
+inline constexpr u32 handle_generation_max = 0x7FFF'FFFF;
+inline constexpr u32 row_epoch_max = 0xFFFF'FFFF;
 
 } // namespace gemel

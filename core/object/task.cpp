@@ -97,13 +97,14 @@ u64 Kernel::task_reap(Task& task, u64 cursor)
 }
 
 // Objects the dead task paid for end with it, whoever else holds a capability to them. Pages of
-// another's region that it paid for stay, and nobody pays for them any more.
+// another's region that it paid for stay, and leaves that were cut while they are mapped: nobody
+// pays for them any more.
 void Kernel::reap_page(Task& task, u32 number)
 {
     auto& info = pages_[number];
     if (info.owner != task.index)
         return;
-    if (info.use == PageUse::data)
+    if (info.use == PageUse::data || info.use == PageUse::zombie_leaf)
         info.owner = 0;
     auto* page = page_at(number);
     switch (info.type) {

@@ -220,8 +220,7 @@ void Kernel::vm_deallocate(Task& task, u64 address, u64 bytes)
         ? *me.task
         : *object_of<Task>(look(words[1], ObjectType::task, rights_of(Right::grant)));
     auto const rights = static_cast<Rights>(words[2]);
-    if (!has(source.rights, Right::derive))
-        fail(Error::no_rights);
+    passable(source);
     if (to.dead)
         fail(Error::dead);
     if (operation == CapOperation::move) {
@@ -242,7 +241,7 @@ void Kernel::vm_deallocate(Task& task, u64 address, u64 bytes)
             fail(Error::no_rights);
         badge = words[3];
     }
-    if (source.depth >= row_depth_max || source.children == 0xFFFF)
+    if (source.depth >= row_depth_max || source.children == 0xFFFF || source.epoch == row_epoch_max)
         fail(Error::too_big);
     row_wanted(to);
     auto& row = row_new(to, source.object, rights, &source);

@@ -66,9 +66,18 @@ constexpr bool wants(u64 number, ReceiveFlag wanted)
 
 } // namespace
 
+// Whether a capability may be passed on; and a handle of it more than once.
+void Kernel::passable(Row const& row)
+{
+    if (!has(row.rights, Right::derive))
+        fail(Error::no_rights);
+    if (row.generation == handle_generation_max)
+        fail(Error::too_big);
+}
+
 // Moves the handles in the message's last words to a task: all of them, or none. Of a call that is
 // going to wait in a queue they stay the caller's, so that nothing has changed when it ends there.
-[[gnu::noinline]] void Kernel::capabilities_move(u64* words, Task& to, bool waits)
+[[gnu::noinline]] void Kernel::capabilities_move(u64* words, Task& to, Port* called)
 {
     auto const count = capabilities_of(words[1]);
     if (count == 0) [[likely]]
@@ -76,8 +85,7 @@ constexpr bool wants(u64 number, ReceiveFlag wanted)
     Row* rows[message_capabilities_max];
     for (unsigned i = 0; i < count; ++i) {
         rows[i] = &look(words[8 - count + i]);
-        if (!has(rows[i]->rights, Right::derive))
-            fail(Error::no_rights);
+        passable(*rows[i]);
         for (unsigned k = 0; k < i; ++k)
             if (rows[k] == rows[i])
                 fail(Error::invalid);
@@ -86,7 +94,9 @@ constexpr bool wants(u64 number, ReceiveFlag wanted)
         fail(Error::dead);
     if (to.index != cpu_->current->task_index && to.rows < count)
         fail(Error::quota);
-    for (unsigned i = 0; i < count && !waits; ++i)
+    if (called && !receiver_of(*called))
+        return;
+    for (unsigned i = 0; i < count; ++i)
         words[8 - count + i] = row_move(*rows[i], to);
 }
 
@@ -105,7 +115,8 @@ constexpr bool wants(u64 number, ReceiveFlag wanted)
         words[i] = 0;
         if (owner != giver.index || !has(row.rights, Right::derive))
             continue;
-        if (alive(row) && (owner == me.task_index || me.task->rows != 0))
+        if (alive(row) && row.generation != handle_generation_max
+            && (owner == me.task_index || me.task->rows != 0))
             words[i] = row_move(row, *me.task);
         else
             row_close(row);
@@ -176,11 +187,12 @@ Thread* Kernel::reply(u64 token, u64* words)
 }
 
 // A call needs no queue slot: without a receiver, the blocked caller itself is the queue entry.
-// Answers the receiver that took it: the words that it carries are the caller's to put there.
+// Answers the receiver that took it: the words that it carries are the caller's to put there. The
+// port's receivers were checked.
 [[gnu::noinline]] Thread* Kernel::call_on(Port& port, Thread& caller, u64 badge, u64 tag)
 {
     auto const token = next_reply(caller);
-    auto* receiver = receiver_of(port);
+    auto* receiver = first_of(port, ThreadState::receiving);
     if (!receiver) {
         caller.call_badge = badge;
         caller.call_tag = tag;
@@ -216,12 +228,15 @@ Thread* Kernel::reply(u64 token, u64* words)
     port_with_one(row, Right::call | Right::send | Rights(Right::send_once));
     auto& port = *object_of<Port>(row);
     if (capabilities_of(words[1]) != 0)
-        capabilities_move(words, receiving_task(port), !receiver_of(port));
-    auto const badge = row.badge;
+        capabilities_move(words, receiving_task(port), &port);
+    else
+        receivers_checked(port);
+    set_deadline(me, number >> 16);
+    auto* const receiver = call_on(port, me, row.badge, words[1]);
+    // Not before: its watcher may be who receives here, and leave with what it is told.
     if (has(row.rights, Right::send_once))
         row_close(row);
-    set_deadline(me, number >> 16);
-    hand_over_with(call_on(port, me, badge, words[1]), words + first_word, me);
+    hand_over_with(receiver, words + first_word, me);
 }
 
 // The two calls that a server's clients and the server itself make over and over, when the other
@@ -238,12 +253,12 @@ Thread* Kernel::reply(u64 token, u64* words)
         || (row->rights & (Right::call | Right::send)) == 0 || (row->rights & once) != 0)
         return false;
     auto& port = *object_of<Port>(*row);
-    auto* const receiver = receiver_of(port);
-    if (!receiver)
+    if (port.stamp != validity_epoch_ || !first_of(port, ThreadState::receiving))
         return false;
     me.deadline_ns = 0;
+    auto* const receiver = call_on(port, me, row->badge, words[1]);
     copy_words(receiver->frame.words() + first_word, words + first_word);
-    hand_over(call_on(port, me, row->badge, words[1]));
+    hand_over(receiver);
     return true;
 }
 
@@ -317,12 +332,15 @@ bool Kernel::take_message(Port& port, Thread& me)
 
 [[gnu::noinline]] void Kernel::system_receive(Thread& me, u64 number)
 {
-    auto& port
-        = *object_of<Port>(look(me.frame.port(), ObjectType::port, rights_of(Right::receive)));
-    auto* const woken = wants(number, ReceiveFlag::send_first) ? send(me.frame.words()) : nullptr;
-    auto const taken = take_message(port, me);
+    auto& row = look(me.frame.port(), ObjectType::port, rights_of(Right::receive));
+    auto& port = *object_of<Port>(row);
+    auto const generation = row.generation;
+    auto const sends = wants(number, ReceiveFlag::send_first);
+    auto* const woken = sends ? send(me.frame.words()) : nullptr;
+    auto const gone = sends && !stored(index_of(row), generation); // what it sent was its own right
+    auto const taken = !gone && take_message(port, me);
     auto const deadline_us = number >> 16;
-    if (!taken && !wants(number, ReceiveFlag::poll)
+    if (!gone && !taken && !wants(number, ReceiveFlag::poll)
         && (deadline_us == 0 || deadline_us * 1000 > machine_.now_ns())) {
         set_deadline(me, deadline_us);
         queue_add(port, me, ThreadState::receiving);
@@ -331,7 +349,7 @@ bool Kernel::take_message(Port& port, Thread& me)
     if (woken)
         make_ready(*woken);
     if (!taken)
-        fail(Error::timed_out);
+        fail(gone ? Error::revoked : Error::timed_out);
 }
 
 // The kernel calls the thread's fault port in its name. Without one the thread stays stopped.
@@ -344,7 +362,9 @@ bool Kernel::take_message(Port& port, Thread& me)
     if (!row)
         return nullptr;
     thread.pending = pending;
-    return call_on(*object_of<Port>(*row), thread, row->badge, tag);
+    auto& port = *object_of<Port>(*row);
+    receivers_checked(port);
+    return call_on(port, thread, row->badge, tag);
 }
 
 void Kernel::on_system_call()

@@ -21,7 +21,7 @@ bool tag_allowed(u64 tag)
 
 u64 next_handle(u64 handle)
 {
-    auto generation = ((handle >> 32 & handle_generation_mask) + 1) & handle_generation_mask;
+    auto generation = ((handle >> 32 & handle_generation_max) + 1) & handle_generation_max;
     if (generation == 0)
         generation = 1;
     return generation << 32 | (handle & 0xFFFF'FFFF);
@@ -154,7 +154,10 @@ void Model::signal_object(int object, u64 bits)
 {
     auto& port = objects[static_cast<usize>(object)];
     port.notification |= bits;
-    if (port.notification == 0 || port.receivers.empty())
+    if (port.notification == 0)
+        return;
+    end_receivers(object);
+    if (port.receivers.empty())
         return;
     auto const receiver = port.receivers.front();
     port.receivers.pop_front();
@@ -180,6 +183,18 @@ void Model::wake(u32 id, Error error)
     thread.status = bad(error);
     thread.words.reset();
     thread.port_word.reset();
+}
+
+// Whoever has lost the right that he receives with hears so when somebody asks who receives.
+void Model::end_receivers(int object)
+{
+    auto const all = objects[static_cast<usize>(object)].receivers;
+    for (auto const id : all) {
+        auto const by = by_handle.find(threads[id].by);
+        if (by == by_handle.end() || !alive(rows.at(by->second))
+            || rows.at(by->second).owner != threads[id].task)
+            wake(id, Error::revoked);
+    }
 }
 
 void Model::port_destroy(int object)
@@ -382,9 +397,9 @@ u64 Model::signal(u16 task, u64 handle, u64 bits)
     return status_ok;
 }
 
-// All of them or none; the words then hold the new handles, unless the message is to wait: then
-// they stay the giver's.
-u64 Model::move_capabilities(u16 task, std::array<u64, 8>& words, u16 to, bool waits)
+// All of them or none; the words then hold the new handles, unless the message is a call that is to
+// wait: then they stay the giver's.
+u64 Model::move_capabilities(u16 task, std::array<u64, 8>& words, u16 to, int called)
 {
     auto const count = words[1] >> tag_capabilities_shift & 3;
     std::vector<int> moved;
@@ -397,7 +412,12 @@ u64 Model::move_capabilities(u16 task, std::array<u64, 8>& words, u16 to, bool w
             return bad(Error::invalid);
         moved.push_back(*row);
     }
-    for (u64 i = 0; i < count && !waits; ++i)
+    if (called >= 0) {
+        end_receivers(called);
+        if (objects[static_cast<usize>(called)].receivers.empty())
+            return status_ok;
+    }
+    for (u64 i = 0; i < count; ++i)
         words[8 - count + i] = move_row(moved[i], to);
     return status_ok;
 }
@@ -437,7 +457,7 @@ void Model::hand(
         from.wait = Wait::awaiting_reply;
         from.reply_owner = thread.task;
         thread.port_word
-            = reply_token_bit | u64 { from.generation & handle_generation_mask } << 32 | *caller;
+            = reply_token_bit | u64 { from.generation & handle_generation_max } << 32 | *caller;
     }
 }
 
@@ -446,8 +466,8 @@ u64 Model::reply(u32 id, std::array<u64, 8> words)
     auto const target = static_cast<u32>(words[0]);
     auto const found = threads.find(target);
     if (found == threads.end() || found->second.wait != Wait::awaiting_reply
-        || (found->second.generation & handle_generation_mask)
-            != (words[0] >> 32 & handle_generation_mask))
+        || (found->second.generation & handle_generation_max)
+            != (words[0] >> 32 & handle_generation_max))
         return bad(Error::cap_invalid);
     auto& caller = found->second;
     auto const task = threads[id].task;
@@ -493,6 +513,7 @@ u64 Model::send(u32 id, std::array<u64, 8> words)
     auto& port = objects[static_cast<usize>(object)];
     if (port.dead)
         return status_ok; // it closed the port's own root capability
+    end_receivers(object);
     if (!port.receivers.empty()) {
         auto const receiver = port.receivers.front();
         port.receivers.pop_front();
@@ -510,13 +531,17 @@ std::optional<u64> Model::receive(u32 id, u64 handle, bool poll, u64 deadline_ns
     auto const row = look_port(threads[id].task, handle, rights_of(Right::receive), status);
     if (!row)
         return status;
-    return receive_from(id, rows[*row].object, poll, deadline_ns);
+    return receive_from(id, rows[*row].object, handle, poll, deadline_ns);
 }
 
-std::optional<u64> Model::receive_from(u32 id, int object, bool poll, u64 deadline_ns)
+std::optional<u64> Model::receive_from(u32 id, int object, u64 handle, bool poll, u64 deadline_ns)
 {
     auto& thread = threads[id];
     auto& port = objects[static_cast<usize>(object)];
+    auto const by = by_handle.find(handle);
+    if (by == by_handle.end() || !alive(rows.at(by->second)))
+        return bad(Error::revoked); // what it sent first was its own right to receive
+    thread.by = handle;
     if (port.notification != 0) {
         port.receivers.push_front(id);
         signal_object(object, 0);
@@ -557,30 +582,30 @@ std::optional<u64> Model::call(u32 id, std::array<u64, 8> words, u64 deadline_ns
         return bad(Error::port_invalid);
     if ((rows[*row].rights & (Right::call | Right::send | Rights(Right::send_once))) == 0)
         return bad(Error::no_rights);
-    auto const waits = objects[static_cast<usize>(object)].receivers.empty();
-    status = move_capabilities(task, words, receiving_task(object), waits);
+    if ((words[1] >> tag_capabilities_shift & 3) == 0)
+        end_receivers(object);
+    status = move_capabilities(task, words, receiving_task(object), object);
     if (status != status_ok)
         return status;
     auto const badge = rows[*row].badge;
-    if (has(rows[*row].rights, Right::send_once))
-        close_row(*row);
     auto& thread = threads[id];
     auto& port = objects[static_cast<usize>(object)];
-    if (port.dead)
-        return bad(Error::dead);
     ++thread.generation;
     thread.deadline_ns = deadline_ns;
     if (!port.receivers.empty()) {
         auto const receiver = port.receivers.front();
         port.receivers.pop_front();
         hand(receiver, Message { words }, badge, words[1], id);
-        return {};
+    } else {
+        thread.message = Message { words };
+        thread.message.words[0] = badge;
+        thread.wait = Wait::calling;
+        thread.port = object;
+        port.callers.push_back(id);
     }
-    thread.message = Message { words };
-    thread.message.words[0] = badge;
-    thread.wait = Wait::calling;
-    thread.port = object;
-    port.callers.push_back(id);
+    // When the receiver has the call: a watcher that is told waits for more.
+    if (has(rows[*row].rights, Right::send_once))
+        close_row(*row);
     return {};
 }
 

@@ -52,6 +52,7 @@ struct Thread {
     u16 task = 0;
     Wait wait = Wait::none;
     int port = -1;
+    u64 by = 0; // the handle it receives with
     u64 deadline_ns = 0;
     Message message; // of a queued call: badge, tag, words
     u32 generation = 0; // of its calls, for their reply tokens
@@ -89,7 +90,7 @@ public:
     u64 send(u32 thread, std::array<u64, 8> words);
     // Nothing: the thread blocks.
     std::optional<u64> receive(u32 thread, u64 port, bool poll, u64 deadline_ns);
-    std::optional<u64> receive_from(u32 thread, int object, bool poll, u64 deadline_ns);
+    std::optional<u64> receive_from(u32 thread, int object, u64 handle, bool poll, u64 deadline_ns);
     std::optional<u64> call(u32 thread, std::array<u64, 8> words, u64 deadline_ns);
     void tick();
 
@@ -107,11 +108,12 @@ private:
     void port_destroy(int object);
     void close_row(int row);
     void wake(u32 thread, Error error);
+    void end_receivers(int object);
     void take(u32 id, int object, Message message, std::optional<u32> caller);
     void hand(u32 receiver, Message const& message, u64 badge, u64 tag, std::optional<u32> caller);
     u64 reply(u32 thread, std::array<u64, 8> words);
     u64 move_row(int row, u16 to);
-    u64 move_capabilities(u16 task, std::array<u64, 8>& words, u16 to, bool waits = false);
+    u64 move_capabilities(u16 task, std::array<u64, 8>& words, u16 to, int called = -1);
     std::optional<u16> task_of(u16 task, u64 handle, u64& status);
 };
 

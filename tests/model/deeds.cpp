@@ -13,7 +13,9 @@ constexpr Errors handle = any_of(cap_invalid, not_owner, revoked, dead);
 // Of one that must name a port, and have a right.
 constexpr Errors port = handle | any_of(port_invalid, no_rights);
 // What capabilities in a message, and its tag, may be refused for.
-constexpr Errors message = handle | any_of(invalid, no_rights, quota);
+constexpr Errors message = handle | any_of(invalid, no_rights, quota, too_big);
+// Those that take long to meet: of a capability, or a region, that has used up its numbers.
+constexpr Errors worn = any_of(too_big);
 // The broker's own badge and right, whether it was taken back, and a tag with the kernel's bits.
 constexpr Errors narrow = any_of(no_rights, revoked, invalid);
 constexpr Errors object = narrow | handle;
@@ -26,18 +28,20 @@ struct Entry {
 
 constexpr Entry of_calls[] = {
     { "port_allocate", any_of(quota, no_memory), any_of(no_memory) },
-    { "port_send", port | message | any_of(port_full) },
-    { "port_send, token", message },
+    { "port_send", port | message | any_of(port_full), worn },
+    { "port_send, token", message, worn },
     { "port_receive", port | any_of(timed_out, interrupted) },
-    { "port_receive, call", port | message | any_of(timed_out, interrupted) },
+    { "port_receive, call", port | message | any_of(timed_out, interrupted), worn },
     { "port_receive, end" },
-    { "port_receive, send first", port | message | any_of(timed_out, interrupted, port_full) },
+    { "port_receive, send first", port | message | any_of(timed_out, interrupted, port_full),
+        worn },
     { "vm_allocate", any_of(invalid, too_big, align, exists, quota, no_memory), any_of(no_memory) },
-    { "vm_allocate, region", handle | any_of(invalid, no_rights, align, exists, quota, no_memory),
-        any_of(no_memory) },
+    { "vm_allocate, region",
+        handle | any_of(invalid, no_rights, align, exists, quota, no_memory, too_big),
+        worn | any_of(no_memory) },
     { "vm_deallocate", any_of(invalid, align, not_found) },
     { "cap_move, derive", handle | any_of(no_rights, too_big, quota) },
-    { "cap_move, move", handle | any_of(no_rights, quota) },
+    { "cap_move, move", handle | any_of(no_rights, quota, too_big), worn },
     { "cap_move, revoke", handle },
     { "cap_move, close", any_of(cap_invalid, not_owner) },
     { "cap_move, destroy", handle | any_of(no_rights, invalid) },
@@ -73,8 +77,8 @@ constexpr OperationEntry of_operations[] = {
     { Operation::thread_set, object | any_of(invalid) },
     { Operation::thread_foreign, object | any_of(invalid) },
     { Operation::task_reap, object | any_of(invalid, not_runnable) },
-    { Operation::map, object | any_of(invalid, align, exists, quota, no_memory),
-        any_of(no_memory) },
+    { Operation::map, object | any_of(invalid, align, exists, quota, no_memory, too_big),
+        worn | any_of(no_memory) },
     { Operation::unmap, object | any_of(invalid, align, not_found) },
     { Operation::protect, object | any_of(invalid) },
     { Operation::fill, object | any_of(invalid) },

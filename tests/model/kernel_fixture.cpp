@@ -4,8 +4,8 @@
 
 namespace gemel {
 
-KernelFixture::KernelFixture(u64 memory_bytes, u32 cpus)
-    : machine(memory_bytes)
+KernelFixture::KernelFixture(u64 memory_bytes, u32 cpus, arch::Isolation isolation)
+    : machine(memory_bytes, isolation)
     , kernel(machine)
 {
     machine.use_virtual_time(now_ns);
@@ -14,8 +14,11 @@ KernelFixture::KernelFixture(u64 memory_bytes, u32 cpus)
     info.memory = memory;
     info.init_entry = 1;
     info.cpus = cpus;
-    if (kernel.boot(info))
-        startup = reinterpret_cast<Startup const*>(current().frame.argument());
+    if (!kernel.boot(info))
+        return;
+    startup = reinterpret_cast<Startup const*>(current().frame.argument());
+    if (machine.isolated())
+        machine.show(current().root, current().frame.argument(), arch::Access::read);
 }
 
 void KernelFixture::on_processor(u32 number)

@@ -24,7 +24,8 @@ using Facts = std::vector<Fact>;
 std::string difference(Facts const& before, Facts const& after);
 
 struct KernelFixture {
-    explicit KernelFixture(u64 memory_bytes = 16u << 20, u32 cpus = 1);
+    explicit KernelFixture(u64 memory_bytes = 16u << 20, u32 cpus = 1,
+        arch::Isolation isolation = arch::Isolation::off);
 
     // The entries that follow are this processor's.
     void on_processor(u32 number);
@@ -48,6 +49,9 @@ struct KernelFixture {
     {
         return kernel.object_of<u64>(kernel.rows_[region & 0xFFFF'FFFF])[page];
     }
+    // The row behind a handle, and what is known of its object's page: to be worn out.
+    Row& row_of(u64 handle) { return kernel.rows_[handle & 0xFFFF'FFFF]; }
+    PageInfo& page_of(u64 handle) { return kernel.pages_[row_of(handle).object]; }
     u32 tasks() const { return kernel.task_count_; }
     u32 number_of_page(void const* page) { return kernel.number_of(page); }
     // Which of the threads that ever had its page this one is.

@@ -11,6 +11,11 @@ u16 index_of_task(Scene& scene)
     return static_cast<u16>(scene.word(3)); // task_new's second result
 }
 
+void fault(Scene& scene)
+{
+    scene.kernel.on_fault({ .kind = FaultKind::page, .address = 4096, .code = 0 });
+}
+
 } // namespace
 
 // The number of a task that was the scheduler is given to another, which is not.
@@ -283,6 +288,254 @@ TEST(Lives, EveryWaitEnds)
     EXPECT_EQ(scene.audit(), "");
 }
 
+// Goal: what a revocation cuts is paid for as long as it is mapped: or memory could be had for
+// nothing, a page at each turn.
+TEST(Lives, AMappingThatWasCutIsPaidForUntilItIsUnmapped)
+{
+    Scene scene;
+    auto const mine = scene.region(1);
+    std::vector<u64> addresses;
+    auto const cut = [&] {
+        auto const lent = scene.derived(mine);
+        ASSERT_EQ(scene.call(Call::vm_allocate, { 0, lent, vm_read | vm_region }), status_ok);
+        addresses.push_back(scene.word(2));
+        ASSERT_EQ(scene.cap(CapOperation::revoke, mine), status_ok);
+        ASSERT_EQ(scene.cap(CapOperation::close, lent), status_ok);
+    };
+    cut(); // and the tables are there
+    auto const pages = scene.kernel.task(1)->pages;
+    auto const free = scene.kernel.free_pages();
+    for (unsigned i = 0; i < 3; ++i)
+        cut();
+    EXPECT_EQ(scene.kernel.task(1)->pages, pages - 3);
+    EXPECT_EQ(scene.kernel.free_pages(), free - 3);
+    EXPECT_EQ(scene.audit(), "");
+    for (auto const address : addresses)
+        ASSERT_EQ(scene.call(Call::vm_deallocate, { address, 1 }), status_ok);
+    EXPECT_EQ(scene.kernel.task(1)->pages, pages + 1);
+    EXPECT_EQ(scene.kernel.free_pages(), free + 1);
+    EXPECT_EQ(scene.audit(), "");
+}
+
+// The same of one whose payer ends: nobody pays for it then, and no later task of its number.
+// Method: cut before the payer ends, and amid its reaping, when its pages were looked at already.
+TEST(Lives, AMappingThatWasCutOutlivesItsPayer)
+{
+    for (auto const late : { false, true }) {
+        Scene scene;
+        auto const task = scene.new_task(32, 8, 1);
+        auto const index = index_of_task(scene);
+        auto const self = scene.derived(scene.self, rights_all, task);
+        scene.run(scene.new_thread(task));
+        scene.yield();
+        ASSERT_EQ(scene.current().task->index, index);
+        auto const theirs = scene.region(1);
+        ASSERT_EQ(scene.call(Call::vm_deallocate, { scene.word(2), 1 }), status_ok);
+        ASSERT_EQ(scene.cap(CapOperation::move, theirs, 0, self), status_ok);
+        auto const mine = scene.word(2);
+        scene.yield();
+        auto const lent = scene.derived(mine);
+        ASSERT_EQ(scene.call(Call::vm_allocate, { 0, lent, vm_read | vm_region }), status_ok);
+        auto const address = scene.word(2);
+        if (!late) {
+            ASSERT_EQ(scene.cap(CapOperation::revoke, mine), status_ok);
+        }
+        ASSERT_EQ(scene.cap(CapOperation::destroy, task), status_ok);
+        u64 cursor = 0;
+        for (unsigned step = 0; step == 0 || cursor != 0; ++step) {
+            ASSERT_EQ(
+                scene.broker("broker-task", Operation::task_reap, { task, cursor }), status_ok);
+            cursor = scene.word(2);
+            if (late && step == 0) {
+                ASSERT_EQ(scene.cap(CapOperation::revoke, mine), status_ok);
+            }
+            EXPECT_EQ(scene.audit(), "");
+        }
+        auto const next = scene.new_task(8, 8, 1);
+        ASSERT_EQ(index_of_task(scene), index);
+        ASSERT_EQ(scene.call(Call::vm_deallocate, { address, 1 }), status_ok);
+        EXPECT_EQ(scene.audit(), "");
+        scene.end(next);
+        EXPECT_EQ(scene.audit(), "");
+    }
+}
+
+// Goal: what a call gives is its receiver's with the call, or still the caller's.
+// Method: the caller's right is good for once, and its end is told to the very port that is called:
+// who waits there must not leave with that.
+TEST(Lives, ACallIsReceivedBeforeItsRightIsUsedUp)
+{
+    constexpr u64 bit = 4;
+    Scene scene;
+    auto const port = scene.allocate_port();
+    auto const gift = scene.allocate_port();
+    auto const once = scene.derived(port, rights_of(Right::send_once));
+    ASSERT_EQ(scene.cap(CapOperation::watch, once, 0, 0, port, bit), status_ok);
+    auto const task = scene.new_task(8, 8, 1);
+    auto const index = index_of_task(scene);
+    auto const theirs = scene.derived(port, rights_of(Right::receive), task);
+    scene.run(scene.new_thread(task));
+    scene.yield();
+    scene.trap({}, number_of(Call::port_receive), theirs);
+    ASSERT_EQ(scene.current().id, 1);
+    scene.trap(
+        { once, tag_of(1, 1), 0, 0, 0, 0, 0, gift }, number_of(Call::port_receive, flag_call));
+    ASSERT_EQ(scene.current().task->index, index);
+    EXPECT_EQ(scene.word(1), tag_of(1, 1));
+    EXPECT_EQ(scene.call(Call::signal, { scene.word(7), 1 }), status_ok) << "it was given";
+    ASSERT_EQ(scene.call(Call::port_receive, {}, theirs), status_ok);
+    EXPECT_EQ(scene.word(1), static_cast<u64>(KernelTag::notification));
+    EXPECT_EQ(scene.word(2), bit);
+    EXPECT_EQ(scene.audit(), "");
+}
+
+namespace {
+
+// How the right to receive of a task ends: a right of init's above it, or its own.
+enum class Ending : u8 { revoked, expired, closed_above, closed, moved };
+
+void end_right(Scene& scene, Ending ending, u64 lent, u64 theirs, u64 self)
+{
+    switch (ending) {
+    case Ending::revoked:
+        ASSERT_EQ(scene.cap(CapOperation::revoke, lent), status_ok);
+        return;
+    case Ending::expired:
+        ASSERT_EQ(scene.cap(CapOperation::time_to_live, lent, 0, 0, tick_ns), status_ok);
+        scene.pass_ticks(3);
+        while (scene.current().id != 1)
+            scene.yield();
+        return;
+    case Ending::closed_above:
+        ASSERT_EQ(scene.cap(CapOperation::close, lent), status_ok);
+        return;
+    case Ending::closed:
+    case Ending::moved:
+        break;
+    }
+    scene.yield(); // the task's other thread
+    ASSERT_NE(scene.current().task->index, 1);
+    auto const operation = ending == Ending::moved ? CapOperation::move : CapOperation::close;
+    ASSERT_EQ(scene.cap(operation, theirs, 0, ending == Ending::moved ? self : 0), status_ok);
+    scene.yield();
+    ASSERT_EQ(scene.current().id, 1);
+}
+
+} // namespace
+
+// Goal: who waits by a right that ends hears so, instead of the next message.
+// Method: each end with each thing that a receiver may wait for.
+TEST(Lives, AReceiverWithoutTheRightHearsSo)
+{
+    enum class Next : u8 { send, call, signal, fault };
+    for (auto const ending :
+        { Ending::revoked, Ending::expired, Ending::closed_above, Ending::closed, Ending::moved })
+        for (auto const next : { Next::send, Next::call, Next::signal, Next::fault }) {
+            SCOPED_TRACE(static_cast<int>(ending) * 10 + static_cast<int>(next));
+            Scene scene;
+            auto const port = scene.allocate_port();
+            auto const task = scene.new_task(16, 16, 2);
+            auto const lent = scene.derived(port);
+            auto const theirs = scene.derived(lent, Right::receive | Right::derive, task);
+            auto const self = scene.derived(scene.self, rights_all, task);
+            scene.run(scene.new_thread(task));
+            scene.yield();
+            auto const id = scene.current().id;
+            for (unsigned time = 0; time < 2; ++time) { // it was looked at, and found to have it
+                scene.trap({}, number_of(Call::port_receive), theirs);
+                ASSERT_EQ(scene.current().id, 1);
+                if (time == 0) {
+                    ASSERT_EQ(scene.call(Call::signal, { port, 1 }), status_ok);
+                    scene.yield();
+                }
+            }
+            scene.run(scene.new_thread(task));
+            end_right(scene, ending, lent, theirs, self);
+            auto const* thread = scene.kernel.thread(id);
+            ASSERT_EQ(thread->state, ThreadState::receiving);
+            scene.run(scene.new_thread(scene.self, Scene::init_level, port));
+            auto const waits = next == Next::call || next == Next::fault;
+            if (next == Next::fault) {
+                while (scene.current().id == 1 || scene.current().task->index != 1)
+                    scene.yield();
+                fault(scene);
+            } else if (next == Next::signal) {
+                EXPECT_EQ(scene.call(Call::signal, { port, 1 }), status_ok);
+            } else {
+                auto const call = next == Next::call ? Call::port_receive : Call::port_send;
+                scene.trap({ port, 1 }, number_of(call, next == Next::call ? flag_call : 0));
+            }
+            EXPECT_EQ(scene.first_in_queue(scene.row_of(port)) != nullptr, waits);
+            EXPECT_EQ(scene.audit(), "");
+            while (scene.current().id != id)
+                scene.yield();
+            EXPECT_EQ(scene.status(), status_of(Error::revoked));
+        }
+}
+
+// Goal: no other capability takes the place of the right that a wait began with.
+// Method: the register that names it is written over, with another task's right, with one to send
+// and with the right to receive elsewhere.
+TEST(Lives, AWaitIsByTheRightThatItNames)
+{
+    for (unsigned wrong = 0; wrong < 4; ++wrong) {
+        Scene scene;
+        auto const port = scene.allocate_port();
+        auto const other = scene.allocate_port();
+        auto const task = scene.new_task(16, 16, 1);
+        auto const lent = scene.derived(port);
+        auto const theirs = scene.derived(lent, rights_of(Right::receive), task);
+        u64 const names[] = { port, scene.derived(port, rights_of(Right::send), task),
+            scene.derived(other, rights_of(Right::receive), task), theirs };
+        auto const thread = scene.new_thread(task);
+        scene.run(thread);
+        scene.yield();
+        auto const id = scene.current().id;
+        scene.trap({}, number_of(Call::port_receive), theirs);
+        ASSERT_EQ(scene.current().id, 1);
+        ASSERT_EQ(scene.broker("broker-task", Operation::thread_set, { thread, 8, names[wrong] }),
+            status_ok);
+        scene.allocate_port();
+        ASSERT_EQ(scene.cap(CapOperation::destroy, scene.word(2)), status_ok); // all is looked at
+        ASSERT_EQ(scene.call(Call::port_send, { port, 1 }), status_ok);
+        scene.yield();
+        ASSERT_EQ(scene.current().id, id);
+        EXPECT_EQ(scene.status(), wrong == 3 ? status_ok : status_of(Error::revoked));
+        EXPECT_EQ(scene.audit(), "");
+    }
+}
+
+// Goal: who sends away the right that he would receive with does not wait for ever by it.
+TEST(Lives, ARightThatIsSentAwayReceivesNothing)
+{
+    for (auto const waits : { false, true }) {
+        Scene scene;
+        auto const port = scene.allocate_port();
+        auto const other = scene.allocate_port();
+        if (!waits) {
+            ASSERT_EQ(scene.call(Call::signal, { port, 1 }), status_ok); // there is something
+        }
+        auto const task = scene.new_task(16, 16, 1);
+        auto const theirs = scene.derived(port, Right::receive | Right::derive, task);
+        auto const to = scene.derived(other, rights_of(Right::send), task);
+        scene.run(scene.new_thread(task));
+        scene.yield();
+        auto const id = scene.current().id;
+        ASSERT_NE(id, 1);
+        scene.trap({ to, tag_of(1, 1), 0, 0, 0, 0, 0, theirs },
+            number_of(Call::port_receive, flag_send_first), theirs);
+        ASSERT_EQ(scene.current().id, id);
+        EXPECT_EQ(scene.status(), status_of(Error::revoked));
+        EXPECT_EQ(scene.audit(), "");
+        scene.yield();
+        ASSERT_EQ(scene.current().id, 1);
+        ASSERT_EQ(scene.call(Call::port_receive, {}, other), status_ok);
+        auto const back = scene.word(7);
+        EXPECT_EQ(scene.row_of(back).owner, 1);
+        EXPECT_EQ(scene.audit(), "");
+    }
+}
+
 // A limit only ever gets shorter, and holds for what was derived before and after.
 TEST(Lives, ALimitIsNotMadeLonger)
 {
@@ -304,15 +557,6 @@ TEST(Lives, ALimitIsNotMadeLonger)
         EXPECT_EQ(scene.call(Call::signal, { handle, 1 }), status_of(Error::revoked));
     EXPECT_EQ(scene.call(Call::signal, { port, 1 }), status_ok);
 }
-
-namespace {
-
-void fault(Scene& scene)
-{
-    scene.kernel.on_fault({ .kind = FaultKind::page, .address = 4096, .code = 0 });
-}
-
-} // namespace
 
 // Who faults waits for its fault port's answer; without a port it stays stopped, and so it does
 // when the port ends before it answers.

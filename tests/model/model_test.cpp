@@ -318,7 +318,8 @@ void Walk::send_and_receive()
         auto const object = model_.rows[*row].object;
         status = model_.send(thread, words);
         if (status == status_ok)
-            if (auto const outcome = model_.receive_from(thread, object, false, deadline_us * 1000))
+            if (auto const outcome
+                = model_.receive_from(thread, object, port, false, deadline_us * 1000))
                 status = *outcome;
     }
     auto const number = static_cast<u64>(Call::port_receive) | flag_send_first | deadline_us << 16;

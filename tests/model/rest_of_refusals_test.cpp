@@ -238,6 +238,76 @@ TEST(Refusals, OfAFullMachine)
     operations_that("broker-phys", Operation::region_physical, { 100, 1, 1 });
 }
 
+// Goal: a region is mapped as often as its links can be counted: one more, and its page table would
+// be given away while tasks still have it.
+// Method: isolated, where a mapping is no mapping of the host's; then the same through a derived
+// capability, whose mappings share another leaf.
+TEST(Refusals, OfRegionsMappedTooOften)
+{
+    constexpr u64 links_max = 65'535;
+    for (auto const shares : { false, true }) {
+        Scene scene(1, arch::Isolation::on);
+        auto const mm = scene.capability("broker-mm");
+        auto const own = scene.region(1);
+        ASSERT_EQ(scene.call(Call::vm_deallocate, { scene.word(2), 1 }), status_ok);
+        auto const region = shares ? scene.derived(own) : own;
+        auto const& info = scene.page_of(own);
+        u64 task = 0;
+        u64 at = 0;
+        u64 end = 0;
+        for (u64 mapped = 0; mapped < links_max; ++mapped, at += region_bytes_max) {
+            if (at == end) {
+                task = scene.new_task(140, 1, 1);
+                at = scene.word(4);
+                end = scene.word(5);
+            }
+            ASSERT_EQ(scene.broker_of(mm, Operation::map, { task, region, at, vm_read }), status_ok)
+                << mapped;
+        }
+        EXPECT_EQ(info.links, shares ? 1 : links_max);
+        scene.refuse(Error::too_big, mm, Operation::map, { task, region, at, vm_read });
+        scene.refuse(
+            Error::too_big, { 0, region, vm_read | vm_region }, number_of(Call::vm_allocate));
+        ASSERT_EQ(
+            scene.broker_of(mm, Operation::unmap, { task, at - region_bytes_max }), status_ok);
+        EXPECT_EQ(scene.broker_of(mm, Operation::map, { task, region, at, vm_read }), status_ok);
+        ASSERT_EQ(scene.cap(CapOperation::close, own), status_ok);
+        EXPECT_EQ(scene.audit(), "");
+    }
+}
+
+// A capability whose numbers are used up is not passed on: the next would be one that was.
+TEST(Refusals, OfCapabilitiesThatAreWornOut)
+{
+    Scene scene;
+    auto const port = scene.allocate_port();
+    auto const gift = scene.allocate_port();
+    auto& row = scene.row_of(gift);
+    row.generation = handle_generation_max;
+    auto const worn = u64 { handle_generation_max } << 32 | (gift & 0xFFFF'FFFF);
+    auto const give = [&](u64 to, Call call, unsigned flags = 0, u64 receive = 0) {
+        scene.refuse(Error::too_big, { to, tag_of(1, 1), 0, 0, 0, 0, 0, worn },
+            number_of(call, flags), receive);
+    };
+    scene.refuse(Error::too_big, { worn, 0, static_cast<u64>(CapOperation::move) << 16 },
+        number_of(Call::cap_move));
+    give(port, Call::port_send);
+    give(port, Call::port_receive, flag_call);
+    give(port, Call::port_receive, flag_send_first, port);
+    scene.run(scene.new_thread(scene.self));
+    scene.yield();
+    ASSERT_NE(scene.current().id, 1);
+    scene.trap({ port, 1 }, number_of(Call::port_receive, flag_call));
+    ASSERT_EQ(scene.call(Call::port_receive, {}, port), status_ok);
+    give(scene.current().frame.port(), Call::port_send);
+    row.generation = 1;
+    row.epoch = row_epoch_max;
+    for (auto const operation : { CapOperation::derive, CapOperation::badge })
+        scene.refuse(Error::too_big,
+            { u64 { 1 } << 32 | (gift & 0xFFFF'FFFF), 0, static_cast<u64>(operation) << 16 },
+            number_of(Call::cap_move));
+}
+
 // The list of all errors (deeds.hpp) against what the tests above have met: an error that is new
 // needs its case here. The last of its file, and only when all of them ran.
 TEST(Refusals, ThatAreAll)

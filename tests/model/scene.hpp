@@ -26,8 +26,8 @@ using Words = std::initializer_list<u64>;
 
 struct Scene : KernelFixture {
     // Init takes turns with the threads it makes: all are of its priority.
-    explicit Scene(u32 cpus = 1)
-        : KernelFixture(16u << 20, cpus)
+    explicit Scene(u32 cpus = 1, arch::Isolation isolation = arch::Isolation::off)
+        : KernelFixture(16u << 20, cpus, isolation)
         , self(capability("task-self"))
     {
     }

@@ -15,7 +15,7 @@ from mutants import MUTANTS
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROGRAM = f"{TOP}/build/hosted/tests/mutants/mutant_test"
 # Stage, tests, steps, and after how many seconds a mutant has made them wait for ever.
-QUICK = (("refusals", "Lives.*:Refusals.*:Operations.*", 0, 40), ("storm", "Storm.*", 40_000, 120),
+QUICK = (("refusals", "Lives.*:Wear.*:Refusals.*:Operations.*", 0, 40), ("storm", "Storm.*", 40_000, 120),
          ("model", "Model.*", 40_000, 120))
 LONG = (("model", "Model.*", 400_000, 120), ("messages", "Message.*", 0, 120),
         ("explore", "Explore.MessagesAndCalls:Explore.LimitsAndWatches:Explore.CapabilitiesInMessages", 0, 120))

@@ -52,6 +52,8 @@ private:
     void flood();
     void exhaustion();
     void revoked_receiver();
+    void memory_for_nothing();
+    void right_that_ends_with_its_call();
     void revocation_races();
     u64 raced_revocations(u64 rounds);
     bool is_served();
@@ -359,6 +361,68 @@ void Attack::revoked_receiver()
     auto const mine = ask(server, Call::signal, { { message.words[7], 1 } });
     expect(late.number == status_of(Error::revoked) && mine.number == status_ok,
         "a revoked receiver gets no capabilities");
+    auto const again = derive(server, port, Right::receive | Right::derive, to_attacker_);
+    auto const waits = ask(attacker, Call::port_receive, {}, again);
+    ask(server, Call::cap_move, { { port, 0, static_cast<u64>(CapOperation::revoke) << 16 } });
+    auto const to = derive(server, port, rights_of(Right::send));
+    ask(client, Call::port_send, { { to, 7 } });
+    auto const heard = result(attacker);
+    auto const kept = ask(server, Call::port_receive, {}, port, flag_poll);
+    expect(waits.number == blocked && heard.number == status_of(Error::revoked)
+            && kept.number == status_ok && kept.words[1] == 7,
+        "nor what comes while it waits");
+}
+
+// Maps, revokes and forgets, over and over: what was cut is still mapped, and somebody's to pay.
+void Attack::memory_for_nothing()
+{
+    constexpr u64 turns_max = 200; // more pages than the task may have
+    constexpr u64 flags = static_cast<u64>(VmFlag::read) | static_cast<u64>(VmFlag::region);
+    auto const own = ask(attacker, Call::vm_allocate, { { 0, page_bytes, 3 } });
+    auto const close = static_cast<u64>(CapOperation::close) << 16;
+    auto const revoke = static_cast<u64>(CapOperation::revoke) << 16;
+    u64 addresses[turns_max];
+    u64 turns = 0;
+    u64 refused = 0;
+    for (; turns < turns_max && refused == 0; ++turns) {
+        auto const lent = derive(attacker, own.words[3], rights_of(Right::read));
+        auto const mapped = ask(attacker, Call::vm_allocate, { { 0, lent, flags } });
+        addresses[turns] = mapped.words[2];
+        ask(attacker, Call::cap_move, { { own.words[3], 0, revoke } });
+        ask(attacker, Call::cap_move, { { lent, 0, close } });
+        if (mapped.number != status_ok) {
+            refused = mapped.number;
+            break;
+        }
+    }
+    expect(refused == status_of(Error::quota), "mapping and revoking gives no memory for nothing");
+    for (u64 turn = 0; turn < turns; ++turn)
+        ask(attacker, Call::vm_deallocate, { { addresses[turn], 1 } });
+    ask(attacker, Call::vm_deallocate, { { own.words[2], 1 } });
+    ask(attacker, Call::cap_move, { { own.words[3], 0, close } });
+}
+
+// The caller's right is good for one call, and the port that it calls is told of its end: whoever
+// waits there must have the call first, or the server keeps what it was given and never hears of
+// it.
+void Attack::right_that_ends_with_its_call()
+{
+    auto const port = make_port(server);
+    auto const watch = static_cast<u64>(CapOperation::watch) << 16;
+    auto const once = derive(server, port, Right::send_once | Right::derive, to_attacker_);
+    auto const told = derive(server, port, Right::send | Right::derive, to_attacker_);
+    ask(attacker, Call::cap_move, { { once, 0, watch, told, 1 } });
+    auto const gift = make_port(attacker);
+    auto const waits = ask(server, Call::port_receive, {}, port);
+    ask(attacker, Call::port_receive, { { once, tag_of(1, 1), 0, 0, 0, 0, 0, gift } }, 0,
+        flag_call);
+    auto const call = result(server);
+    auto const given = ask(server, Call::signal, { { call.words[7], 1 } });
+    ask(server, Call::port_send, { { call.port } });
+    expect(waits.number == blocked && call.words[1] == tag_of(1, 1) && given.number == status_ok
+            && result(attacker).number == status_ok,
+        "a capability is the server's with the call that gave it");
+    ask(server, Call::cap_move, { { port, 0, static_cast<u64>(CapOperation::destroy) << 16 } });
 }
 
 void Attack::run()
@@ -376,6 +440,8 @@ void Attack::run()
     handles_sent_twice();
     flood();
     revoked_receiver();
+    right_that_ends_with_its_call();
+    memory_for_nothing();
     revocation_races();
     interrupt_storm();
     exhaustion();
