@@ -190,7 +190,6 @@ private:
     u64 row_move(Row& row, Task& to); // the new handle. There is a row for it
     u64 handle_of(Row const& row) { return u64 { row.generation } << 32 | index_of(row); }
     u32 index_of(Row const& row) { return static_cast<u32>(&row - rows_); }
-    Port* received_from(Row const& row);
     void receiver_is(Row& row);
     Task& receiving_task(Port& port);
     void object_abandoned(Row& row);
@@ -203,16 +202,9 @@ private:
         auto* first = port.queue.next;
         return first->state == state ? static_cast<Thread*>(first) : nullptr;
     }
-    // Who waits for a message, and may have it.
-    [[gnu::always_inline]] Thread* receiver_of(Port& port)
+    [[gnu::always_inline]] static Thread* receiver_of(Port& port)
     {
-        receivers_checked(port);
         return first_of(port, ThreadState::receiving);
-    }
-    [[gnu::always_inline]] void receivers_checked(Port& port)
-    {
-        if (port.stamp != validity_epoch_) [[unlikely]]
-            receivers_check(port);
     }
     void receivers_check(Port& port);
     [[gnu::always_inline]] static void queue_add(Port& port, Thread& thread, ThreadState state)
@@ -323,11 +315,12 @@ private:
     void call(Thread& me, u64 number);
     Thread* call_on(Port& port, Thread& caller, u64 badge, u64 tag);
     void system_receive(Thread& me, u64 number);
-    void capabilities_move(u64* words, Task& to, Port* called = nullptr);
+    void capabilities_move(u64* words, Task& to, bool waits = false);
     void passable(Row const& row); // fails if it is not
     void capabilities_follow(Task const& giver, Thread& me, bool from_ring);
     bool take_message(Port& port, Thread& me);
     Thread* fault_call(Thread& thread, u64 tag, PendingCall pending);
+    Thread* fault_call_closely(Thread& thread, u64 tag, PendingCall pending);
 
     // syscall/call.cpp
     void any_call(Thread& me, u64 number);

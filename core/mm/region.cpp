@@ -120,7 +120,7 @@ void Kernel::leaf_retire(PageInfo& info)
 }
 
 // As many tables point at the leaf as can be counted, or at the one that its mappings share.
-bool Kernel::leaf_full(PageInfo const& info) const
+[[gnu::noinline]] bool Kernel::leaf_full(PageInfo const& info) const
 {
     return info.links == page_links_max || pages_[info.next].links == page_links_max;
 }

@@ -28,6 +28,8 @@ namespace gemel {
 // still: in the register that it came with.
 [[gnu::noinline]] void Kernel::receivers_check(Port& port)
 {
+    if (port.stamp == validity_epoch_)
+        return;
     port.stamp = validity_epoch_;
     for (auto* at = port.queue.next; at->state == ThreadState::receiving;) {
         auto& thread = static_cast<Thread&>(*at);

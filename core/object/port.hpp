@@ -12,7 +12,7 @@ inline constexpr u32 port_ring_messages = 62;
 struct Port {
     Queue queue;
     u64 notification = 0;
-    u64 stamp = 0; // the validity epoch in which all that receive were found to have the right to
+    u64 stamp = 0; // the validity epoch in which its receivers were last found to have the right to
     u32 receiver = 0; // row that was last given the receive right
     u32 receiver_generation = 0;
     u16 ring_head = 0;

@@ -6,7 +6,9 @@
 
 namespace gemel {
 
-// Walks up to the first ancestor known to be alive in this validity epoch.
+// Walks up to the first ancestor known to be alive in this validity epoch. Nobody reaches a port
+// but by a row that was found alive since anything changed: so who receives there is looked at
+// here.
 bool Kernel::alive(Row& row)
 {
     if (row.stamp == validity_epoch_)
@@ -26,6 +28,8 @@ bool Kernel::alive(Row& row)
         at = parent;
     }
     row.stamp = validity_epoch_;
+    if (row.type == ObjectType::port)
+        receivers_check(*object_of<Port>(row));
     return true;
 }
 
@@ -128,20 +132,21 @@ Row& Kernel::row_new(Task& owner, u32 object, Rights rights, Row* parent)
     row.object = object;
     row.object_generation = pages_[object].generation;
     row.type = pages_[object].type;
-    row.parent = 0;
-    row.parent_epoch = 0;
     row.watch = 0;
     row.expiry_tick = 0;
     row.owner = owner.index;
     row.rights = rights;
     row.children = 0;
-    row.depth = 0;
+    row.waited = false;
     // Its badge is the deriver's to give, and its parent's limit is found on the way up.
     if (parent) {
         ++parent->children;
         row.parent = index_of(*parent);
         row.parent_epoch = parent->epoch;
-        row.depth = parent->depth + 1;
+        row.depth = static_cast<u16>(parent->depth + 1);
+    } else {
+        row.parent = 0;
+        row.depth = 0;
     }
     return row;
 }
@@ -168,7 +173,6 @@ void Kernel::row_kill_children(Row& row)
 void Kernel::row_close(Row& row)
 {
     row_kill_children(row);
-    received_from(row);
     row.watch = 0;
     if (row.parent != 0) {
         auto& parent = rows_[row.parent];
@@ -178,6 +182,8 @@ void Kernel::row_close(Row& row)
         object_abandoned(row);
     }
     ++tasks_[row.owner]->rows;
+    if (row.waited)
+        ++validity_epoch_;
     row.owner = 0;
     row.stamp = 0;
     // One that has used up its numbers is nobody's for ever: what remembers it would find another.
@@ -196,29 +202,20 @@ u64 Kernel::row_move(Row& row, Task& to)
     ++tasks_[row.owner]->rows;
     row.owner = to.index;
     ++row.generation;
+    if (row.waited)
+        ++validity_epoch_;
     receiver_is(row);
     return handle_of(row);
-}
-
-// The port that the row is a right to receive from, if there still is one: who receives there is
-// looked at anew.
-Port* Kernel::received_from(Row const& row)
-{
-    if (!has(row.rights, Right::receive) || row.type != ObjectType::port
-        || pages_[row.object].generation != row.object_generation)
-        return nullptr;
-    auto* const port = object_of<Port>(row);
-    port->stamp = 0;
-    return port;
 }
 
 // Capabilities in messages go to the task that was last given the receive right.
 void Kernel::receiver_is(Row& row)
 {
-    if (auto* const port = received_from(row)) {
-        port->receiver = index_of(row);
-        port->receiver_generation = row.generation;
-    }
+    if (!has(row.rights, Right::receive) || row.type != ObjectType::port)
+        return;
+    auto& port = *object_of<Port>(row);
+    port.receiver = index_of(row);
+    port.receiver_generation = row.generation;
 }
 
 // When that one has given the right up or lost it: the one that paid for the port and dies with it.

@@ -21,7 +21,8 @@ struct Row {
     u32 watch = 0; // row index of the port that is told, 0: none
     u32 watch_generation = 0;
     u32 expiry_tick = 0; // 0: never
-    u32 depth = 0;
+    u16 depth = 0;
+    bool waited = false; // a thread has waited for messages by it
     u16 owner = 0; // task index, 0: free row
     Rights rights = 0;
     u16 children = 0;

@@ -31,10 +31,25 @@ consteval u32 packed(HandleArgument const& wanted)
 constexpr unsigned narrowed_word = 2;
 constexpr u8 narrowed = 0x80;
 
-// The table without its names: the first argument and the second; and by operation number where
-// they stand, counted from 1, and whether it is narrowed. 0: there is no such operation.
+// The first argument and the second.
+consteval u32 wanted_of(OperationInfo const& info)
+{
+    return packed(info.first) | packed(info.second) << argument_bits;
+}
+
+// How many different ones there are.
+consteval usize wants()
+{
+    usize count = 0;
+    for (auto const* at = operations.begin(); at != operations.end(); ++at)
+        count += std::ranges::find(operations, wanted_of(*at), wanted_of) == at;
+    return count;
+}
+
+// The table without its names, what several want only once; and by operation number where it
+// stands, counted from 1, and whether it is narrowed. 0: there is no such operation.
 struct PolicyTable {
-    u32 wanted[std::size(operations)];
+    u32 wanted[wants()];
     u8 at[operation_end - operation_first];
 };
 
@@ -44,9 +59,12 @@ consteval PolicyTable make_policy()
     u8 count = 0;
     for (auto const& info : operations) {
         ASSERT(info.narrowed_word == 0 || info.narrowed_word == narrowed_word);
-        table.wanted[count] = packed(info.first) | packed(info.second) << argument_bits;
+        auto const wanted = wanted_of(info);
+        auto const* const at = std::ranges::find(table.wanted, table.wanted + count, wanted);
+        if (at == table.wanted + count)
+            table.wanted[count++] = wanted;
         table.at[static_cast<u8>(info.operation) - operation_first]
-            = static_cast<u8>(++count | (info.narrowed_word != 0 ? narrowed : 0));
+            = static_cast<u8>((at - table.wanted + 1) | (info.narrowed_word != 0 ? narrowed : 0));
     }
     return table;
 }

@@ -220,10 +220,12 @@ void Kernel::vm_deallocate(Task& task, u64 address, u64 bytes)
         ? *me.task
         : *object_of<Task>(look(words[1], ObjectType::task, rights_of(Right::grant)));
     auto const rights = static_cast<Rights>(words[2]);
-    passable(source);
+    if (!has(source.rights, Right::derive))
+        fail(Error::no_rights);
     if (to.dead)
         fail(Error::dead);
     if (operation == CapOperation::move) {
+        passable(source);
         if (to.index != source.owner && to.rows == 0)
             fail(Error::quota);
         words[2] = row_move(source, to);

@@ -77,7 +77,7 @@ void Kernel::passable(Row const& row)
 
 // Moves the handles in the message's last words to a task: all of them, or none. Of a call that is
 // going to wait in a queue they stay the caller's, so that nothing has changed when it ends there.
-[[gnu::noinline]] void Kernel::capabilities_move(u64* words, Task& to, Port* called)
+[[gnu::noinline]] void Kernel::capabilities_move(u64* words, Task& to, bool waits)
 {
     auto const count = capabilities_of(words[1]);
     if (count == 0) [[likely]]
@@ -94,9 +94,7 @@ void Kernel::passable(Row const& row)
         fail(Error::dead);
     if (to.index != cpu_->current->task_index && to.rows < count)
         fail(Error::quota);
-    if (called && !receiver_of(*called))
-        return;
-    for (unsigned i = 0; i < count; ++i)
+    for (unsigned i = 0; i < count && !waits; ++i)
         words[8 - count + i] = row_move(*rows[i], to);
 }
 
@@ -187,12 +185,11 @@ Thread* Kernel::reply(u64 token, u64* words)
 }
 
 // A call needs no queue slot: without a receiver, the blocked caller itself is the queue entry.
-// Answers the receiver that took it: the words that it carries are the caller's to put there. The
-// port's receivers were checked.
+// Answers the receiver that took it: the words that it carries are the caller's to put there.
 [[gnu::noinline]] Thread* Kernel::call_on(Port& port, Thread& caller, u64 badge, u64 tag)
 {
     auto const token = next_reply(caller);
-    auto* receiver = first_of(port, ThreadState::receiving);
+    auto* receiver = receiver_of(port);
     if (!receiver) {
         caller.call_badge = badge;
         caller.call_tag = tag;
@@ -228,9 +225,7 @@ Thread* Kernel::reply(u64 token, u64* words)
     port_with_one(row, Right::call | Right::send | Rights(Right::send_once));
     auto& port = *object_of<Port>(row);
     if (capabilities_of(words[1]) != 0)
-        capabilities_move(words, receiving_task(port), &port);
-    else
-        receivers_checked(port);
+        capabilities_move(words, receiving_task(port), !receiver_of(port));
     set_deadline(me, number >> 16);
     auto* const receiver = call_on(port, me, row.badge, words[1]);
     // Not before: its watcher may be who receives here, and leave with what it is told.
@@ -253,12 +248,12 @@ Thread* Kernel::reply(u64 token, u64* words)
         || (row->rights & (Right::call | Right::send)) == 0 || (row->rights & once) != 0)
         return false;
     auto& port = *object_of<Port>(*row);
-    if (port.stamp != validity_epoch_ || !first_of(port, ThreadState::receiving))
+    auto* const receiver = receiver_of(port);
+    if (!receiver)
         return false;
     me.deadline_ns = 0;
-    auto* const receiver = call_on(port, me, row->badge, words[1]);
     copy_words(receiver->frame.words() + first_word, words + first_word);
-    hand_over(receiver);
+    hand_over(call_on(port, me, row->badge, words[1]));
     return true;
 }
 
@@ -271,7 +266,7 @@ Thread* Kernel::reply(u64 token, u64* words)
     auto const id = static_cast<u32>(token);
     if (id >= threads_max || !tag_plain(words[1])) // that it is a token: it is the caller's, below
         return false;
-    auto const* const row = known(me, me.frame.port());
+    auto* const row = known(me, me.frame.port());
     if (!row || row->type != ObjectType::port || !has(row->rights, Right::receive))
         return false;
     auto& port = *object_of<Port>(*row);
@@ -282,6 +277,7 @@ Thread* Kernel::reply(u64 token, u64* words)
         || caller->reply_owner != me.task_index
         || (caller->pending != PendingCall::message && !fault_reply(words[1])))
         return false;
+    row->waited = true;
     if (caller->pending != PendingCall::message && fills(words[1])) [[unlikely]] {
         fill_and_resume(me, port, *caller);
         return true;
@@ -334,37 +330,47 @@ bool Kernel::take_message(Port& port, Thread& me)
 {
     auto& row = look(me.frame.port(), ObjectType::port, rights_of(Right::receive));
     auto& port = *object_of<Port>(row);
-    auto const generation = row.generation;
-    auto const sends = wants(number, ReceiveFlag::send_first);
-    auto* const woken = sends ? send(me.frame.words()) : nullptr;
-    auto const gone = sends && !stored(index_of(row), generation); // what it sent was its own right
-    auto const taken = !gone && take_message(port, me);
+    Thread* woken = nullptr;
+    if (wants(number, ReceiveFlag::send_first)) {
+        woken = send(me.frame.words());
+        // It may have sent this very right, or used up the one that it comes from.
+        if (!stored(index_of(row), static_cast<u32>(me.frame.port() >> 32))) {
+            if (woken)
+                make_ready(*woken);
+            fail(Error::revoked);
+        }
+    }
+    auto const taken = take_message(port, me);
     auto const deadline_us = number >> 16;
-    if (!gone && !taken && !wants(number, ReceiveFlag::poll)
+    if (!taken && !wants(number, ReceiveFlag::poll)
         && (deadline_us == 0 || deadline_us * 1000 > machine_.now_ns())) {
         set_deadline(me, deadline_us);
+        row.waited = true;
         queue_add(port, me, ThreadState::receiving);
         return hand_over(woken);
     }
     if (woken)
         make_ready(*woken);
     if (!taken)
-        fail(gone ? Error::revoked : Error::timed_out);
+        fail(Error::timed_out);
 }
 
 // The kernel calls the thread's fault port in its name. Without one the thread stays stopped.
 [[gnu::noinline]] Thread* Kernel::fault_call(Thread& thread, u64 tag, PendingCall pending)
 {
     thread.state = ThreadState::stopped;
-    auto* row = &rows_[thread.fault_row];
-    if (row->generation != thread.fault_generation || row->stamp != validity_epoch_) [[unlikely]]
-        row = stored(thread.fault_row, thread.fault_generation); // a free one has no stamp
-    if (!row)
-        return nullptr;
+    auto const& row = rows_[thread.fault_row];
+    if (row.generation != thread.fault_generation || row.stamp != validity_epoch_) [[unlikely]]
+        return fault_call_closely(thread, tag, pending); // a free one has no stamp
     thread.pending = pending;
-    auto& port = *object_of<Port>(*row);
-    receivers_checked(port);
-    return call_on(port, thread, row->badge, tag);
+    return call_on(*object_of<Port>(row), thread, row.badge, tag);
+}
+
+[[gnu::noinline]] Thread* Kernel::fault_call_closely(Thread& thread, u64 tag, PendingCall pending)
+{
+    if (!stored(thread.fault_row, thread.fault_generation))
+        return nullptr;
+    return fault_call(thread, tag, pending); // it has one now
 }
 
 void Kernel::on_system_call()

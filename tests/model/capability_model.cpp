@@ -91,6 +91,7 @@ std::optional<int> Model::look(u16 task, u64 handle, Rights needed, u64& status)
         tell(found->second);
         return {};
     }
+    end_receivers(row.object);
     if (needed & ~row.rights) {
         status = bad(Error::no_rights);
         return {};
@@ -146,18 +147,18 @@ void Model::tell(int index)
     if (row.watch_bits == 0)
         return;
     auto const port = by_handle.find(row.watch_handle);
-    if (port != by_handle.end() && alive(rows[port->second]))
-        signal_object(rows[port->second].object, row.watch_bits);
+    if (port == by_handle.end() || !alive(rows[port->second]))
+        return;
+    auto const bits = row.watch_bits;
+    end_receivers(rows[port->second].object);
+    signal_object(rows[port->second].object, bits);
 }
 
 void Model::signal_object(int object, u64 bits)
 {
     auto& port = objects[static_cast<usize>(object)];
     port.notification |= bits;
-    if (port.notification == 0)
-        return;
-    end_receivers(object);
-    if (port.receivers.empty())
+    if (port.notification == 0 || port.receivers.empty())
         return;
     auto const receiver = port.receivers.front();
     port.receivers.pop_front();
@@ -185,7 +186,8 @@ void Model::wake(u32 id, Error error)
     thread.port_word.reset();
 }
 
-// Whoever has lost the right that he receives with hears so when somebody asks who receives.
+// Whoever has lost the right that he receives with hears so as soon as anybody uses a capability to
+// the port.
 void Model::end_receivers(int object)
 {
     auto const all = objects[static_cast<usize>(object)].receivers;
@@ -195,6 +197,13 @@ void Model::end_receivers(int object)
             || rows.at(by->second).owner != threads[id].task)
             wake(id, Error::revoked);
     }
+}
+
+void Model::end_all_receivers()
+{
+    for (auto const& [index, row] : rows)
+        if (alive(row))
+            end_receivers(row.object);
 }
 
 void Model::port_destroy(int object)
@@ -317,14 +326,12 @@ u64 Model::revoke(u16 task, u64 handle)
 
 u64 Model::close(u16 task, u64 handle)
 {
-    u64 status = 0;
-    auto const row = look(task, handle, 0, status);
-    if (row)
-        close_row(*row);
-    else if (status == bad(Error::revoked) || status == bad(Error::dead))
-        close_row(by_handle.at(handle));
-    else
-        return status;
+    auto const found = by_handle.find(handle); // alive or not
+    if (found == by_handle.end())
+        return bad(Error::cap_invalid);
+    if (rows[found->second].owner != task)
+        return bad(Error::not_owner);
+    close_row(found->second);
     return status_ok;
 }
 
@@ -397,9 +404,9 @@ u64 Model::signal(u16 task, u64 handle, u64 bits)
     return status_ok;
 }
 
-// All of them or none; the words then hold the new handles, unless the message is a call that is to
-// wait: then they stay the giver's.
-u64 Model::move_capabilities(u16 task, std::array<u64, 8>& words, u16 to, int called)
+// All of them or none; the words then hold the new handles, unless the message is to wait: then
+// they stay the giver's.
+u64 Model::move_capabilities(u16 task, std::array<u64, 8>& words, u16 to, bool waits)
 {
     auto const count = words[1] >> tag_capabilities_shift & 3;
     std::vector<int> moved;
@@ -412,12 +419,7 @@ u64 Model::move_capabilities(u16 task, std::array<u64, 8>& words, u16 to, int ca
             return bad(Error::invalid);
         moved.push_back(*row);
     }
-    if (called >= 0) {
-        end_receivers(called);
-        if (objects[static_cast<usize>(called)].receivers.empty())
-            return status_ok;
-    }
-    for (u64 i = 0; i < count; ++i)
+    for (u64 i = 0; i < count && !waits; ++i)
         words[8 - count + i] = move_row(moved[i], to);
     return status_ok;
 }
@@ -435,7 +437,10 @@ void Model::take(u32 id, int object, Message message, std::optional<u32> caller)
         if (row && !caller && row->owner == task)
             continue;
         auto const gives = row && row->owner == giver && has(row->rights, Right::derive);
-        message.words[i] = gives && alive(*row) ? move_row(found->second, task) : 0;
+        auto const lives = gives && alive(*row);
+        if (lives)
+            end_receivers(row->object);
+        message.words[i] = lives ? move_row(found->second, task) : 0;
         if (gives && message.words[i] == 0)
             close_row(found->second);
     }
@@ -513,7 +518,6 @@ u64 Model::send(u32 id, std::array<u64, 8> words)
     auto& port = objects[static_cast<usize>(object)];
     if (port.dead)
         return status_ok; // it closed the port's own root capability
-    end_receivers(object);
     if (!port.receivers.empty()) {
         auto const receiver = port.receivers.front();
         port.receivers.pop_front();
@@ -582,9 +586,8 @@ std::optional<u64> Model::call(u32 id, std::array<u64, 8> words, u64 deadline_ns
         return bad(Error::port_invalid);
     if ((rows[*row].rights & (Right::call | Right::send | Rights(Right::send_once))) == 0)
         return bad(Error::no_rights);
-    if ((words[1] >> tag_capabilities_shift & 3) == 0)
-        end_receivers(object);
-    status = move_capabilities(task, words, receiving_task(object), object);
+    auto const waits = objects[static_cast<usize>(object)].receivers.empty();
+    status = move_capabilities(task, words, receiving_task(object), waits);
     if (status != status_ok)
         return status;
     auto const badge = rows[*row].badge;

@@ -93,6 +93,8 @@ public:
     std::optional<u64> receive_from(u32 thread, int object, u64 handle, bool poll, u64 deadline_ns);
     std::optional<u64> call(u32 thread, std::array<u64, 8> words, u64 deadline_ns);
     void tick();
+    // As if every capability were used.
+    void end_all_receivers();
 
     // The row behind a handle, or the error a look-up must give. Tells watchers as the kernel does.
     std::optional<int> look(u16 task, u64 handle, Rights needed, u64& status);
@@ -113,7 +115,7 @@ private:
     void hand(u32 receiver, Message const& message, u64 badge, u64 tag, std::optional<u32> caller);
     u64 reply(u32 thread, std::array<u64, 8> words);
     u64 move_row(int row, u16 to);
-    u64 move_capabilities(u16 task, std::array<u64, 8>& words, u16 to, int called = -1);
+    u64 move_capabilities(u16 task, std::array<u64, 8>& words, u16 to, bool waits = false);
     std::optional<u16> task_of(u16 task, u64 handle, u64& status);
 };
 

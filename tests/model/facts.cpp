@@ -39,9 +39,13 @@ u64 KernelFixture::thread_fact(Thread const& thread)
 
 u64 KernelFixture::content_fact(PageInfo const& page, void const* at)
 {
-    if (page.use != PageUse::object || page.type == ObjectType::region
-        || page.type == ObjectType::port)
+    if (page.use != PageUse::object || page.type == ObjectType::region)
         return hash_of(at, page_bytes);
+    if (page.type == ObjectType::port) {
+        Port port = *static_cast<Port const*>(at);
+        port.stamp = 0;
+        return hash_of(&port, sizeof port);
+    }
     if (page.type == ObjectType::task)
         return hash_of(*static_cast<Task const*>(at));
     return page.type == ObjectType::thread ? thread_fact(*static_cast<Thread const*>(at)) : 0;
@@ -58,6 +62,7 @@ Facts KernelFixture::facts()
             continue;
         auto row = kernel.rows_[i];
         row.stamp = 0;
+        row.waited = false;
         add("row", i, hash_of(&row, sizeof row));
     }
     for (u32 i = 0; i < kernel.page_count_; ++i) {

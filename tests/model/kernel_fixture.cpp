@@ -47,7 +47,11 @@ bool KernelFixture::may_change(u64 number)
 
 void KernelFixture::enter()
 {
-    auto const checked = failures_checked_every != 0 && calls_++ % failures_checked_every == 0;
+    auto const checked = is_checked_next();
+    ++calls_;
+    for (u32 i = 1; checked && i < kernel.row_count_; ++i)
+        if (kernel.rows_[i].owner != 0)
+            kernel.alive(kernel.rows_[i]);
     auto const before = checked ? facts() : Facts {};
     auto const number = status();
     auto const* caller = &current();

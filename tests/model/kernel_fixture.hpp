@@ -79,6 +79,11 @@ struct KernelFixture {
     // Every so many calls (0: none) are checked: one that fails changes nothing. What one changed
     // is said by audit().
     u64 failures_checked_every = 0;
+    // The next one is. Before it, whoever waits by a right that has ended hears so.
+    bool is_checked_next() const
+    {
+        return failures_checked_every != 0 && calls_ % failures_checked_every == 0;
+    }
     // All of the kernel's state (facts.cpp) but for what nobody can see: free lists, stamps, the
     // count of calls, and the status of the thread that runs.
     Facts facts();

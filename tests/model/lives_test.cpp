@@ -450,10 +450,11 @@ TEST(Lives, AReceiverWithoutTheRightHearsSo)
                 }
             }
             scene.run(scene.new_thread(task));
+            auto const faulty = scene.new_thread(scene.self, Scene::init_level, port);
             end_right(scene, ending, lent, theirs, self);
             auto const* thread = scene.kernel.thread(id);
             ASSERT_EQ(thread->state, ThreadState::receiving);
-            scene.run(scene.new_thread(scene.self, Scene::init_level, port));
+            scene.run(faulty);
             auto const waits = next == Next::call || next == Next::fault;
             if (next == Next::fault) {
                 while (scene.current().id == 1 || scene.current().task->index != 1)

@@ -236,13 +236,13 @@ void Walk::simple(u64 choice)
         cap(CapOperation::close);
         break;
     case 2: {
-        // Tasks stay: their end is another test's.
+        // Tasks stay: their end is another test's. Every step is a call.
         auto const found = model_.by_handle.find(handle);
         auto const is_task = found != model_.by_handle.end()
             && model_.objects[static_cast<usize>(model_.rows[found->second].object)].type
                 == ObjectType::task;
         if (is_task)
-            return;
+            return simple(6);
         status = model_.destroy(task, handle);
         cap(CapOperation::destroy);
         break;
@@ -349,8 +349,11 @@ void Walk::idle()
     model_.now_ns = kernel_.now_ns;
     model_.tick();
     kernel_.kernel.on_interrupt(arch::tick_line);
-    if (me() == idle_thread_)
-        kernel_.trap({}, static_cast<u64>(Call::sched_yield));
+    if (me() != idle_thread_)
+        return;
+    if (kernel_.is_checked_next())
+        model_.end_all_receivers();
+    kernel_.trap({}, static_cast<u64>(Call::sched_yield));
 }
 
 // What the model says the thread that now runs must see.
@@ -402,6 +405,8 @@ void Walk::step()
         return;
     if (me() == idle_thread_)
         return idle();
+    if (kernel_.is_checked_next())
+        model_.end_all_receivers();
     if (model_.rows.size() > rows_wanted && below(2))
         return simple(1);
     switch (below(16)) {

@@ -120,10 +120,10 @@ constexpr u8 status_of_panic = 125;
 
 } // namespace
 
-// `stack`: vector, error code, rip.
+// `stack`: vector, error code, rip. Prints them, and CR2.
 void gemel_panic(u64 const* stack)
 {
-    machine.print("\ngemel: kernel panic: vector, error, rip, cr2: ");
+    machine.print("\ngemel: panic ");
     for (u32 index = 0; index < 3; ++index)
         print_number(stack[index]);
     print_number(read_cr2());

@@ -40,8 +40,7 @@ inline void out32(u16 port, u32 value)
 // else in a segment's base would be an exception in the kernel (Intel SDM volume 1, 3.3.7.1).
 constexpr u64 canonical(u64 address)
 {
-    constexpr u64 sign = u64 { 1 } << 47;
-    return ((address & (2 * sign - 1)) ^ sign) - sign;
+    return static_cast<u64>(static_cast<long>(address << 16) >> 16);
 }
 static_assert(canonical(0x1234'7FFF'FFFF'FFFF) == 0x7FFF'FFFF'FFFF
     && canonical(0x8000'0000'0000) == 0xFFFF'8000'0000'0000);
