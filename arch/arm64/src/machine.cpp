@@ -62,7 +62,7 @@ void Machine::change_entry(u64& entry, u64 value) noexcept
 {
     if ((entry & entry::valid) != 0 && ((entry ^ value) & entry::address_mask) != 0) {
         __atomic_store_n(&entry, 0, __ATOMIC_RELAXED);
-        flush_all_translations();
+        asm volatile("dsb ishst; tlbi vmalle1is; dsb ish; isb" : : : "memory"); // flush, in line
     }
     __atomic_store_n(&entry, value, __ATOMIC_RELAXED);
 }
@@ -201,11 +201,6 @@ u64 Machine::entropy() noexcept
     mixed = (mixed ^ mixed >> 30) * 0xBF58'476D'1CE4'E5B9;
     mixed = (mixed ^ mixed >> 27) * 0x94D0'49BB'1331'11EB;
     return mixed ^ mixed >> 31;
-}
-
-void Machine::prepare_fpu(FpuState& state) noexcept
-{
-    state = {};
 }
 
 void Machine::print(char const* text) noexcept

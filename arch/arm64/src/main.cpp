@@ -95,9 +95,10 @@ void processor_started()
     leave();
 }
 
+// Prints the three.
 [[noreturn, gnu::cold]] void kernel_faulted(u64 syndrome, u64 instruction, u64 address)
 {
-    the_machine.print("\ngemel: kernel exception: syndrome, instruction, address");
+    the_machine.print("\ngemel: panic");
     for (auto const value : { syndrome, instruction, address })
         the_machine.print_hexadecimal(value);
     the_machine.power_off(status_kernel_failed);

@@ -67,7 +67,7 @@ public:
         load_fpu(next.fpu);
         processor().frame = &next.frame;
     }
-    void prepare_fpu(FpuState& state) noexcept;
+    void prepare_fpu(FpuState&) noexcept { } // its page is zeroed
     void activate(u64 root) noexcept;
 
     // A call that is given up needs nothing of the stack it is on.
