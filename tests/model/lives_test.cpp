@@ -474,6 +474,34 @@ TEST(Lives, AReceiverWithoutTheRightHearsSo)
         }
 }
 
+// The same of a server whose one wait began with an answer.
+TEST(Lives, AServerWithoutTheRightHearsSo)
+{
+    Scene scene;
+    auto const port = scene.allocate_port();
+    auto const task = scene.new_task(16, 16, 2);
+    auto const theirs = scene.derived(port, rights_of(Right::receive), task);
+    scene.run(scene.new_thread(task));
+    scene.trap({ port, 1 }, number_of(Call::port_receive, flag_call));
+    auto const id = scene.current().id;
+    ASSERT_NE(id, 1);
+    scene.trap({}, number_of(Call::port_receive, flag_poll), theirs);
+    scene.trap(
+        { scene.current().frame.port() }, number_of(Call::port_receive, flag_send_first), theirs);
+    ASSERT_EQ(scene.current().id, 1);
+    ASSERT_EQ(scene.status(), status_ok);
+    scene.run(scene.new_thread(task));
+    scene.yield();
+    ASSERT_EQ(scene.cap(CapOperation::close, theirs), status_ok);
+    scene.yield();
+    ASSERT_EQ(scene.current().id, 1);
+    ASSERT_EQ(scene.call(Call::port_send, { port, 1 }), status_ok);
+    while (scene.current().id != id)
+        scene.yield();
+    EXPECT_EQ(scene.status(), status_of(Error::revoked));
+    EXPECT_EQ(scene.audit(), "");
+}
+
 // Goal: no other capability takes the place of the right that a wait began with.
 // Method: the register that names it is written over, with another task's right, with one to send
 // and with the right to receive elsewhere.
