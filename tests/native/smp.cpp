@@ -462,8 +462,8 @@ void gemel_program_start(gemel::Startup const* startup)
     if (auto const rounds = variable(*startup, "storms", 0)) {
         storms(checks, rounds);
     } else {
-        auto const port = port_of_no_device(checks);
         every_processor_works(checks);
+        auto const port = port_of_no_device(checks);
         stopping(checks);
         races(checks);
         storms(checks, 1);
