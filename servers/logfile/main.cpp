@@ -2,6 +2,7 @@
 #include "servers/logfile/keeper.hpp"
 #include "servers/rt/env.hpp"
 #include "servers/rt/serve.hpp"
+#include "servers/rt/thread.hpp"
 
 #include <charconv>
 
@@ -13,6 +14,8 @@ constexpr std::string_view path = "/var/log/system.log";
 constexpr u64 kib = 1024;
 constexpr u64 bytes_max_default = 10 * 1024 * kib;
 constexpr u64 kib_max = u64 { 1 } << 30;
+constexpr unsigned tries_max = 10;
+constexpr u64 pause_ms = 100;
 
 // The first argument, in KiB.
 Result<u64> bytes_max(Env& env)
@@ -28,12 +31,19 @@ Result<u64> bytes_max(Env& env)
     return Error::invalid;
 }
 
-// False: there is no directory for it, or a disk that is only read.
+// False: there is no directory for it, no disk at all, or one that is only read.
 Result<bool> has_place(fskit::Files& files, RotatingFile& file)
 {
-    if (auto const status = files.status(directory); !status) {
+    auto status = files.status(directory);
+    for (unsigned tries = 1; !status && status.error() == Error::unavailable && tries < tries_max;
+         ++tries) { // its server may be on its way up again
+        sleep_until(Deadline::after_ms(pause_ms));
+        status = files.status(directory);
+    }
+    if (!status) {
         auto const error = status.error();
-        if (error == Error::not_found || error == Error::not_directory)
+        if (error == Error::not_found || error == Error::not_directory
+            || error == Error::unavailable)
             return false;
         return error;
     }
