@@ -53,7 +53,7 @@ WriteOptions options_for(DeviceCache& device, WallClock const& clock, usize cach
     return { .now_ns = time_for(device, clock),
         .wait_ns = wait,
         .running_bytes_max = metadata_bytes,
-        .waiting_bytes_max = cached_bytes / 8,
+        .waiting_bytes_max = cached_bytes / 16,
         .committed_bytes_max = metadata_bytes,
         .names_max = std::clamp(
             std::bit_floor(cached_bytes / 512), NameCache::entries_max_default, names_max) };
