@@ -2,6 +2,7 @@
 // nothing; it only makes the interrupted code call interrupted() when it goes on.
 #include "core/base/assert.hpp"
 #include "host.hpp"
+#include "last_words.hpp"
 #include "race.hpp"
 
 #include <gemel/hosted/jail.hpp>
@@ -338,6 +339,8 @@ void on_fault_signal(int signal, siginfo_t* info, void* raw)
         std::signal(signal, SIG_DFL);
         if (auto* world = host.system ? host.system->machine().world() : nullptr)
             world->broke("a fault in the kernel or a device model");
+        else
+            tell_of_fault(signal, *info, context);
         return; // the instruction runs again and takes the default action
     }
     auto* stack = fault_stack(current_here().id);
