@@ -25,6 +25,14 @@ TEXT
 passed=0 failed=0 skipped=0
 part_passed=0 part_failed=0 part_skipped=0
 
+what_failed= # said again at the end: what a log of this length shows of its middle may be little
+
+# note_failures TITLE LOG: the lines that name a test that failed, with what ctest shows of its last words.
+note_failures() {
+    what_failed+="$1:"$'\n'$(grep -aE -A 6 '^(FAIL|FAILED|failed) |\*\*\*(Failed|Exception|Timeout|Not Run)|^(core|servers|tests|.*_test\.cpp).*Failure$' "$2" |
+        cut -c1-300 | head -n 40 | sed 's/^/    /')$'\n'
+}
+
 # check TITLE COMMAND...: one test that is a command.
 check() {
     local title=$1
@@ -33,6 +41,7 @@ check() {
         part_passed=$((part_passed + 1))
     else
         part_failed=$((part_failed + 1))
+        what_failed+="$title"$'\n'
         say "FAILED: $title"
     fi
 }
@@ -46,6 +55,7 @@ counted() {
     "$@" 2>&1 | tee "$log"
     status=${PIPESTATUS[0]}
     line=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$log" | tail -n 1)
+    [ "$status" = 0 ] && [[ $line == *" 0 failed,"* ]] || note_failures "$title" "$log"
     rm -f "$log"
     if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
         part_passed=$((part_passed + BASH_REMATCH[1]))
@@ -373,5 +383,6 @@ host_check
 for name in "${chosen[@]}"; do
     run_part "$name"
 done
+[ "$what_failed" = "" ] || printf '\n=== what failed\n%s' "$what_failed"
 printf '\n%s\n%d passed, %d failed, %d skipped\n' "$summary" "$passed" "$failed" "$skipped"
 [ "$failed" = 0 ] && [ $((passed)) -gt 0 ] || exit 2
