@@ -7,8 +7,9 @@
     info ports|caps|regions the kernel's objects (gemel_objects.py)
 
 Works on a live process and on a core file: a suspended thread is a fiber whose registers Boost.Context
-saved on its own stack, and an unwinder puts them behind the innermost real frame. Nothing is written to
-the process.
+saved on its own stack, and an unwinder puts them behind the innermost real frame. In a replay each thread
+is one of gdb's already, by the same number (frontends/travel/threads.hpp): `task N` goes there. Nothing is
+written to the process.
 """
 import os
 import sys
@@ -64,9 +65,13 @@ class Thread:
 
     def host_thread(self):
         """The host thread that is on its stack, or None; if there is one, its saved registers are old."""
+        if gemel_travel.is_replay():
+            return gemel_travel.thread_of(self.id)
         return next((host for host, pointer in stack_pointers() if self.owns_stack(pointer)), None)
 
     def is_live(self):
+        if gemel_travel.is_replay():
+            return gemel_travel.live_thread() == self.id
         return self.host_thread() is not None
 
     def is_started(self):
@@ -249,10 +254,12 @@ class InfoTasks(gdb.Command):
         super().__init__("info tasks", gdb.COMMAND_STATUS)
 
     def invoke(self, argument, from_tty):
+        selected = gdb.selected_thread()
         print(f"  {'Id':>3} {'Task':<12} {'Thread':<12} {'State':<14} Where")
         for thread in threads():
             star = "*" if thread.is_live() else " "
             print(f"{star} {thread.id:>3} {thread.task:<12} {thread.name:<12} {thread.state:<14} {place(thread)}")
+        selected.switch()
         gdb.newest_frame().select()
 
 
@@ -266,6 +273,7 @@ class TaskCommand(gdb.Command):
         words = argument.split(None, 2)
         if not words or words[0] == "off":
             SPLICE.turn_off()
+            gemel_travel.select_live()
             gdb.newest_frame().select()
         elif words[0] == "apply":
             if len(words) < 3:

@@ -17,6 +17,7 @@ import gemel_objects
 
 FAILED = "gemel_replay_failed"
 UNITS = {"ns": 1, "us": 1000, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
+THREADS_MAX = 1024  # core/object/thread.hpp; whoever has this number is no thread of the kernel's
 failure_event = None  # once it was seen
 NOT_A_REPLAY = (
     "this is no replay: nothing here can go back in time. Run the failure's journal in gdb:"
@@ -38,7 +39,23 @@ def is_replay():
 def connect(command):
     """Starts the other side; nothing is said until it stands where the user wants it."""
     gdb.execute("set remotetimeout 60")  # a busy host starts the run late, and gdb would ask twice
+    gdb.execute("set print thread-events off")  # threads begin and end in both directions
     gdb.execute(f"target remote | {command}", to_string=True)
+
+
+def thread_of(number):
+    """gdb's own for a thread of the system, or None."""
+    return next((each for each in gdb.selected_inferior().threads() if each.ptid[1] == number), None)
+
+
+def live_thread():
+    """The number of the thread that is on the processor."""
+    return int(gdb.execute("monitor thread", to_string=True).split()[1])
+
+
+def select_live():
+    if is_replay():
+        thread_of(live_thread()).switch()
 
 
 def need_replay():
@@ -66,7 +83,7 @@ def task_text():
         kernel = gemel_objects.running_kernel()
         if kernel is None:
             return "no system runs"
-        current = kernel["cpu_"].dereference()["current"]
+        current = kernel["threads_"][live_thread()] if live_thread() < THREADS_MAX else 0
         if not int(current):
             return "nobody runs"
         task = current["task"].dereference()["name"].string()

@@ -83,7 +83,7 @@ std::optional<Timeline::Found> Timeline::step_on(
         auto const halted = process.step();
         auto const pc = process.pc();
         if (halted.how != Halt::trap || pc == reinterpret_cast<u64>(&gemel_replay_over)
-            || breakpoints_.contains(pc))
+            || is_hit(process))
             return judge(process, halted, heed);
         if (is_entry(pc) && event_of(process) >= bounds.event)
             return Found::reached;

@@ -147,7 +147,8 @@ bool Timeline::walk(Tracee& process, Place& place, Leg const& leg, u64 most)
             ++found;
             break;
         case Leg::Kind::to_pc:
-            found += process.pc() == leg.pc;
+            found += process.pc() == leg.to.pc
+                && leg.to.is_at(leg.to.pc, process.registers().rsp);
             break;
         case Leg::Kind::to_watch:
             found += halted.how == Halt::watch;
@@ -234,8 +235,8 @@ void Timeline::note_hit(Hits& hits, Tracee& process, Place const& from, bool wat
         counted_event_ = event;
     }
     auto const pc = process.pc();
-    Leg leg { watched ? Leg::Kind::to_watch : Leg::Kind::to_pc, pc, ++counts_[watched ? 0 : pc],
-        {} };
+    Leg leg { watched ? Leg::Kind::to_watch : Leg::Kind::to_pc, passage_at(pc),
+        ++counts_[watched ? 0 : pc], {} };
     if (watched)
         leg.watches = pieces_;
     hits.last_in_run = Path { event == from.event ? from : Place { event, 0 }, { leg } };
@@ -265,7 +266,7 @@ std::optional<Timeline::Hits> Timeline::hits_between(Place const& from, Place co
         if (!take(process, place, halted, pieces_))
             return std::nullopt;
         auto const watched = halted.how == Halt::watch;
-        auto const there = (place < to || !last) && breakpoints_.contains(process.pc());
+        auto const there = (place < to || !last) && is_hit(process);
         if (watched || there) {
             hits.stepped = place;
             hits.stepped_watched = watched;
@@ -317,6 +318,14 @@ Stop Timeline::back()
         end = starts.back();
     }
     return to({}) ? Stop { Why::begin } : Stop { Why::lost };
+}
+
+Stop Timeline::back_to(Passage const& passage)
+{
+    wanted_ = passage;
+    auto const stop = back();
+    wanted_ = std::nullopt;
+    return arrived_at(passage, stop);
 }
 
 } // namespace gemel::travel

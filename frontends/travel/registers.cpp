@@ -1,16 +1,20 @@
 #include "frontends/travel/registers.hpp"
 
 #include <cstring>
+#include <iterator>
+#include <optional>
 
 namespace gemel::travel {
 
 namespace {
 
+using Word = unsigned long long user_regs_struct::*;
+
 struct General {
     char const* name;
     char const* type;
     u32 bits;
-    unsigned long long user_regs_struct::*word;
+    Word word;
 };
 
 // In gdb's order.
@@ -49,6 +53,32 @@ constexpr General last[] = {
 
 constexpr char const* fpu_words[]
     = { "fctrl", "fstat", "ftag", "fiseg", "fioff", "foseg", "fooff", "fop" };
+
+constexpr u32 fpu_registers = 8;
+constexpr u32 stack_bytes = 10; // of each of these
+constexpr u32 vector_registers = 16;
+constexpr u32 vector_bytes = 16;
+
+// What a switch of stacks saves.
+bool is_saved(Word word)
+{
+    for (auto const each : { &user_regs_struct::rbx, &user_regs_struct::rbp,
+             &user_regs_struct::rsp, &user_regs_struct::r12, &user_regs_struct::r13,
+             &user_regs_struct::r14, &user_regs_struct::r15, &user_regs_struct::rip })
+        if (word == each)
+            return true;
+    return false;
+}
+
+// What all threads share.
+bool is_hosts(Word word)
+{
+    for (auto const each : { &user_regs_struct::cs, &user_regs_struct::ss, &user_regs_struct::ds,
+             &user_regs_struct::es, &user_regs_struct::fs, &user_regs_struct::gs })
+        if (word == each)
+            return true;
+    return false;
+}
 
 constexpr char const* types = R"(<flags id="i386_eflags" size="4">
 <field name="" start="22" end="31"/><field name="CF" start="0" end="0"/>
@@ -110,13 +140,13 @@ std::string target_description()
     xml += types;
     for (auto const& word : general)
         xml += described(word.name, word.type, word.bits);
-    for (u32 i = 0; i < 8; ++i)
+    for (u32 i = 0; i < fpu_registers; ++i)
         xml += described("st" + std::to_string(i), "i387_ext", 80);
     for (auto const* name : fpu_words)
         xml += described(name, "int", 32);
     xml += "</feature>\n<feature name=\"org.gnu.gdb.i386.sse\">";
     xml += vector_types;
-    for (u32 i = 0; i < 16; ++i)
+    for (u32 i = 0; i < vector_registers; ++i)
         xml += described("xmm" + std::to_string(i), "vec128", 128);
     xml += described("mxcsr", "int", 32);
     xml += "</feature>\n<feature name=\"org.gnu.gdb.i386.linux\">"
@@ -135,8 +165,8 @@ std::string register_text(Tracee const& process)
     for (auto const& word : general)
         put_word(text, registers.*word.word, word.bits);
     auto const* stack = reinterpret_cast<u8 const*>(fpu.st_space);
-    for (u32 i = 0; i < 8; ++i)
-        text += hexadecimal({ stack + 16 * i, 10 });
+    for (u32 i = 0; i < fpu_registers; ++i)
+        text += hexadecimal({ stack + 16 * i, stack_bytes });
     u64 const words[] = { fpu.cwd, fpu.swd, tag_word(fpu.ftw), fpu.rip >> 32, fpu.rip,
         fpu.rdp >> 32, fpu.rdp, fpu.fop };
     for (auto const word : words)
@@ -146,6 +176,64 @@ std::string register_text(Tracee const& process)
     for (auto const& word : last)
         put_word(text, registers.*word.word, word.bits);
     return text;
+}
+
+std::string register_text(
+    Tracee const& process, hosted::SavedContext const& saved, u64 stack_pointer)
+{
+    auto const of_host = process.registers();
+    user_regs_struct known {};
+    known.rbx = saved.rbx;
+    known.rbp = saved.rbp;
+    known.rsp = stack_pointer;
+    known.r12 = saved.r12;
+    known.r13 = saved.r13;
+    known.r14 = saved.r14;
+    known.r15 = saved.r15;
+    known.rip = saved.rip;
+    std::string text;
+    for (auto const& word : general) {
+        auto const bytes = word.bits / 8;
+        if (is_saved(word.word))
+            put_word(text, known.*word.word, word.bits);
+        else if (is_hosts(word.word))
+            put_word(text, of_host.*word.word, word.bits);
+        else
+            text.append(2 * bytes, 'x');
+    }
+    text.append(2 * stack_bytes * fpu_registers, 'x');
+    put_word(text, saved.fctrl, 32);
+    text.append(2 * 4 * (std::size(fpu_words) - 1), 'x');
+    text.append(2 * vector_bytes * vector_registers, 'x');
+    put_word(text, saved.mxcsr, 32);
+    put_word(text, ~u64 { 0 }, 64); // no system call is to be begun again
+    put_word(text, of_host.fs_base, 64);
+    put_word(text, of_host.gs_base, 64);
+    return text;
+}
+
+std::string one_register(std::string const& all, u64 number)
+{
+    usize at = 0;
+    auto const skip = [&](usize count, usize bytes) -> std::optional<std::string> {
+        if (number < count)
+            return all.substr(at + 2 * bytes * number, 2 * bytes);
+        number -= count;
+        at += 2 * bytes * count;
+        return std::nullopt;
+    };
+    for (auto const& word : general)
+        if (auto const found = skip(1, word.bits / 8))
+            return *found;
+    if (auto const found = skip(fpu_registers, stack_bytes))
+        return *found;
+    if (auto const found = skip(std::size(fpu_words), 4))
+        return *found;
+    if (auto const found = skip(vector_registers, vector_bytes))
+        return *found;
+    if (auto const found = skip(1, 4))
+        return *found;
+    return skip(std::size(last), 8).value_or("");
 }
 
 } // namespace gemel::travel

@@ -90,6 +90,8 @@ std::vector<Mark> Timeline::marks() const
 bool Timeline::insert(Watch const& watch)
 {
     std::vector<Watch> pieces;
+    if (watch.bytes > watches_max * sizeof(u64))
+        return false;
     for (auto at = watch.address; at < watch.address + watch.bytes;) {
         u32 bytes = 8;
         while (at % bytes != 0 || at + bytes > watch.address + watch.bytes)
@@ -123,6 +125,8 @@ void Timeline::arm(Tracee& process, Heed heed)
     std::set<u64> places { address_of(gemel_replay_reached), address_of(gemel_replay_over) };
     if (heed != Heed::nothing)
         places.insert(breakpoints_.begin(), breakpoints_.end());
+    if (heed != Heed::nothing && wanted_)
+        places.insert(wanted_->pc);
     armed_.clear();
     for (auto const address : places) {
         u8 before = 0;
@@ -137,6 +141,19 @@ void Timeline::disarm(Tracee& process)
     for (auto const& [address, before] : armed_)
         process.write(address, { &before, 1 });
     armed_.clear();
+}
+
+bool Timeline::is_hit(Tracee const& process) const
+{
+    auto const pc = process.pc();
+    return breakpoints_.contains(pc)
+        || (wanted_ && pc == wanted_->pc && wanted_->is_at(pc, process.registers().rsp));
+}
+
+// What counts as an arrival there.
+Passage Timeline::passage_at(u64 pc) const
+{
+    return wanted_ && wanted_->pc == pc && !breakpoints_.contains(pc) ? *wanted_ : Passage { pc };
 }
 
 // --- running ---
@@ -181,7 +198,7 @@ Timeline::Found Timeline::judge(Tracee& process, Halted const& halted, Heed heed
     auto const pc = process.pc();
     if (pc == address_of(gemel_replay_over))
         return Found::over;
-    if (heed != Heed::nothing && breakpoints_.contains(pc))
+    if (heed != Heed::nothing && is_hit(process))
         return Found::breakpoint;
     return interrupted_ ? Found::interrupted : Found::reached;
 }
@@ -190,6 +207,13 @@ Timeline::Found Timeline::run(Tracee& process, Bounds const& bounds, Heed heed)
 {
     auto const compare = heed != Heed::nothing && !pieces_.empty() && !debug_registers_work();
     return compare ? run_compared(process, bounds, heed) : run_free(process, bounds, heed);
+}
+
+// It came by where one thread is waited for, and is another.
+bool Timeline::is_others(Tracee const& process, Heed heed) const
+{
+    return heed != Heed::nothing && !interrupted_ && wanted_ && process.pc() == wanted_->pc
+        && !is_hit(process);
 }
 
 // Where it stands is left behind first: what is there was told when it arrived.
@@ -206,7 +230,7 @@ Timeline::Found Timeline::run_free(Tracee& process, Bounds const& bounds, Heed h
         if (first) {
             auto const halted = process.step();
             auto const pc = process.pc();
-            auto const there = heed != Heed::nothing && breakpoints_.contains(pc);
+            auto const there = heed != Heed::nothing && is_hit(process);
             if (halted.how != Halt::trap || there || pc == address_of(gemel_replay_over))
                 return judge(process, halted, heed);
         }
@@ -217,6 +241,10 @@ Timeline::Found Timeline::run_free(Tracee& process, Bounds const& bounds, Heed h
         disarm(process);
         if (halted.how == Halt::trap) {
             process.set_pc(process.pc() - 1);
+            first = is_others(process, heed);
+            signal = 0;
+            if (first)
+                continue;
             return judge(process, halted, heed);
         }
         auto const passed
@@ -263,7 +291,7 @@ void Timeline::arrived(Found found)
         return at({ event, 0 });
     if (event != at_.base.event)
         at({ event, 0 });
-    Leg leg { found == Found::watch ? Leg::Kind::to_watch : Leg::Kind::to_pc, pc, 1, {} };
+    Leg leg { found == Found::watch ? Leg::Kind::to_watch : Leg::Kind::to_pc, passage_at(pc), 1, {} };
     if (found == Found::watch)
         leg.watches = pieces_;
     // What the run does at its end, when nothing happens any more, is long and not worth counting.
@@ -304,6 +332,21 @@ Stop Timeline::forward()
     return told(advance({}, Heed::signals_too));
 }
 
+Stop Timeline::arrived_at(Passage const& passage, Stop const& stop) const
+{
+    auto const there = stop.why == Why::breakpoint && !breakpoints_.contains(passage.pc)
+        && now_.pc() == passage.pc;
+    return there ? Stop { Why::stepped } : stop;
+}
+
+Stop Timeline::forward_to(Passage const& passage)
+{
+    wanted_ = passage;
+    auto const stop = forward();
+    wanted_ = std::nullopt;
+    return arrived_at(passage, stop);
+}
+
 Stop Timeline::step()
 {
     if (now_.pc() == address_of(gemel_replay_over))
@@ -320,7 +363,7 @@ Stop Timeline::step()
     } else if (at_.legs.back().kind == Leg::Kind::steps) {
         ++at_.legs.back().count;
     } else {
-        at_.legs.push_back({ Leg::Kind::steps, 0, 1, {} });
+        at_.legs.push_back({ Leg::Kind::steps, {}, 1, {} });
     }
     if (halted.how == Halt::ended)
         return over();

@@ -6,6 +6,7 @@
 // when somebody wants to know what was before. Until then it is enough how the place was reached.
 #pragma once
 
+#include "frontends/travel/threads.hpp"
 #include "frontends/travel/tracee.hpp"
 
 #include <compare>
@@ -60,6 +61,10 @@ public:
     Stop step();
     Stop back(); // to the last breakpoint before, or to before the last write of what is watched
     Stop step_back();
+    // To where a thread comes by next, or came by last: `stepped` when it is there, unless something
+    // else is found on the way.
+    Stop forward_to(Passage const& passage);
+    Stop back_to(Passage const& passage);
     // The first event from this number, or this time, on; `end` when the run is over before.
     Stop to_event(u64 event);
     Stop to_time(u64 time_ns);
@@ -79,7 +84,7 @@ private:
         // anywhere: the user interrupted it, or it ended
         enum class Kind : u8 { to_pc, to_watch, steps, anywhere };
         Kind kind = Kind::steps;
-        u64 pc = 0;
+        Passage to; // to_pc
         u64 count = 0;
         std::vector<Watch> watches;
     };
@@ -134,6 +139,10 @@ private:
     bool take(Tracee& process, Place& place, Halted& halted, std::vector<Watch> const& watches);
     u64 length_of(u64 event);
     std::optional<Hits> hits_between(Place const& from, Place const& to, bool last);
+    bool is_hit(Tracee const& process) const;
+    bool is_others(Tracee const& process, Heed heed) const;
+    Passage passage_at(u64 pc) const;
+    Stop arrived_at(Passage const& passage, Stop const& stop) const;
     void note_hit(Hits& hits, Tracee& process, Place const& from, bool watched);
     Stop to_hit(Place const& from, Hits const& hits);
     Stop back_at(bool watched);
@@ -152,6 +161,7 @@ private:
     u64 last_event_ = 0;
     std::map<u64, u64> lengths_; // instructions from an event to the next
     std::set<u64> breakpoints_;
+    std::optional<Passage> wanted_; // a breakpoint for one thread, besides
     std::vector<Watch> watches_; // as asked for
     std::vector<Watch> pieces_; // of them, as the debug registers need them
     std::vector<std::pair<u64, u8>> armed_; // addresses, and what was there

@@ -5,6 +5,7 @@
 """
 import argparse
 import os
+import random
 import re
 import subprocess
 import sys
@@ -191,11 +192,47 @@ def test_not_a_replay(_world):
     return text, [told, told, "CORE", told, told]
 
 
+# Goal: who comes new to it sees each task as a thread of gdb's, by name and with what it does, on its own stack down to
+# its own code, and can go backwards from there: the breakpoint's thread is the one that hit it.
+def test_threads(world):
+    text = world.travel(world.bank, "tt goto event:3000", "info threads", "thread apply all bt", f"break {RECEIPT}",
+                        "continue", "continue", *marked("info threads"), *marked("reverse-continue", "thread", "info threads"))
+    forth, back = parts(text, 2)
+    names = dict(re.findall(r'^[* ] \d+ +Thread (\d+) "([\w/-]+)" \(.+?\) +\S', text, re.M))
+    if not {"init", "ext4", "console", "gsh", "block", "pager"} <= set(names.values()):
+        return text, [f"the servers by name and not {names}"]
+    stacks = dict(re.findall(r'^Thread \d+ \(Thread \d+ "([\w/-]+)" \([^\n]*:\n(.*?)\n\n', text, re.M | re.S))
+    for task, function in (("gsh", "gemel::gsh::server_main"), ("ext4", "gemel::ext4::server_main"),
+                           ("console", "gemel::console::server_main"), ("init", "gemel::init::server_main")):
+        if function not in stacks.get(task, "") or "fiber_main" not in stacks[task]:
+            return text, [f"{function} and fiber_main in the stack of {task}"]
+    hit = re.search(r'^Thread (\d+) "bank/teller" hit Breakpoint .*^\[Current thread is \1 \(Thread (\d+)\)\]$', back, re.M | re.S)
+    if not hit:
+        return text, ["a hit of the breakpoint in a teller, which is the thread that gdb shows then"]
+    teller = rf'Thread {hit[2]} "bank/teller" \(running\) +gemel::bank::.*transfer'
+    return text, [r'^  \d+ +Thread \d+ "gsh" \(awaiting a reply of console\) ', r'^[* ] \d+ +Thread \d+ "bank" \(', rf"^\* {hit[1]} +{teller}"]
+
+
+# Goal: a thread that waits can be looked at and stepped like one that runs: the others go on until its turn comes. And
+# backwards: to before it gave way.
+def test_waiting_thread(world):
+    text = world.travel(world.bank, "tt goto event:3000", "task 27", *marked("bt 1", "info registers rax"),
+                        *marked("stepi", "thread", "tt"), "tt goto event:3000", "task 27",
+                        *marked("reverse-stepi", "thread", "tt"), *marked("stepi", "thread", "tt"), "task 12", "print $rbx = 5")
+    waits, forth, back, again = parts(text, 4)
+    if any("(Thread 27)]" not in part or "thread 27 gsh" not in part for part in (forth, back, again)):
+        return text, ["thread 27, three times"]
+    events = [int(re.search(r"^event (\d+)", part, re.M)[1]) for part in (back, again, forth)]
+    if not events[0] < 3000 <= events[1] <= events[2]:
+        return text, [f"an event before, and two behind, where {events}"]
+    return waits + back + text, [r"^#0 .*::jump ", r"^rax +<unavailable>", r"jump_fcontext", "cannot be changed"]
+
+
 class Wire:
     """gdb's side of the protocol, by hand."""
 
     def __init__(self, program, journal):
-        self.process = subprocess.Popen([program, "replay", journal, "--serve"], stdin=subprocess.PIPE,
+        self.process = subprocess.Popen(["setarch", "-R", program, "replay", journal, "--serve"], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self.send("QStartNoAckMode")
         assert self.answer() == "OK"
@@ -217,6 +254,16 @@ class Wire:
         self.send(packet)
         return self.answer()
 
+    def address_of(self, symbol, library):
+        """In the run, which is a fork of the other side."""
+        with open(f"/proc/{self.process.pid}/maps", encoding="utf-8") as file:
+            begin, path = re.search(rf"^(\w+)-\S+ \S+ 00000000 .*?(/\S*{library}\S*)$", file.read(), re.M).groups()
+        symbols = subprocess.run(["nm", "-D", path], capture_output=True, text=True, check=True).stdout
+        return int(begin, 16) + int(re.search(rf"^(\w+) T {symbol}$", symbols, re.M)[1], 16)
+
+    def monitor(self, words):
+        return bytes.fromhex(self.ask("qRcmd," + words.encode().hex())).decode()
+
 
 # Goal: an interrupt stops a long run at once, in a place from which one can go on, back and forth; what is no packet of
 # the protocol is refused, and the end of gdb is the end.
@@ -232,9 +279,81 @@ def test_interrupt(world):
         status = wire.process.wait(timeout=20)
     finally:
         wire.process.kill()
-    known = (stopped, back[:3], forth[:3], pc == again)
-    return same(f"{known} {odd}", (known, ("T02thread:1;", "T05", "T05", True)), (str(status), "0"),
+    known = (stopped[:10], back[:3], forth[:3], pc == again)
+    return same(f"{known} {odd}", (known, ("T02thread:", "T05", "T05", True)), (str(status), "0"),
                 (odd[:3], ["E14", "E14", ""]), (odd[3][:2], "E."), (odd[4:], ["", "E14", ""]))
+
+
+def steps_of(wire, packet, count):
+    """Registers and thread after each of so many steps."""
+    found = []
+    for _ in range(count):
+        thread = re.match(r"T05thread:(\w+);", wire.ask(packet))
+        found.append((thread and thread[1], wire.ask("g")))
+    return found
+
+
+# Goal: one thread's steps are its own, in both directions: across its turns that others have in between, each step back
+# is undone by a step.
+# Method: from where a thread begins to give way, 60 instructions: they take it to the other side of the switch.
+def test_steps_of_a_thread(world):
+    wire = Wire(world.program, world.bank)
+    try:
+        jump = wire.address_of("jump_fcontext", "libboost_context")
+        wire.monitor("goto event:2999")
+        wire.ask("vCont;s")
+        wire.ask(f"Z0,{jump:x},1")
+        stopped = wire.ask("vCont;c")
+        wire.ask(f"z0,{jump:x},1")
+        begin, thread, first = wire.ask("g"), wire.ask("qC")[2:], wire.monitor("where")
+        forwards = steps_of(wire, f"vCont;s:{thread};c", 60)
+        last = wire.monitor("where")
+        wire.ask(f"Hc{thread}")
+        backwards = steps_of(wire, "bs", 60)
+        again = wire.monitor("where")
+    finally:
+        wire.process.kill()
+    events = [int(text.split()[1]) for text in (first, last)]
+    there = [(thread, begin), *forwards]
+    return same(f"{stopped} {thread} {events}\n", (backwards, there[-2::-1]), ({each for each, _ in forwards}, {thread}),
+                (events[1] > events[0], True), (first.split()[:4], again.split()[:4]))
+
+
+def pc_of(registers):
+    return registers[256:272]
+
+
+# Goal: what is no packet, no thread or no request is refused, and the other side is there and well afterwards.
+# Method: such packets by hand, then many by chance, made of good ones.
+def test_hostile_packets(world):
+    wire = Wire(world.program, world.bank)
+    chance = random.Random(7)
+    good = ("Hg1b", "Hc-1", "T5", "qThreadExtraInfo,c", "vCont;s:1b;c", "vCont;C05:8;c", "p10", "m200000000000,40", "Z0,1000,1",
+            "z0,1000,1", "Z2,1000,8", "z2,1000,8", "qXfer:threads:read::0,fff", "qfThreadInfo", "qC", "?", "Hc0", "vCont?", "qAttached")
+    try:
+        wire.monitor("goto event:3000")
+        wire.ask("vCont;s")
+        before = wire.ask("g")
+        refused = [wire.ask(words) for words in (
+            "H", "Hg", "Hgx", "Hg7ff", "Hgffffffffffffffff", "Hc12345678", "Hx1", "T", "Tzz", "T3ff", "T-1", "vCont;", "vCont;s:",
+            "vCont;s:zz", "vCont;s:3ff", "vCont;q", "vCont;c;", "qThreadExtraInfo,", "qThreadExtraInfo,99", "p", "pzz", "pffff",
+            "c55555555", "Cx", "S05;1000", "Hg1b:3")]
+        written = [wire.ask(words)[:2] for words in ("G00", "P10=00", "M1000,1:00", "X1000,1:a")]
+        watched = wire.ask("Z2,1000,ffffffff")[:2]
+        for _ in range(1500):
+            packet = list(chance.choice(good))
+            for _ in range(chance.randrange(1, 4)):
+                packet[chance.randrange(len(packet))] = chance.choice("0123456789abcdef;:,-gcsHTqvZ")
+            text = "".join(packet)
+            if not re.match(r"[cCsSbkD]|vCont;|vKill", text): # which would go on, or end
+                wire.ask(text)
+        wire.ask("Hg0")
+        after, alive = wire.ask("g"), wire.ask("T8")
+        status = wire.process.poll()
+    finally:
+        wire.process.kill()
+    return same(f"{refused} {written} {watched}", (set(refused), {"E01"}), (set(written), {"E."}), (watched, "E."),
+                (after, before), (alive, "OK"), (str(status), "None"))
 
 
 # Goal: wrong words and impossible places are refused with what is right, and the session goes on.

@@ -6,6 +6,7 @@
 
 #include <gemel/hosted/edges.hpp>
 #include <gemel/hosted/system.hpp>
+#include <gemel/hosted/traced.hpp>
 
 namespace gemel::arch {
 
@@ -26,7 +27,6 @@ struct Host {
 extern Host host;
 
 inline constexpr u64 fault_was_write = 2; // of a page fault's code, as the processor tells it
-inline constexpr usize fault_stack_bytes = 64 * 1024;
 // The kernel runs on its caller's stack, so a thread needs this much of one to begin, and below
 // each system call.
 inline constexpr u64 stack_bytes_min = 4096;
@@ -35,11 +35,6 @@ inline constexpr u64 stack_bytes_min = 4096;
 u8* fault_stack(u32 thread);
 void install_handlers();
 
-// Where amid a fault thread number `thread` stands; it need not be mapped.
-inline u64 fault_stack_of(u32 thread)
-{
-    return Machine::fault_stacks_address + thread * fault_stack_bytes;
-}
 // Into the kernel, as the thread whose turn it was.
 Thread* begin();
 // Delivers what is pending, then leaves into a thread that the kernel chose.
