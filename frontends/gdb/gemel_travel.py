@@ -1,5 +1,6 @@
 """Time travel in gdb, over the other side of its remote protocol that `gemel replay FILE --gdb` starts.
 
+    tt open FILE            debug a replay of this journal or recording, from where it failed, with the program that gdb has
     tt                      where this is: event, virtual time, task
     tt goto WHERE           event:N, 6.1ms, +N or -N events
     tt failure              where the run failed
@@ -9,7 +10,9 @@
 gdb's own reverse-continue, reverse-step, reverse-next, reverse-stepi and reverse-finish work as well: the other side
 knows how to go back.
 """
+import os
 import re
+import shlex
 from decimal import Decimal
 
 import gdb
@@ -41,6 +44,20 @@ def connect(command):
     gdb.execute("set remotetimeout 60")  # a busy host starts the run late, and gdb would ask twice
     gdb.execute("set print thread-events off")  # threads begin and end in both directions
     gdb.execute(f"target remote | {command}", to_string=True)
+
+
+def open_replay(path):
+    """What `gemel replay FILE --gdb` does, for whoever starts gdb himself: an editor."""
+    program = gdb.current_progspace().filename
+    if program is None:
+        raise gdb.GdbError("no program: `file build/hosted/frontends/cli/gemel` first")
+    path = os.path.expanduser(path)
+    if not os.path.isfile(path):
+        raise gdb.GdbError(f"{path}: no such file")
+    gdb.execute("set sysroot /")  # the libraries are this host's own
+    # At the addresses that it has each time.
+    connect(f"exec setarch -R {shlex.quote(program)} replay {shlex.quote(path)} --serve")
+    to_failure()
 
 
 def thread_of(number):
@@ -197,15 +214,17 @@ def last_write(expression):
 
 
 class TimeTravel(gdb.Command):
-    """tt | tt goto event:N|TIME|+N|-N | tt failure | tt checkpoints | tt last-write EXPR: go about in a replay's time."""
+    """tt | tt open FILE | tt goto event:N|TIME|+N|-N | tt failure | tt checkpoints | tt last-write EXPR: go about in a replay's time."""
 
     def __init__(self):
         super().__init__("tt", gdb.COMMAND_RUNNING)
 
     def invoke(self, argument, from_tty):
-        need_replay()
         word, _, rest = argument.strip().partition(" ")
         rest = rest.strip()
+        if word == "open" and rest:
+            return open_replay(rest)
+        need_replay()
         if word in ("", "where"):
             show_place()
         elif word == "goto" and rest:

@@ -4,6 +4,7 @@
 --preset PRESET   the build that is tried (default: hosted)
 """
 import argparse
+import json
 import os
 import random
 import re
@@ -225,7 +226,26 @@ def test_waiting_thread(world):
     events = [int(re.search(r"^event (\d+)", part, re.M)[1]) for part in (back, again, forth)]
     if not events[0] < 3000 <= events[1] <= events[2]:
         return text, [f"an event before, and two behind, where {events}"]
-    return waits + back + text, [r"^#0 .*::jump ", r"^rax +<unavailable>", r"jump_fcontext", "cannot be changed"]
+    return waits + back + text, [r"^#0 .*?::jump ", r"^rax +<unavailable>", r"jump_fcontext", "cannot be changed"]
+
+
+# Goal: an editor's configuration for replays leads to the failure, with a thread for each task, and back from there.
+# Method: what the editor's adapter sends gdb, in its order and its language (gdb/MI): the configuration's own commands.
+def test_editor_replay(world):
+    with open(f"{TOP}/.vscode/launch.json", encoding="utf-8") as file:
+        known = json.loads(re.sub(r"^\s*//.*$", "", file.read(), flags=re.M))["configurations"]
+    chosen = next(each for each in known if any("tt open" in command["text"] for command in each.get("customLaunchSetupCommands", [])))
+    lines = [command["text"] for name in ("setupCommands", "customLaunchSetupCommands") for command in chosen[name]]
+    lines += ["-list-target-features", "-thread-info", "-exec-step-instruction --reverse", "tt", "-gdb-exit"]
+    place = {"workspaceFolder": TOP, "input:journal": world.bank}
+    program = f"{TOP}/build/hosted/frontends/cli/gemel"
+    lines = [re.sub(r"\$\{([\w:]+)\}", lambda word: place[word[1]], line) for line in lines]
+    text = "\n".join(line if line.startswith("-") else f'-interpreter-exec console "{line}"' for line in lines)
+    done = subprocess.run(["gdb", "-q", "-nx", "--interpreter=mi"], input=text.replace(program, world.program) + "\n", cwd=TOP,
+                          capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    return text + done.stdout + done.stderr, [
+        r'gemel_replay_failed', r'\^done,features=\[[^]]*"reverse"', r'\^done,threads=', r'name="ext4"', r'details="receiving"',
+        r'\*stopped,', r"^~\"event \d+ \+ \d+ instructions of \d+ seen .*task bank"]
 
 
 class Wire:
