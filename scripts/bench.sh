@@ -20,7 +20,8 @@ parts: ipc boot files counts cpus size mutants sim record debug alarms crash pla
   mutants defects planted in the kernel that its tests notice
   record  a recorded session beside one that is not: cost, size, replay
   sim     the simulator: events, seeds and crash states for each second of a processor, boot, journals
-  debug   going about in the time of a replay in gdb: to any instant of an hour, backwards by a step or a breakpoint
+  debug   going about in the time of a replay in gdb: to any instant of an hour, backwards by a step or a breakpoint;
+          writing traces
   alarms  how many seeds without faults ran, and what they reported (counts what ./gemel test false-alarms ran)
   crash   states of a volume after a power cut: how many were tried, and how many failed
   planted runs and seconds until each strategy finds each planted defect; goes on where it was (15 minutes at a time)
@@ -48,7 +49,7 @@ for word in "$@"; do
 done
 host_check
 packages_need build x86_64 arm64 boot-x86_64 boot-arm64 test bench bench-fs gdb
-build hosted gemel bench_ipc bench_idle_mount native_scale ext4_crash_test mutant_test
+build hosted gemel bench_ipc bench_idle_mount bench_trace native_scale ext4_crash_test mutant_test
 names=" $* "
 names=${names// --write / }
 names=${names// --quick / }

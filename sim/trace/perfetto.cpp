@@ -5,22 +5,26 @@
 #include "sim/oracle/oracle.hpp"
 
 #include <map>
-#include <set>
+#include <utility>
+#include <vector>
 
 namespace gemel::sim {
 
 namespace {
 
-enum Wire : u32 { varint = 0, fixed64 = 1, bytes = 2 };
+enum Wire : u32 { varint = 0, fixed64 = 1, length = 2 };
 
 struct Message {
     std::string text;
 
     void raw(u64 value)
     {
+        char bytes[10];
+        usize count = 0;
         for (; value >= 0x80; value >>= 7)
-            text += static_cast<char>(value | 0x80);
-        text += static_cast<char>(value);
+            bytes[count++] = static_cast<char>(value | 0x80);
+        bytes[count++] = static_cast<char>(value);
+        text.append(bytes, count);
     }
     void add(u32 field, u64 value)
     {
@@ -30,27 +34,32 @@ struct Message {
     void add_fixed(u32 field, u64 value)
     {
         raw(field << 3 | fixed64);
+        char bytes[8];
         for (u32 i = 0; i < 8; ++i)
-            text += static_cast<char>(value >> 8 * i);
+            bytes[i] = static_cast<char>(value >> 8 * i);
+        text.append(bytes, sizeof bytes);
     }
     void add(u32 field, std::string_view value)
     {
-        raw(field << 3 | bytes);
+        raw(field << 3 | length);
         raw(value.size());
         text += value;
     }
 };
 
 constexpr u64 world_track = 1;
+constexpr usize numbers_max = 65536; // of tasks and of threads, as events have them
+constexpr usize event_bytes = 48; // of the trace, about
 constexpr u16 sends = 3 << 8; // a receive that begins with a message: call or send_first
 
 enum class Type : u8 { begin = 1, end = 2, instant = 3 };
 
 class Writer {
 public:
-    explicit Writer(std::span<TaskName const> names)
+    Writer(std::span<TaskName const> names, usize bytes)
         : names_(names)
     {
+        out_.text.reserve(bytes);
         describe(world_track, 0, "world", Kind::plain, 0);
     }
 
@@ -58,27 +67,28 @@ public:
     {
         while (next_name_ < names_.size() && names_[next_name_].event <= number) {
             auto const& name = names_[next_name_++];
-            describe(
-                task_track_[name.task] = next_track_++, 0, name.text, Kind::process, name.task);
+            if (name.task < task_track_.size())
+                task_track_[name.task] = next_track_;
+            describe(next_track_++, 0, name.text, Kind::process, name.task);
         }
-        Message told;
         auto const track = track_of(event);
-        told.add(9, static_cast<u64>(type_of(event, track)));
-        told.add(11, track);
+        told_.text.clear();
+        told_.add(9, static_cast<u64>(type_of(event, track)));
+        told_.add(11, track);
         if (auto const text = text_of(event); !text.empty())
-            told.add(23, text);
-        Message processor; // DebugAnnotation
-        processor.add(10, "cpu");
-        processor.add(3, u64 { event.cpu });
-        told.add(4, processor.text);
-        arrows(event, number, told);
-        Message packet;
-        packet.add(8, event.time_ns);
-        packet.add(11, told.text);
-        finish(packet);
+            told_.add(23, text);
+        processor_.text.clear(); // DebugAnnotation
+        processor_.add(10, "cpu");
+        processor_.add(3, u64 { event.cpu });
+        told_.add(4, processor_.text);
+        arrows(event, number, told_);
+        packet_.text.clear();
+        packet_.add(8, event.time_ns);
+        packet_.add(11, told_.text);
+        finish(packet_);
     }
 
-    std::string const& text() const { return out_.text; }
+    std::string take() { return std::move(out_.text); }
 
 private:
     enum class Kind : u8 { plain, process };
@@ -114,11 +124,15 @@ private:
         if (event.thread == 0)
             return world_track;
         auto const task = task_track_[event.task];
+        auto& last = last_bearer_[event.thread];
+        if (last.track != 0 && last.task == task)
+            return last.track;
         auto& track = thread_track_[{ event.thread, task }];
         if (track == 0) {
             track = next_track_++;
             describe(track, task, "thread " + std::to_string(event.thread), Kind::plain, 0);
         }
+        last = { task, track };
         return track;
     }
 
@@ -126,36 +140,51 @@ private:
     Type type_of(Event const& event, u64 track)
     {
         if (event.kind == EventKind::power_cut)
-            in_call_.clear();
-        if (event.kind == EventKind::enter)
-            return in_call_.insert(track).second ? Type::begin : Type::instant;
-        if (event.kind == EventKind::resume && in_call_.erase(track) != 0)
+            in_call_.assign(in_call_.size(), false);
+        if (in_call_.size() <= track)
+            in_call_.resize(track + 1);
+        bool const was_in_call = in_call_[track];
+        if (event.kind == EventKind::enter) {
+            in_call_[track] = true;
+            return was_in_call ? Type::instant : Type::begin;
+        }
+        if (event.kind == EventKind::resume && was_in_call) {
+            in_call_[track] = false;
             return Type::end;
+        }
         return Type::instant;
     }
 
-    static std::string text_of(Event const& event)
+    std::string_view numbered(std::string_view what, u64 number)
+    {
+        label_ = what;
+        label_ += ' ';
+        return label_ += std::to_string(number);
+    }
+
+    // Good until the next one.
+    std::string_view text_of(Event const& event)
     {
         switch (event.kind) {
         case EventKind::enter: {
             auto const number = event.call & 0xFF;
             return number >= call_first && number <= call_last
-                ? std::string { calls[static_cast<usize>(number - call_first)].name }
-                : "call " + std::to_string(number);
+                ? calls[static_cast<usize>(number - call_first)].name
+                : numbered("call", number);
         }
         case EventKind::resume:
             return "turn";
         case EventKind::interrupt:
-            return "interrupt " + std::to_string(event.a);
+            return numbered("interrupt", event.a);
         case EventKind::fault:
             return "killed";
         case EventKind::decision:
-            return std::string { name_of(static_cast<sim::Kind>(event.a)) } + " "
-                + std::to_string(event.b);
+            return numbered(name_of(static_cast<sim::Kind>(event.a)), event.b);
         case EventKind::console:
-            return { 'o', 'u', 't', ' ', static_cast<char>(event.a & 0x7F) };
+            label_ = "out ";
+            return label_ += static_cast<char>(event.a & 0x7F);
         case EventKind::phase:
-            return "phase " + std::to_string(event.a);
+            return numbered("phase", event.a);
         case EventKind::power_cut:
             return "power cut";
         }
@@ -185,9 +214,16 @@ private:
     Message out_;
     // Numbers of tasks and threads are used again: each that bears one has a track of its own.
     u64 next_track_ = world_track + 1;
-    std::map<u32, u64> task_track_;
+    std::vector<u64> task_track_ = std::vector<u64>(numbers_max);
     std::map<std::pair<u16, u64>, u64> thread_track_; // by number and the task's track
-    std::set<u64> in_call_; // tracks
+    struct Bearer {
+        u64 task = 0; // its track
+        u64 track = 0;
+    };
+    std::vector<Bearer> last_bearer_ = std::vector<Bearer>(numbers_max); // of a thread's number
+    std::vector<bool> in_call_; // by track
+    Message told_, processor_, packet_; // here, so that each event finds their memory
+    std::string label_;
     u16 sender_ = 0;
     u64 arrow_ = 0;
 };
@@ -196,10 +232,10 @@ private:
 
 std::string perfetto_trace(std::span<Event const> events, std::span<TaskName const> names)
 {
-    Writer writer { names };
+    Writer writer { names, events.size() * event_bytes };
     for (usize i = 0; i < events.size(); ++i)
         writer.event(events[i], i);
-    return writer.text();
+    return writer.take();
 }
 
 } // namespace gemel::sim

@@ -344,6 +344,10 @@ def part_debug():
         instants = [f"timed tt goto {3590 * (i * 4 % TRIES) // TRIES + 5}s" for i in range(TRIES)]
         yield ("replay in gdb: to any instant of an hour's run", spread(timed_in_gdb(journal, script, *instants)),
                f"goal 1 s; {events} events, after one pass over them")
+        ends = sorted(processor_seconds("replay", journal, "--to", "3590s") * 1000 for _ in range(3))
+        yield "`replay --to` its last seconds, no gdb, from nothing", spread(ends), "processor time of the whole command; goal 1 s"
+        backwards = [word for go in instants for word in (go.removeprefix("timed "), "timed reverse-stepi")]
+        yield "reverse-stepi there, at each of these instants", spread(timed_in_gdb(journal, script, *backwards)), "goal 100 ms"
         text = output_of([GEMEL, "sim", "--workload", "bank", "--faults", "none", "--seeds", "1..20", "--journals", folder])
         journal = found(r"gemel replay (\S+) --gdb", text, "the bank")[1]
         begin = ("tt goto event:2400", "tbreak bank.cpp:30", "continue")
@@ -353,8 +357,26 @@ def part_debug():
         yield "reverse-next there", spread(steps), "kernel calls and other tasks' turns are passed over"
         hits = timed_in_gdb(journal, script, "break bank.cpp:29", *["timed reverse-continue"] * TRIES)
         yield "reverse-continue there, to a breakpoint", spread(hits), "goal 1 s"
+        waiting = ("tt goto event:3000", "task 27", "timed reverse-stepi")
+        yield "reverse-stepi there, of a thread that waits", spread(timed_in_gdb(journal, script, *waiting * 5)), "back over the others' turns"
+        yield "every thread by name and place (info threads)", spread(timed_in_gdb(journal, script, "info threads", *["timed info threads"] * 5)), ""
         look = ("frame function gemel::bank::server_main", "timed tt last-write ledger.balance[0]", "tt failure")
         yield "who wrote this last (tt last-write)", spread(timed_in_gdb(journal, script, *look * 3)), ""
+        path, *_ = window_of(folder, "; ".join([RECORDED] * 3))
+        steps = timed_in_gdb(path, script, *["timed reverse-step"] * TRIES)
+        yield "reverse-step at the end of a recorded session's window", spread(steps), "goal 100 ms"
+        yield from trace_rows(folder)
+
+
+def trace_rows(folder):
+    """What writing a trace for ui.perfetto.dev takes: of events that are there, and of a whole run."""
+    run = ("sim", "--workload", "steady", "--faults", "none", "--seed", "1")
+    output_of([GEMEL, *run, "--events", f"{folder}/events"])
+    text = output_of([f"{TOP}/build/hosted/tests/bench_trace", f"{folder}/events"])
+    rate, size, events = found(r"^([\d.]+) million events a second, ([\d.]+) bytes each, (\d+) events", text, "bench_trace").groups()
+    yield "events written as a trace, each second", f"{rate} million", f"goal 5 million; {size} bytes each, {int(events):,} events of a run"
+    ratios = sorted(processor_seconds(*run, "--trace", f"{folder}/trace") / processor_seconds(*run) for _ in range(TRIES))
+    yield "that run with --trace", f"{statistics.median(ratios):.2f} times the processor time", f"median of {TRIES} pairs"
 
 
 RECORDED = "for i in 1 2 3 4 5 6 7 8 9 10; do ls -lR / > /tmp/l; sort /tmp/l > /tmp/m; cat /tmp/m /tmp/l | grep e | wc; done"
