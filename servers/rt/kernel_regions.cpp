@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <span>
 
 namespace gemel {
 
@@ -28,6 +29,16 @@ u64 mixed(u64 state)
 u64 choose(std::atomic<u64>& chance, u64 choices)
 {
     return choices == 0 ? 0 : mixed(chance.fetch_add(chance_step)) % choices;
+}
+
+// The object that the handle names, when it may be mapped so; else 0, and mapping it says why not.
+u64 mappable(u64 region, u16 flags)
+{
+    auto needed = Right::read | Right::grant;
+    if (flags & static_cast<u16>(VmFlag::write))
+        needed = needed | Right::write;
+    auto const told = system::cap_move(region, 0, CapOperation::inspect);
+    return told && (needed & ~static_cast<Rights>(told->word2)) == 0 ? told->word4 : 0;
 }
 
 } // namespace
@@ -80,8 +91,63 @@ Result<system::Mapping> KernelRegions::map_anywhere(u64 region, u16 flags)
     return anywhere([&](u64 address) { return system::vm_map(address, region, flags); });
 }
 
+std::optional<system::Mapping> KernelRegions::share(u64 object, u16 flags)
+{
+    std::optional<system::Mapping> found;
+    sharing_.lock();
+    for (auto& one : std::span(shared_).first(shared_count_)) {
+        if (one.object != object || one.flags != flags)
+            continue;
+        ++one.users;
+        found = one.mapping;
+        break;
+    }
+    sharing_.unlock();
+    return found;
+}
+
+void KernelRegions::remember(u64 object, system::Mapping const& mapping, u16 flags)
+{
+    sharing_.lock();
+    if (shared_count_ < shared_max)
+        shared_[shared_count_++] = { object, mapping, flags, 1 };
+    sharing_.unlock();
+}
+
+// One less has the mapping there. When it was the last it is forgotten, before it is gone.
+bool KernelRegions::used_by_others(u64 address)
+{
+    bool used = false;
+    sharing_.lock();
+    for (auto& one : std::span(shared_).first(shared_count_)) {
+        if (one.mapping.address != address)
+            continue;
+        used = --one.users != 0;
+        if (!used)
+            one = shared_[--shared_count_];
+        break;
+    }
+    sharing_.unlock();
+    return used;
+}
+
+// Only what lasts is shared: what its revocation cuts hangs on one capability. Of a region that
+// grew meanwhile the mapping has what was there when it was made.
+Result<system::Mapping> KernelRegions::map_shared(u64 region, u16 flags)
+{
+    flags = static_cast<u16>(flags | static_cast<u16>(VmFlag::lasting));
+    auto const object = mappable(region, flags);
+    if (auto const found = share(object, flags))
+        return *found;
+    auto const mapping = TRY(map_anywhere(region, flags));
+    remember(object, mapping, flags);
+    return mapping;
+}
+
 void KernelRegions::unmap(u64 address, usize bytes)
 {
+    if (used_by_others(address))
+        return;
     if (system::vm_deallocate(address, bytes) && address >= places_begin_ && address < places_end_)
         --placed_;
 }

@@ -19,6 +19,9 @@ public:
     // there is no place either.
     Result<system::Mapping> allocate_anywhere(usize bytes);
     Result<system::Mapping> map_anywhere(u64 region, u16 flags);
+    // The same, but who asks again with the same access while it is mapped is given that mapping:
+    // it goes with as many unmaps.
+    Result<system::Mapping> map_shared(u64 region, u16 flags);
     void unmap(u64 address, usize bytes);
 
     // `address` 0: anywhere. Otherwise it was reserved.
@@ -33,11 +36,22 @@ private:
         u64 bytes = 0;
     };
     static constexpr usize ranges_max = 64;
+    // A mapping that map_shared made. While it is there no other region has the object's number.
+    struct Shared {
+        u64 object = 0;
+        system::Mapping mapping;
+        u16 flags = 0;
+        u32 users = 0;
+    };
+    static constexpr usize shared_max = 64; // more are mapped once for each who asks
 
     template <typename Map>
     Result<system::Mapping> anywhere(Map map);
     u64 place_by_chance();
     void forget(usize index);
+    std::optional<system::Mapping> share(u64 object, u16 flags);
+    void remember(u64 object, system::Mapping const& mapping, u16 flags);
+    bool used_by_others(u64 address);
 
     u64 places_begin_; // of single regions
     u64 places_end_; // ranges lie above
@@ -47,6 +61,9 @@ private:
     u64 low_; // lowest address in use by ranges
     std::array<Range, ranges_max> free_ {};
     usize free_count_ = 0;
+    Lock sharing_; // of what follows
+    std::array<Shared, shared_max> shared_ {};
+    usize shared_count_ = 0;
 };
 
 } // namespace gemel

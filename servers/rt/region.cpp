@@ -53,10 +53,10 @@ Result<SharedRegion> SharedRegion::create(usize bytes)
 
 Result<SharedRegion> SharedRegion::map(Handle handle, RegionAccess access)
 {
-    auto flags = VmFlag::read | VmFlag::lasting;
+    auto flags = static_cast<u16>(VmFlag::read);
     if (access == RegionAccess::read_write)
-        flags = static_cast<u16>(flags | static_cast<u16>(VmFlag::write));
-    auto const mapping = TRY(self()->task->regions.map_anywhere(handle.value(), flags));
+        flags = VmFlag::read | VmFlag::write;
+    auto const mapping = TRY(self()->task->regions.map_shared(handle.value(), flags));
     SharedRegion region;
     region.handle_ = std::move(handle);
     region.address_ = mapping.address;

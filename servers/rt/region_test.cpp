@@ -4,6 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <vector>
+
 namespace gemel {
 namespace {
 
@@ -110,6 +113,69 @@ TEST(SharedRegion, OutlivesItsGiver)
         mine.span()[7] = std::byte { 9 };
         mine = SharedRegion();
         EXPECT_EQ(theirs.span()[7], std::byte { 9 });
+    }),
+        0);
+}
+
+// Goal: a region that is mapped is not mapped again, and stays until the last has let go; who may
+// less is refused all the same, and other access is another mapping.
+TEST(SharedRegion, IsMappedOnce)
+{
+    EXPECT_EQ(test::in_program([](Env&) {
+        auto mine = std::move(*SharedRegion::create(page_bytes));
+        auto first = std::move(*SharedRegion::map(std::move(*mine.handle_for_peer())));
+        auto const second = std::move(*SharedRegion::map(std::move(*mine.handle_for_peer())));
+        EXPECT_EQ(first.span().data(), second.span().data());
+        auto const narrow = [&] { return std::move(*mine.handle_for_peer(RegionAccess::read)); };
+        EXPECT_EQ(SharedRegion::map(narrow()).error(), Error::no_rights);
+        auto const reader = std::move(*SharedRegion::map(narrow(), RegionAccess::read));
+        EXPECT_NE(reader.span().data(), first.span().data());
+        mine = SharedRegion();
+        first = SharedRegion();
+        second.span()[7] = std::byte { 9 };
+        EXPECT_EQ(reader.span()[7], std::byte { 9 });
+    }),
+        0);
+}
+
+// Goal: another region is another mapping, also when the kernel gives it the number of one that is
+// gone.
+TEST(SharedRegion, IsNotMistakenForAnother)
+{
+    EXPECT_EQ(test::in_program([](Env&) {
+        std::vector<u64> numbers;
+        for (unsigned round = 0; round < 4; ++round) {
+            auto const mine = std::move(*SharedRegion::create(page_bytes));
+            auto const theirs = std::move(*SharedRegion::map(std::move(*mine.handle_for_peer())));
+            numbers.push_back(mine.handle().inspect()->object);
+            EXPECT_EQ(theirs.span()[0], std::byte { 0 });
+            mine.span()[0] = std::byte { 1 };
+            EXPECT_EQ(theirs.span()[0], std::byte { 1 });
+        }
+        std::ranges::sort(numbers);
+        EXPECT_NE(std::ranges::adjacent_find(numbers), numbers.end()); // or nothing was shown
+    }),
+        0);
+}
+
+// Goal: more regions than are remembered are mapped too, each by itself.
+TEST(SharedRegion, ManyAreMapped)
+{
+    EXPECT_EQ(test::in_program([](Env&) {
+        std::vector<SharedRegion> mine;
+        std::vector<SharedRegion> theirs;
+        for (unsigned i = 0; i < 100; ++i) {
+            mine.push_back(std::move(*SharedRegion::create(page_bytes)));
+            for (unsigned twice = 0; twice < 2; ++twice)
+                theirs.push_back(
+                    std::move(*SharedRegion::map(std::move(*mine.back().handle_for_peer()))));
+        }
+        for (unsigned i = 0; i < 100; ++i)
+            mine[i].span()[0] = static_cast<std::byte>(i);
+        for (unsigned i = 0; i < 200; i += 2)
+            theirs[i] = SharedRegion();
+        for (unsigned i = 1; i < 200; i += 2)
+            EXPECT_EQ(theirs[i].span()[0], static_cast<std::byte>(i / 2));
     }),
         0);
 }
