@@ -28,6 +28,11 @@ bool is_gone(Error error)
         || error == Error::port_invalid || error == Error::timed_out;
 }
 
+Result<Handle> for_file_system(Handle const& region)
+{
+    return region.derive(Right::read | Right::write | Right::derive | Right::grant);
+}
+
 } // namespace
 
 // One thread's part of the shared region, given back at its end.
@@ -235,7 +240,7 @@ Result<Found<Opened>> Mount::open(
     }
     Handle passed;
     if (region)
-        passed = TRY(region.derive(Right::read | Right::write | Right::derive | Right::grant));
+        passed = TRY(for_file_system(region));
     return ask<Opened>(
         [&](Slot& slot) {
             return Directory::Open { .path = slot.first(name),
@@ -248,6 +253,14 @@ Result<Found<Opened>> Mount::open(
         [](auto& reply, Slot&) {
             return Opened { reply.kind, reply.size, std::move(reply.file) };
         });
+}
+
+Result<Client<Directory>> Mount::show(Handle const& region)
+{
+    auto passed = TRY(for_file_system(region));
+    auto slot = TRY(this->slot());
+    auto reply = TRY(slot.call(Directory::Attach { .region = std::move(passed) }));
+    return Client<Directory>(std::move(reply.directory));
 }
 
 template <typename Request>

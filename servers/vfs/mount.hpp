@@ -78,6 +78,8 @@ public:
     // `region` may be empty; the file system gets a capability derived from it.
     Result<Found<Opened>> open(
         std::string_view name, OpenFlags flags, Made const& made, Handle const& region);
+    // Shows it a session's memory, which it keeps mapped as long as the answer is held.
+    Result<Client<protocol::Directory>> show(Handle const& region);
     // Bytes of DirectoryEntry records put into `into`; with status, DirectoryEntryStatus records.
     Result<Found<u32>> readdir(std::string_view name, u64 cookie, std::span<std::byte> into);
     Result<Found<u32>> readdir_status(std::string_view name, u64 cookie, std::span<std::byte> into);

@@ -107,6 +107,7 @@ Result<Vfs::Attach::Reply> Session::on(Vfs::Attach request)
     auto region = TRY(SharedRegion::map(std::move(request.region)));
     auto held = make_ref<SharedRegion>(std::move(region));
     region_.lock()->emplace(std::move(held));
+    shown_.forget();
     return Vfs::Attach::Reply {};
 }
 
@@ -125,13 +126,16 @@ Result<Vfs::Session::Reply> Session::on(Vfs::Session const& request)
     return publish(make_ref<Session>(names_, ledger_.files, ledger_.bits));
 }
 
-Result<Opened> Session::open_at(PathWalk& walk, Vfs::Open const& request, Handle const& region)
+Result<Opened> Session::open_at(PathWalk& walk, Vfs::Open const& request, SharedRegion const& own)
 {
     if (has(request.flags, OpenFlag::session_memory)) // it would be the vfs's own
         return Error::invalid;
     auto const ask = [&](At const& at) {
-        return at.mount->open(
-            at.relative(), request.flags, { .mode = request.mode, .owner = request.owner }, region);
+        if (!request.region)
+            shown_.opening(*at.mount, own.handle());
+        return at.mount->open(at.relative(), request.flags,
+            { .mode = request.mode, .owner = request.owner },
+            request.region ? request.region : own.handle());
     };
     if (!walk.directory_required())
         return ask_at<Opened>(walk, ask);
@@ -154,7 +158,7 @@ Result<Vfs::Open::Reply> Session::on(Vfs::Open request)
     auto walk = TRY(walk_at(request.path, LastLink::follow));
     auto const own = TRY(region());
     TRY(ledger_.files->reserve());
-    auto opened = open_at(walk, request, request.region ? request.region : own->handle());
+    auto opened = open_at(walk, request, *own);
     if (!opened) {
         ledger_.files->cancel();
         return opened.error();

@@ -5,6 +5,7 @@
 #include "servers/vfs/name_space.hpp"
 #include "servers/vfs/path_walk.hpp"
 #include "servers/vfs/resolve.hpp"
+#include "servers/vfs/shown_memory.hpp"
 
 namespace gemel::vfs {
 
@@ -93,7 +94,7 @@ private:
     Result<T> at_extended(Request const& request, Ask ask);
     template <typename Request, typename ListBelow>
     Result<u32> list_at(Request const& request, Listing listing, ListBelow list_below);
-    Result<Opened> open_at(PathWalk& walk, Vfs::Open const& request, Handle const& region);
+    Result<Opened> open_at(PathWalk& walk, Vfs::Open const& request, SharedRegion const& own);
     // The file system that holds what is at the path.
     Result<Ref<Mount>> volume_at(Span path);
     Result<std::string> path_to_mount(PathWalk walk);
@@ -103,6 +104,7 @@ private:
     bool const owns_ledger_;
     NameSpace::Ledger const ledger_;
     Guarded<std::optional<Ref<SharedRegion>>> region_;
+    ShownMemory shown_; // of region_
 };
 
 static_assert(Serves<Session, protocol::Vfs>);

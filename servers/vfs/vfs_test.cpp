@@ -303,6 +303,44 @@ TEST(Vfs, ClosingReachesTheFileSystem)
         0);
 }
 
+// Goal: a file system maps a session's memory once, however many files are opened and closed, and
+// lets go of it when the session ends.
+// Method: trace a session's openings on two mounts; count the machine's free pages around sessions.
+TEST(Vfs, MemoryIsShownOnce)
+{
+    EXPECT_EQ(in_program([](Env& env) {
+        AuditBroker const audit { std::move(*env.take_handle("broker-audit")) };
+        auto& world = lasting<World>();
+        EXPECT_TRUE(world.files().write_all("/f", "x"));
+        EXPECT_TRUE(world.files().write_all("/tmp/f", "x"));
+        auto const attaches_of_session = [&] {
+            auto files = world.files();
+            std::vector<usize> attaches;
+            for (std::string_view const path : { "/f", "/tmp/f", "/f", "/f", "/tmp/f", "/f" }) {
+                TraceBuffer buffer;
+                (void)set_trace_sink(&buffer);
+                EXPECT_EQ(*files.read_all(path), "x");
+                (void)set_trace_sink(nullptr);
+                attaches.push_back(static_cast<usize>(
+                    std::ranges::count_if(buffer.take(), [](std::string const& line) {
+                        return line.starts_with("directory.attach(");
+                    })));
+            }
+            return attaches;
+        };
+        EXPECT_EQ(attaches_of_session(), (std::vector<usize> { 0, 0, 1, 0, 1, 0 }));
+        u64 free = 0;
+        EXPECT_TRUE(eventually([&] {
+            auto const now = audit.totals()->pages_free;
+            return std::exchange(free, now) == now;
+        }));
+        for (unsigned session = 0; session < 8; ++session)
+            attaches_of_session();
+        EXPECT_TRUE(eventually([&] { return audit.totals()->pages_free + 4 >= free; }));
+    }),
+        0);
+}
+
 // Goal: a full file system says so, keeps what it took, and goes on when there is room again.
 // Method: fill 64 pages.
 TEST(Vfs, SurvivesAFullFileSystem)
