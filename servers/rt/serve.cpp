@@ -5,6 +5,10 @@
 namespace gemel {
 namespace {
 
+// How many requests a thread answers before it looks whether a deadline passed meanwhile: one that
+// is there comes before a deadline.
+constexpr unsigned requests_max = 64;
+
 struct Pool {
     u64 port;
     Service& service;
@@ -80,6 +84,7 @@ Error loop(Pool& pool)
     Outgoing reply;
     u64 reply_to = 0;
     Postponed postponed;
+    unsigned requests = 0; // since a deadline was looked at
     for (;;) {
         auto const deadline = postponed.until(pool.service);
         auto const received = reply_to
@@ -98,6 +103,15 @@ Error loop(Pool& pool)
         if (!reply_to)
             reply = Outgoing();
         reply_to = 0;
+        // One that passed while there was always something to receive is no time-out.
+        bool const look = received && ++requests >= requests_max && !postponed.deadline
+            && has_passed(pool.service.next_deadline());
+        if (timed_out || requests >= requests_max)
+            requests = 0;
+        if (look) {
+            postponed.deadline = true;
+            take_up(pool.service, postponed);
+        }
         if (timed_out) {
             postponed.deadline |= !postponed || has_passed(pool.service.next_deadline());
             take_up(pool.service, postponed);

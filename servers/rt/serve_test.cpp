@@ -199,6 +199,63 @@ TEST(Serve, TheEndOfMemoryEndsNoServer)
         0);
 }
 
+namespace {
+
+// Wants to be called once many requests came.
+class Busy final : public Service {
+public:
+    static constexpr u64 due_after = 500;
+    static constexpr u64 late_max = 128;
+
+    Disposition dispatch(u64, Incoming&, ReplyToken&) override
+    {
+        ++requests;
+        for (int i = 0; i < 3; ++i)
+            system::sched_yield(); // meanwhile others queue up
+        return Outgoing();
+    }
+    void notified(u64) override { }
+    Deadline next_deadline() override
+    {
+        return requests >= due_after && called_after == 0 ? Deadline::at_ns(1) : Deadline::none();
+    }
+    void deadline_passed() override
+    {
+        if (called_after == 0)
+            called_after = requests.load();
+    }
+    std::atomic<u64> requests { 0 };
+    std::atomic<u64> called_after { 0 };
+};
+
+} // namespace
+
+// Goal: a deadline is kept by a server that always has a request to answer.
+// Method: clients that call as fast as they can; how many more were answered before it was heeded.
+TEST(Serve, ADeadlineIsKeptWhileRequestsCome)
+{
+    EXPECT_EQ(in_program([](Env&) {
+        Busy service;
+        Handle const port { *system::port_allocate() };
+        std::function<void()> run = [&] { (void)serve_with(port, service); };
+        in_thread(run);
+        Client<Garden> const client { std::move(*port.derive(Right::call | Right::derive)) };
+        std::atomic<unsigned> done { 0 };
+        std::function<void()> const call = [&] {
+            for (int i = 0; i < 1000; ++i)
+                EXPECT_TRUE(client.call(Garden::Empty {}));
+            ++done;
+        };
+        std::vector<std::function<void()>> clients(6, call);
+        for (auto& one : clients)
+            in_thread(one);
+        while (done < clients.size() || service.called_after == 0)
+            sleep_until(Deadline::after_ms(1));
+        EXPECT_LE(service.called_after, Busy::due_after + Busy::late_max);
+    }),
+        0);
+}
+
 // Goal: capabilities travel both ways and still mean the same object; none is lost or doubled.
 TEST(Serve, CapabilitiesTravelBothWays)
 {
