@@ -9,7 +9,7 @@ cd "$root" || exit 2
 
 parts=(packages layout docs models hosted coverage mutants tidy system-hosted sim record explore fuse posix terminal gdb asan system-asan
     x86_64 native-x86_64 system-x86_64 iso arm64 native-arm64 system-arm64 size headers)
-long_parts=(tsan processors campaign images explore-slurm sim-asan sim-long preempt preempt-long false-alarms planted bare)
+long_parts=(tsan processors campaign crash-long images explore-slurm sim-asan sim-long preempt preempt-long false-alarms planted bare)
 
 usage() {
     cat <<TEXT
@@ -322,6 +322,12 @@ part_campaign() { # more seeds of what is random
         env GEMEL_MODEL_STEPS=10000000 GEMEL_MODEL_SEED=$RANDOM build/hosted/tests/model_test
     check "every call and operation at random, ten million steps" \
         env GEMEL_STORM_STEPS=10000000 GEMEL_STORM_SEED=$RANDOM GEMEL_STORM_TABLE=1 build/hosted/tests/model_storm_test
+}
+
+# All pairs of operations, sequences of 500, e2fsck on every state: other ones each night.
+part_crash-long() {
+    built hosted && check "power cuts, long" env GEMEL_TEST_LONG=1 GEMEL_TEST_SEED=$RANDOM \
+        build/hosted/tests/ext4/ext4_crash_test
 }
 
 part_images() { # with damaged metadata: a million in the long run, each night goes on where the last one ended

@@ -33,22 +33,28 @@ bool same_names(Tree const& left, Tree const& right)
         });
 }
 
-// Behind a file's end zeros: they may get to the disk before a smaller or larger size does.
-bool held(Node const& node, u32 id, usize offset, std::string_view part)
+Node const* find(Tree const& tree, u32 id)
 {
-    if (node.id != id)
-        return false;
-    auto known = *node.bytes;
-    known.resize(std::max(known.size(), offset + part.size()));
-    return std::string_view { known }.substr(offset, part.size()) == part;
+    auto const found = std::find_if(
+        tree.begin(), tree.end(), [&](auto const& each) { return each.second.id == id; });
+    return found == tree.end() ? nullptr : &found->second;
 }
 
+// Behind an end that a later step gave the file, zeros: they may get to the disk before the size.
 bool sector_is_known(std::span<Tree const> trees, u32 id, usize offset, std::string_view part)
 {
-    for (auto const& tree : trees)
-        for (auto const& [path, node] : tree)
-            if (held(node, id, offset, part))
-                return true;
+    usize size_max = 0;
+    for (auto const& tree : trees) {
+        auto const* const node = find(tree, id);
+        if (!node)
+            continue;
+        auto known = *node->bytes;
+        size_max = std::max(size_max, known.size());
+        known.resize(size_max);
+        if (known.size() >= offset + part.size()
+            && std::string_view { known }.substr(offset, part.size()) == part)
+            return true;
+    }
     return false;
 }
 
@@ -63,13 +69,15 @@ std::string contents_wrong(
     auto const bytes = std::string_view { *found.bytes };
     for (usize offset = 0; offset < bytes.size(); offset += sector_bytes)
         if (!sector_is_known(trees, expected.id, offset, bytes.substr(offset, sector_bytes)))
-            return path + " shows bytes at " + std::to_string(offset) + " that it did not have";
+            return path + " shows bytes at " + std::to_string(offset)
+                + " that it did not have then or later";
     return "";
 }
 
-// Whether `found` is this one of the trees.
-std::string difference(std::span<Tree const> trees, Tree const& expected, Tree const& found)
+// Whether `found` is the first of the trees, with contents of this or a later one.
+std::string difference(std::span<Tree const> trees, Tree const& found)
 {
+    auto const& expected = trees.front();
     if (!same_names(expected, found)) {
         std::string names = "its names are those of no step:";
         for (auto const& [path, node] : found)
@@ -103,11 +111,11 @@ std::string judge(Sequence const& sequence, Tree const& found, usize durable, us
 {
     auto const trees = std::span { sequence.trees() }.subspan(durable, begun - durable + 1);
     std::string why;
-    for (auto const& tree : trees) {
-        auto wrong = difference(trees, tree, found);
+    for (usize first = 0; first < trees.size(); ++first) {
+        auto wrong = difference(trees.subspan(first), found);
         if (wrong.empty())
             return "";
-        if (why.empty() || same_names(tree, found))
+        if (why.empty() || same_names(trees[first], found))
             why = std::move(wrong);
     }
     why += "; durable was step " + std::to_string(durable) + ", since then:";

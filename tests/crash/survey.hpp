@@ -10,7 +10,8 @@ namespace gemel::fs_crash {
 Result<Tree> survey(fskit::Files& files);
 
 // "" when `found` is the tree of one step from `durable` to `begun` (both included), where each
-// 512 bytes of a file may be what that file held there at any of these steps; else what is wrong.
+// 512 bytes of a file may be what that file held there at this step or a later one: what a commit
+// leads to is there before it. Else what is wrong.
 std::string judge(Sequence const& sequence, Tree const& found, usize durable, usize begun);
 
 } // namespace gemel::fs_crash

@@ -12,7 +12,7 @@
 
 namespace gemel::ext4::test {
 
-std::string run_up_to(std::string const& command, int status_max)
+std::string run_up_to(std::string const& command, int status_max, int* ended_with)
 {
     // Tools of e2fsprogs live in sbin, which is not on everyone's path.
     auto const whole = "PATH=$PATH:/usr/sbin:/sbin LC_ALL=C; export PATH LC_ALL; (" + command
@@ -27,6 +27,8 @@ std::string run_up_to(std::string const& command, int status_max)
     auto const status = pclose(pipe);
     if (!WIFEXITED(status) || WEXITSTATUS(status) > status_max)
         throw std::runtime_error(command + " failed:\n" + output);
+    if (ended_with)
+        *ended_with = WEXITSTATUS(status);
     return output;
 }
 

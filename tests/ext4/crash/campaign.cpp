@@ -5,7 +5,6 @@
 #include "tests/ext4/host.hpp"
 
 #include <algorithm>
-#include <sstream>
 
 namespace gemel::ext4::test {
 
@@ -30,18 +29,21 @@ public:
             = options_.crash_again_every != 0 && result_.distinct % options_.crash_again_every == 0;
         if (!fault && again)
             fault = cut_recovery(state);
-        bool const judge
-            = options_.judge_every != 0 && result_.distinct % options_.judge_every == 0;
-        if (!fault && judge)
-            fault = ask_e2fsck(state);
+        if (!fault && options_.judges && options_.judges->want_next())
+            ask_e2fsck(state);
         if (fault)
-            result_.failures.push_back(state.name + ": " + *fault);
+            result_.failures.push_back(name_of(state) + ": " + *fault);
         return result_.failures.size() < options_.failures_max;
     }
 
     CampaignResult result_;
 
 private:
+    std::string name_of(CrashState const& state) const
+    {
+        return (options_.workload.empty() ? "" : options_.workload + ", ") + state.name;
+    }
+
     std::optional<std::string> look_at(CrashState const& state)
     {
         orphans_ = 0;
@@ -115,40 +117,13 @@ private:
         return fault;
     }
 
-    std::optional<std::string> ask_e2fsck(CrashState const& state)
+    void ask_e2fsck(CrashState const& state)
     {
-        ++result_.judged;
         CowDevice device(state.image);
         (void)recover_on(device);
         std::vector<u8> bytes(state.image.size());
         (void)device.read(0, bytes);
-        write_host_file(options_.judge_file, bytes);
-        if (orphans_ > 0) {
-            if (auto const fault = let_e2fsck_free_orphans())
-                return fault;
-        }
-        auto const said
-            = run("e2fsck -fn " + quoted(fs::path(options_.judge_file)) + "; echo status $?");
-        if (said.find("status 0\n") != std::string::npos)
-            return {};
-        return "e2fsck says:\n" + said;
-    }
-
-    // Where it may only look, e2fsck calls orphans damage; where it may write it frees them, and
-    // must find nothing else to do.
-    std::optional<std::string> let_e2fsck_free_orphans() const
-    {
-        auto const said = run_up_to("e2fsck -fp " + quoted(fs::path(options_.judge_file)), 1);
-        std::istringstream lines(said);
-        for (std::string line; std::getline(lines, line);) {
-            bool const expected = line.find("rphan") != std::string::npos || line == "CLEARED."
-                || line.find("Clearing") != std::string::npos
-                || line.find("Truncating") != std::string::npos
-                || line.find("non-contiguous") != std::string::npos;
-            if (!expected)
-                return "e2fsck, asked to free orphans, says:\n" + said;
-        }
-        return {};
+        options_.judges->ask(name_of(state), std::move(bytes), orphans_);
     }
 
     Subject& subject_;
@@ -163,7 +138,6 @@ void CampaignResult::add(CampaignResult const& other)
     tried += other.tried;
     distinct += other.distinct;
     recoveries_cut += other.recoveries_cut;
-    judged += other.judged;
     failures.insert(failures.end(), other.failures.begin(), other.failures.end());
 }
 

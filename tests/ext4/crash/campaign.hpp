@@ -3,6 +3,7 @@
 
 #include "tests/ext4/crash/cow_device.hpp"
 #include "tests/ext4/crash/crash_states.hpp"
+#include "tests/ext4/crash/judges.hpp"
 
 #include <optional>
 
@@ -12,8 +13,8 @@ namespace gemel::ext4::test {
 class Subject {
 public:
     virtual ~Subject() = default;
-    // What is wrong with a recovered volume that must hold step `promised` and all before it;
-    // nothing if all is well.
+    // What is wrong with a recovered volume for which promise `promised` must hold, and all before
+    // it; nothing if all is well.
     virtual std::optional<std::string> verify(BlockReader& recovered, u32 promised) = 0;
 };
 
@@ -21,15 +22,15 @@ struct CampaignOptions {
     CrashOptions states {};
     usize failures_max = 3; // then it ends
     u32 crash_again_every = 16; // states between two whose recovery is cut, too; 0: none
-    u32 judge_every = 0; // states between two that e2fsck looks at; 0: none
-    std::string judge_file {}; // where an image is put for it
+    Judges* judges
+        = nullptr; // e2fsck, if it is to look at some of them; tells what it found itself
+    std::string workload {}; // for the names of states
 };
 
 struct CampaignResult {
     u64 tried = 0;
     u64 distinct = 0;
     u64 recoveries_cut = 0; // states of a power cut during the recovery
-    u64 judged = 0; // by e2fsck
     std::vector<std::string> failures; // with the state's name
 
     void add(CampaignResult const& other);

@@ -19,7 +19,7 @@ struct CrashOptions {
 
 struct CrashState {
     std::span<u8 const> image;
-    u32 promised; // the last step that must have survived
+    u32 promised; // the last promise, which must hold
     std::string name; // the epoch and its writes that got through
 };
 

@@ -38,7 +38,9 @@ Result<void> RecordingDevice::write(u64 byte_offset, std::span<u8 const> source)
 
 Result<void> RecordingDevice::flush()
 {
-    if (!epochs_.back().empty())
+    if (forgotten_ > 0)
+        --forgotten_;
+    else if (!epochs_.back().empty())
         epochs_.emplace_back();
     return {};
 }
@@ -49,19 +51,19 @@ Result<void> RecordingDevice::discard(u64 byte_offset, u64 bytes)
     return write(byte_offset, std::vector<u8>(bytes, rubbish));
 }
 
-void RecordingDevice::promise(u32 step)
+void RecordingDevice::promise(u32 number)
 {
-    promises_.push_back({ epochs_.size() - 1, step });
+    promises_.push_back({ epochs_.size() - 1, number });
 }
 
 u32 RecordingDevice::promised(usize epoch) const
 {
-    u32 step = 0;
+    u32 number = 0;
     for (auto const& each : promises_) {
         if (each.epoch <= epoch)
-            step = each.step;
+            number = each.number;
     }
-    return step;
+    return number;
 }
 
 } // namespace gemel::ext4::test

@@ -30,24 +30,29 @@ public:
     Result<void> discard(u64 byte_offset, u64 bytes) override;
     u64 size_bytes() const override { return image_.size(); }
 
-    // From here on, whatever happens, step `step` and all before it must survive.
-    void promise(u32 step);
+    // From here on, whatever happens, what the subject calls promise `number` holds. It is given in
+    // this order: a later one includes those before.
+    void promise(u32 number);
+
+    // The next ones do nothing: what a writer that forgets them would leave.
+    void forget_flushes(usize count) { forgotten_ = count; }
 
     // The last one is not flushed.
     std::vector<Epoch> const& epochs() const { return epochs_; }
-    // The last step promised before the end of the epoch.
+    // The last promise before the end of the epoch; 0 for none.
     u32 promised(usize epoch) const;
     std::vector<u8> const& image() const { return image_; }
 
 private:
     struct Promise {
         usize epoch;
-        u32 step;
+        u32 number;
     };
 
     std::vector<u8> image_;
     std::vector<Epoch> epochs_;
     std::vector<Promise> promises_;
+    usize forgotten_ = 0;
 };
 
 } // namespace gemel::ext4::test

@@ -8,7 +8,6 @@ namespace gemel::ext4::test {
 
 namespace {
 
-constexpr usize sector_bytes = 512;
 constexpr u16 plain_file = 0100644;
 constexpr u16 plain_directory = 040755;
 
@@ -53,13 +52,18 @@ char const* name_of(Operation operation)
     return names[static_cast<usize>(operation)];
 }
 
-VolumeSubject::VolumeSubject(RecordingDevice& device, u64 seed, usize append_bytes_max)
+char const* name_of(SyncWay way)
+{
+    constexpr char const* names[] { "sync", "fsync", "fdatasync", "fsync of a directory" };
+    return names[static_cast<usize>(way)];
+}
+
+VolumeSubject::VolumeSubject(RecordingDevice& device, SubjectOptions options)
     : device_(device)
     , volume_(Volume::mount_writable(
           device, errors_, report_, { .now_ns = [this] { return now_ns_ += 1'000'000; } }))
-    , random_(seed)
-    , trees_(1)
-    , append_bytes_max_(append_bytes_max)
+    , random_(options.seed)
+    , options_(options)
 {
     if (!volume_ || !volume_->writer())
         throw std::runtime_error("cannot write the volume: " + report_.refusal
@@ -91,7 +95,7 @@ NameOf VolumeSubject::place(std::string const& path)
 std::string VolumeSubject::pick(FileType type)
 {
     std::vector<std::string> found;
-    for (auto const& [path, node] : trees_.back()) {
+    for (auto const& [path, node] : history_.last()) {
         if (node.type == type)
             found.push_back(path);
     }
@@ -109,8 +113,11 @@ std::vector<u8> VolumeSubject::pattern(usize bytes)
 {
     std::vector<u8> made(bytes);
     auto const mark = next_pattern_++;
-    for (usize each = 0; each < bytes; ++each)
-        made[each] = static_cast<u8>(each % 16 == 0 ? mark : mark * 3 + each / 16);
+    for (usize each = 0; each < bytes; ++each) {
+        made[each] = static_cast<u8>(each % 16 == 0 ? mark
+                : each % 16 == 1                    ? mark >> 8
+                                                    : mark * 3 + each / 16);
+    }
     return made;
 }
 
@@ -123,15 +130,26 @@ bool VolumeSubject::settle(Result<void> const& done, Tree tree)
     if (!done)
         throw std::runtime_error(
             "an operation failed: " + std::string(gemel::name_of(done.error())));
-    trees_.push_back(std::move(tree));
-    names_.push_back(what_);
+    note_status(tree);
+    history_.add(std::move(tree), what_);
     return true;
+}
+
+// Permissions and times are what the volume says that they are: the next mount must say the same.
+void VolumeSubject::note_status(Tree& tree)
+{
+    for (auto& [path, node] : tree) {
+        auto const inode = volume_->inode(number(path)).value();
+        node.mode = inode.mode;
+        node.modified = inode.modified;
+        node.changed = inode.changed;
+    }
 }
 
 bool VolumeSubject::make(NewFile const& file, FileType type)
 {
-    auto const path = fresh_name();
-    auto tree = trees_.back();
+    auto const path = made_ = fresh_name();
+    auto tree = history_.last();
     std::string const text(file.link_text);
     tree[path]
         = { next_id_++, type, std::make_shared<std::vector<u8> const>(text.begin(), text.end()) };
@@ -139,12 +157,11 @@ bool VolumeSubject::make(NewFile const& file, FileType type)
     return settle(made ? Result<void> {} : Result<void>(made.error()), std::move(tree));
 }
 
-bool VolumeSubject::change_file(Operation operation)
+bool VolumeSubject::change_file(Operation operation, std::string const& path)
 {
-    auto const path = pick(FileType::regular);
     if (path.empty())
         return false;
-    auto tree = trees_.back();
+    auto tree = history_.last();
     auto const id = tree[path].id;
     auto bytes = *tree[path].bytes;
     auto const size = bytes.size();
@@ -159,14 +176,14 @@ bool VolumeSubject::change_file(Operation operation)
         std::copy(part.begin(), part.end(), bytes.begin() + static_cast<std::ptrdiff_t>(offset));
     };
     if (operation == Operation::append) {
-        put(size, pattern(1 + random_() % append_bytes_max_));
+        put(size, pattern(1 + random_() % options_.append_bytes_max));
     } else if (operation == Operation::overwrite && size > 0) {
         auto const offset = random_() % size;
         put(offset, pattern(std::min<usize>(size - offset, 1 + random_() % 2500)));
     } else if (operation == Operation::cut || operation == Operation::extend) {
         auto const wanted = operation == Operation::cut
             ? random_() % (size + 1)
-            : size + random_() % (append_bytes_max_ + append_bytes_max_ / 4);
+            : size + random_() % (options_.append_bytes_max + options_.append_bytes_max / 4);
         done = writer.resize(inode, wanted);
         bytes.resize(wanted);
     } else if (operation == Operation::punch && size > 0) {
@@ -206,7 +223,7 @@ bool VolumeSubject::change_extended(Operation operation)
     auto const path = pick(random_() % 4 == 0 ? FileType::directory : FileType::regular);
     if (path.empty())
         return false;
-    auto tree = trees_.back();
+    auto tree = history_.last();
     auto const id = tree[path].id;
     auto extended = tree[path].extended;
     auto const name = "user." + std::string(1 + random_() % 3, 'x');
@@ -235,7 +252,7 @@ bool VolumeSubject::change_extended(Operation operation)
 
 bool VolumeSubject::change_name(Operation operation)
 {
-    auto tree = trees_.back();
+    auto tree = history_.last();
     auto& writer = *volume_->writer();
     auto const directory = operation == Operation::remove_directory;
     auto const path = pick(directory ? FileType::directory : FileType::regular);
@@ -255,19 +272,27 @@ bool VolumeSubject::change_name(Operation operation)
     }
     bool const onto = operation == Operation::rename_over || operation == Operation::exchange;
     auto const target = onto ? pick(FileType::regular) : fresh_name();
-    if (tree.contains(target) && tree[target].id == node.id)
+    if (operation != Operation::link)
+        return move(path, target,
+            operation == Operation::exchange ? RenameWay::exchange : RenameWay::replace);
+    tree[target] = node;
+    return settle(writer.link(number(path), place(target)), std::move(tree));
+}
+
+bool VolumeSubject::move(std::string const& path, std::string const& target, RenameWay way)
+{
+    auto tree = history_.last();
+    if (tree.contains(target) && tree[target].id == tree[path].id)
         return false;
     std::string const from_name = path.substr(path.rfind('/') + 1);
     auto const from = NameOf { place(path).directory, from_name };
-    if (operation == Operation::exchange) {
+    if (way == RenameWay::exchange) {
         std::swap(tree[path], tree[target]);
-        return settle(writer.rename(from, place(target), RenameWay::exchange), std::move(tree));
+    } else {
+        tree[target] = tree[path];
+        tree.erase(path);
     }
-    tree[target] = node;
-    if (operation == Operation::link)
-        return settle(writer.link(number(path), place(target)), std::move(tree));
-    tree.erase(path);
-    return settle(writer.rename(from, place(target), RenameWay::replace), std::move(tree));
+    return settle(volume_->writer()->rename(from, place(target), way), std::move(tree));
 }
 
 // The file lives on without the name: among the orphans, until it is closed.
@@ -279,7 +304,7 @@ bool VolumeSubject::unlink_open()
     auto const inode = number(path);
     volume_->writer()->opened(inode);
     open_.push_back(inode);
-    auto tree = trees_.back();
+    auto tree = history_.last();
     tree.erase(path);
     return settle(volume_->writer()->remove(place(path), Removal::file), std::move(tree));
 }
@@ -291,7 +316,7 @@ bool VolumeSubject::close_one()
     auto const which = open_.begin() + static_cast<std::ptrdiff_t>(random_() % open_.size());
     auto const inode = *which;
     open_.erase(which);
-    return settle(volume_->writer()->closed(inode), trees_.back());
+    return settle(volume_->writer()->closed(inode), history_.last());
 }
 
 // Room for what comes, in a long sequence on a small volume.
@@ -330,7 +355,7 @@ bool VolumeSubject::perform(Operation operation)
     case Operation::punch:
     case Operation::preallocate:
     case Operation::zero:
-        return change_file(operation);
+        return change_file(operation, pick(FileType::regular));
     case Operation::set_extended:
     case Operation::remove_extended:
     case Operation::set_access_list:
@@ -350,11 +375,58 @@ bool VolumeSubject::perform(Operation operation)
     return false;
 }
 
-void VolumeSubject::sync()
+void VolumeSubject::replace(std::optional<SyncWay> way)
 {
-    if (!volume_->writer()->sync())
-        throw std::runtime_error("sync failed");
-    device_.promise(static_cast<u32>(steps()));
+    auto const target = pick(FileType::regular);
+    if (!perform(Operation::create) || target.empty())
+        return;
+    auto const made = made_;
+    what_ = name_of(Operation::append);
+    change_file(Operation::append, made);
+    if (way)
+        sync(*way);
+    what_ = name_of(Operation::rename_over);
+    move(made, target, RenameWay::replace);
+}
+
+Result<void> VolumeSubject::carry_out(SyncWay way)
+{
+    auto& writer = *volume_->writer();
+    switch (options_.defect) {
+    case Defect::none:
+        break;
+    case Defect::file_sync_is_not_flushed:
+        device_.forget_flushes(way == SyncWay::file ? 2 : 0);
+        break;
+    case Defect::file_sync_flushes_once:
+        device_.forget_flushes(way == SyncWay::file ? 1 : 0);
+        break;
+    case Defect::replacement_comes_first:
+        device_.forget_flushes(1);
+        break;
+    case Defect::file_sync_leaves_times:
+        if (way == SyncWay::file)
+            way = SyncWay::contents;
+        break;
+    case Defect::contents_sync_leaves_size:
+        if (way == SyncWay::contents)
+            return device_.flush();
+        break;
+    case Defect::directory_sync_is_of_contents:
+        if (way == SyncWay::directory)
+            return device_.flush();
+        break;
+    }
+    return writer.sync(way == SyncWay::contents ? Durable::contents : Durable::all);
+}
+
+void VolumeSubject::sync(SyncWay way)
+{
+    if (!carry_out(way))
+        throw std::runtime_error(std::string(name_of(way)) + " failed");
+    device_.forget_flushes(0);
+    auto const what = way == SyncWay::contents ? Durable::contents : Durable::all;
+    device_.promise(history_.promise(what));
 }
 
 void VolumeSubject::trim()
@@ -362,122 +434,14 @@ void VolumeSubject::trim()
     auto const bytes = volume_->writer()->trim({});
     if (!bytes || *bytes == 0)
         throw std::runtime_error("trimming failed");
-    device_.promise(static_cast<u32>(steps()));
+    device_.promise(history_.promise(Durable::all));
 }
 
 void VolumeSubject::unmount()
 {
     if (!volume_->writer()->unmount())
         throw std::runtime_error("unmounting failed");
-    device_.promise(static_cast<u32>(steps()));
-}
-
-void VolumeSubject::read_directory(
-    Volume& volume, Inode const& directory, std::string const& path, Tree& tree)
-{
-    auto cursor = volume.list(directory, 0);
-    while (cursor) {
-        auto const entry = cursor->next();
-        if (!entry)
-            throw std::runtime_error("cannot list " + path);
-        if (!entry->has_value())
-            return;
-        std::string const name((*entry)->name);
-        if (name == "." || name == ".." || name == "lost+found")
-            continue;
-        auto const inode = volume.inode((*entry)->inode);
-        if (!inode)
-            throw std::runtime_error("cannot read " + path + "/" + name);
-        Node node { inode->number, inode->type() };
-        if (node.type == FileType::regular)
-            node.bytes = std::make_shared<std::vector<u8> const>(read_all(volume, *inode));
-        if (node.type == FileType::symbolic_link) {
-            auto const text = volume.read_link(*inode).value();
-            node.bytes = std::make_shared<std::vector<u8> const>(text.begin(), text.end());
-        }
-        auto names = volume.list_extended(*inode).value();
-        for (usize end = 0; (end = names.find('\0')) != std::string::npos;
-             names.erase(0, end + 1)) {
-            auto const each = names.substr(0, end);
-            node.extended[each] = volume.get_extended(*inode, each).value();
-        }
-        tree[path + "/" + name] = node;
-        if (node.type == FileType::directory)
-            read_directory(volume, *inode, path + "/" + name, tree);
-    }
-}
-
-VolumeSubject::Tree VolumeSubject::read_tree(Volume& volume)
-{
-    Tree tree;
-    read_directory(volume, volume.inode(root_inode).value(), "", tree);
-    return tree;
-}
-
-bool VolumeSubject::same_names(Tree const& left, Tree const& right)
-{
-    return left.size() == right.size()
-        && std::equal(
-            left.begin(), left.end(), right.begin(), [](auto const& one, auto const& two) {
-                return one.first == two.first && one.second.type == two.second.type;
-            });
-}
-
-// Bytes of a file must be what some state of that file had there, since the last promise; behind
-// the end that a later cut gave it, zeros: they may get to the disk before the new size does.
-bool VolumeSubject::sector_is_known(
-    u32 id, usize offset, std::span<u8 const> bytes, u32 promised) const
-{
-    for (usize step = promised; step < trees_.size(); ++step) {
-        for (auto const& [path, node] : trees_[step]) {
-            if (node.id != id)
-                continue;
-            auto known = *node.bytes;
-            known.resize(std::max(known.size(), offset + bytes.size()));
-            if (std::equal(bytes.begin(), bytes.end(),
-                    known.begin() + static_cast<std::ptrdiff_t>(offset)))
-                return true;
-            break;
-        }
-    }
-    return false;
-}
-
-// Whether `found` is the tree of one step, file contents of later ones allowed.
-bool VolumeSubject::may_hold(
-    Tree const& expected, Tree const& found, u32 promised, std::string& why) const
-{
-    std::map<u32, u32> inodes;
-    for (auto const& [path, node] : expected) {
-        auto const& other = found.at(path);
-        if (inodes.try_emplace(node.id, other.id).first->second != other.id) {
-            why = path + " is another file";
-            return false;
-        }
-        if (node.extended != other.extended) {
-            why = path + " has other extended attributes";
-            return false;
-        }
-        if (node.type == FileType::directory)
-            continue;
-        if (node.bytes->size() != other.bytes->size()
-            || (node.type == FileType::symbolic_link && *node.bytes != *other.bytes)) {
-            why = path + " has " + std::to_string(other.bytes->size()) + " bytes";
-            return false;
-        }
-        auto const& bytes = *other.bytes;
-        for (usize offset = 0; node.type == FileType::regular && offset < bytes.size();
-             offset += sector_bytes) {
-            auto const part
-                = std::span(bytes).subspan(offset, std::min(sector_bytes, bytes.size() - offset));
-            if (!sector_is_known(node.id, offset, part, promised)) {
-                why = path + ", of " + std::to_string(bytes.size()) + " bytes, shows bytes at "
-                    + std::to_string(offset) + " that it did not have";
-                return false;
-            }
-        }
-    }
-    return true;
+    device_.promise(history_.promise(Durable::all));
 }
 
 std::optional<std::string> VolumeSubject::verify(BlockReader& recovered, u32 promised)
@@ -487,16 +451,7 @@ std::optional<std::string> VolumeSubject::verify(BlockReader& recovered, u32 pro
     auto volume = Volume::mount(recovered, errors, report);
     if (!volume)
         return "mounting was refused: " + report.refusal;
-    auto const found = read_tree(*volume);
-    std::string why = "its names are those of no step";
-    for (usize step = promised; step < trees_.size(); ++step) {
-        if (same_names(trees_[step], found) && may_hold(trees_[step], found, promised, why))
-            return {};
-    }
-    why = "not a state since step " + std::to_string(promised) + ": " + why + "; since then";
-    for (usize step = promised; step < names_.size(); ++step)
-        why += " " + names_[step] + ",";
-    return why;
+    return history_.judge(read_tree(*volume), promised);
 }
 
 } // namespace gemel::ext4::test

@@ -1,81 +1,38 @@
-// The file system under power cuts: single operations, pairs and random sequences.
-#include "tests/ext4/crash/volume_subject.hpp"
-
-#include <chrono>
-#include <cstdlib>
-#include <gtest/gtest.h>
+// The file system under power cuts: single operations, pairs, triples and random sequences, made
+// durable in every way.
+#include "tests/ext4/crash/volume_crash.hpp"
 
 namespace gemel::ext4::test {
 
 namespace {
 
-bool is_long()
+constexpr Operation often_removed[] { Operation::create, Operation::append, Operation::append,
+    Operation::unlink, Operation::cut, Operation::punch, Operation::rename_over };
+constexpr Operation often_orphaned[] { Operation::create, Operation::append, Operation::unlink_open,
+    Operation::close, Operation::unlink, Operation::rename_over, Operation::cut };
+
+std::string names_of(std::initializer_list<Operation> some)
 {
-    return std::getenv("GEMEL_TEST_LONG") != nullptr;
+    std::string names;
+    for (auto const operation : some)
+        names += (names.empty() ? "" : ", ") + std::string(name_of(operation));
+    return names;
 }
 
-class VolumeCrash : public testing::Test {
-protected:
-    void SetUp() override
-    {
-        make_image("-J size=1 -E lazy_itable_init=0");
-        options_.judge_file = (folder_.path() / "judged").string();
-        options_.judge_every = is_long() ? 20 : 200;
-        options_.crash_again_every = 50;
-        began_ = std::chrono::steady_clock::now();
-    }
-    void TearDown() override
-    {
-        auto const seconds
-            = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
-        std::printf("crash states: %llu tried, %llu distinct, %llu in recoveries, %llu seen by "
-                    "e2fsck, %.0f a second, %zu failures\n",
-            static_cast<unsigned long long>(all_.tried),
-            static_cast<unsigned long long>(all_.distinct),
-            static_cast<unsigned long long>(all_.recoveries_cut),
-            static_cast<unsigned long long>(all_.judged),
-            static_cast<double>(all_.distinct + all_.recoveries_cut) / seconds,
-            all_.failures.size());
-    }
+} // namespace
 
-    void make_image(std::string const& options)
-    {
-        auto const image = folder_.path() / "image";
-        run("mkfs.ext4 -q -F -b 1024 -N 64 " + options + " " + quoted(image) + " 3M");
-        image_ = read_host_file(image);
-    }
-
-    template <typename Work>
-    void campaign(std::string const& name, u64 seed, Work const& work)
-    {
-        RecordingDevice device(image_);
-        VolumeSubject subject(device, seed, append_bytes_max_);
-        work(subject);
-        options_.states.seed = seed;
-        auto const result = run_campaign(image_, device, subject, options_);
-        for (auto const& failure : result.failures)
-            ADD_FAILURE() << "workload '" << name << "', seed " << seed << ", " << failure;
-        all_.add(result);
-    }
-
-    TemporaryFolder folder_;
-    std::vector<u8> image_;
-    CampaignOptions options_;
-    usize append_bytes_max_ = 4000;
-    CampaignResult all_;
-    std::chrono::steady_clock::time_point began_;
-};
-
-// Goal: no single operation loses or spoils anything, made durable or not.
+// Goal: no single operation loses or spoils anything, made durable in any way or not.
 TEST_F(VolumeCrash, SingleOperations)
 {
     for (u32 number = 0; number < operations; ++number) {
         auto const operation = static_cast<Operation>(number);
-        for (bool const synced : { true, false }) {
+        for (u32 way = 0; way <= sync_ways; ++way) {
+            if (!is_long() && way != sync_ways && way != number % sync_ways)
+                continue;
             campaign(name_of(operation), number + 1, [&](VolumeSubject& subject) {
                 subject.perform(operation);
-                if (synced)
-                    subject.sync();
+                if (way < sync_ways)
+                    subject.sync(static_cast<SyncWay>(way));
                 subject.unmount();
             });
         }
@@ -92,14 +49,52 @@ TEST_F(VolumeCrash, Pairs)
             continue;
         auto const first = static_cast<Operation>(pair / operations);
         auto const second = static_cast<Operation>(pair % operations);
-        campaign(std::string(name_of(first)) + ", " + name_of(second), pair + 1,
-            [&](VolumeSubject& subject) {
-                subject.perform(first);
-                if (pair % 2 == 0)
-                    subject.sync();
-                subject.perform(second);
-                subject.sync();
-            });
+        campaign(names_of({ first, second }), pair + 1, [&](VolumeSubject& subject) {
+            subject.perform(first);
+            if (pair % 2 == 0)
+                subject.sync(any_way(random));
+            subject.perform(second);
+            subject.sync(any_way(random));
+        });
+    }
+    EXPECT_GT(all_.distinct, 500u);
+}
+
+// Goal: nor do three.
+// Method: a sample, with a sync after each or not.
+TEST_F(VolumeCrash, Triples)
+{
+    std::mt19937_64 random(test_seed());
+    for (u64 round = 0; round < (is_long() ? 1000u : 25u); ++round) {
+        auto const seed = random();
+        Operation const three[] { static_cast<Operation>(random() % operations),
+            static_cast<Operation>(random() % operations),
+            static_cast<Operation>(random() % operations) };
+        campaign(names_of({ three[0], three[1], three[2] }), seed, [&](VolumeSubject& subject) {
+            for (auto const operation : three) {
+                subject.perform(operation);
+                if (random() % 2 == 0)
+                    subject.sync(any_way(random));
+            }
+        });
+    }
+    EXPECT_GT(all_.distinct, 500u);
+}
+
+// Goal: who replaces a file by renaming a new one over it finds the old bytes or the new ones, made
+// durable before or not.
+TEST_F(VolumeCrash, Replacements)
+{
+    std::mt19937_64 random(test_seed());
+    for (u32 round = 0; round < (is_long() ? 200u : 10u); ++round) {
+        auto const way = round % (sync_ways + 1);
+        campaign("replace", random(), [&](VolumeSubject& subject) {
+            for (int time = 0; time < 2; ++time) {
+                subject.replace(
+                    way < sync_ways ? std::optional(static_cast<SyncWay>(way)) : std::nullopt);
+                subject.sync(SyncWay::directory);
+            }
+        });
     }
     EXPECT_GT(all_.distinct, 500u);
 }
@@ -112,11 +107,7 @@ TEST_F(VolumeCrash, RandomSequences)
     for (u64 round = 0; round < (is_long() ? 20u : 3u); ++round) {
         auto const seed = random();
         campaign("random", seed, [&](VolumeSubject& subject) {
-            for (int step = 0; step < (is_long() ? 500 : 60); ++step) {
-                subject.perform(static_cast<Operation>(random() % operations));
-                if (random() % 6 == 0)
-                    subject.sync();
-            }
+            random_steps(subject, random, is_long() ? 500 : 60, all_operations());
             subject.unmount();
         });
     }
@@ -129,16 +120,14 @@ TEST_F(VolumeCrash, Trimmed)
 {
     std::mt19937_64 random(test_seed());
     options_.states.samples = 8;
-    constexpr Operation often[] { Operation::create, Operation::append, Operation::append,
-        Operation::unlink, Operation::cut, Operation::punch, Operation::rename_over };
     for (u64 round = 0; round < (is_long() ? 20u : 4u); ++round) {
         auto const seed = random();
         campaign("trimmed", seed, [&](VolumeSubject& subject) {
             for (int step = 0; step < (is_long() ? 60 : 16); ++step) {
-                subject.perform(often[random() % std::size(often)]);
+                subject.perform(often_removed[random() % std::size(often_removed)]);
                 auto const then = random() % 8;
                 if (then == 0)
-                    subject.sync();
+                    subject.sync(any_way(random));
                 if (then > 5)
                     subject.trim();
             }
@@ -153,20 +142,13 @@ TEST_F(VolumeCrash, Trimmed)
 // Method: files that are open when they lose their names, among other operations.
 TEST_F(VolumeCrash, OrphanFile)
 {
-    make_image("-O orphan_file -J size=1");
+    make_image("-b 1024 -O orphan_file -J size=1");
     std::mt19937_64 random(test_seed());
     options_.states.samples = 16;
-    options_.judge_every = is_long() ? 20 : 60;
-    constexpr Operation often[] { Operation::create, Operation::append, Operation::unlink_open,
-        Operation::close, Operation::unlink, Operation::rename_over, Operation::cut };
     for (u64 round = 0; round < (is_long() ? 20u : 6u); ++round) {
         auto const seed = random();
         campaign("orphan file", seed, [&](VolumeSubject& subject) {
-            for (int step = 0; step < (is_long() ? 200 : 30); ++step) {
-                subject.perform(often[random() % std::size(often)]);
-                if (random() % 4 == 0)
-                    subject.sync();
-            }
+            random_steps(subject, random, is_long() ? 200 : 30, often_orphaned, 4);
             if (round % 2 == 0)
                 subject.unmount();
         });
@@ -179,17 +161,16 @@ TEST_F(VolumeCrash, OrphanFile)
 // Method: every operation on files around that size, then sequences of small steps.
 TEST_F(VolumeCrash, InlineData)
 {
-    make_image("-O inline_data -J size=1");
+    make_image("-b 1024 -O inline_data -J size=1");
     std::mt19937_64 random(test_seed());
-    append_bytes_max_ = 60;
-    options_.judge_every = is_long() ? 20 : 40;
+    subject_options_.append_bytes_max = 60;
     for (u32 number = 0; number < operations; ++number) {
         auto const operation = static_cast<Operation>(number);
         campaign(name_of(operation), number + 1, [&](VolumeSubject& subject) {
             subject.perform(Operation::append);
             subject.sync();
             subject.perform(operation);
-            subject.sync();
+            subject.sync(static_cast<SyncWay>(number % sync_ways));
             subject.unmount();
         });
     }
@@ -197,11 +178,7 @@ TEST_F(VolumeCrash, InlineData)
     for (u64 round = 0; round < (is_long() ? 20u : 3u); ++round) {
         auto const seed = random();
         campaign("small steps", seed, [&](VolumeSubject& subject) {
-            for (int step = 0; step < (is_long() ? 300 : 60); ++step) {
-                subject.perform(static_cast<Operation>(random() % operations));
-                if (random() % 6 == 0)
-                    subject.sync();
-            }
+            random_steps(subject, random, is_long() ? 300 : 60, all_operations());
             subject.unmount();
         });
     }
@@ -213,21 +190,20 @@ TEST_F(VolumeCrash, InlineData)
 // is left out.
 TEST_F(VolumeCrash, BlockPointers)
 {
-    make_image("-t ext3 -J size=1");
+    make_image("-b 1024 -t ext3 -J size=1");
     std::mt19937_64 random(test_seed());
-    auto const is_for_extents = [](Operation operation) {
+    auto without_extents = all_operations();
+    std::erase_if(without_extents, [](Operation operation) {
         return operation == Operation::preallocate || operation == Operation::zero;
-    };
-    for (u32 number = 0; number < operations; ++number) {
-        auto const operation = static_cast<Operation>(number);
-        if (is_for_extents(operation))
-            continue;
+    });
+    for (auto const operation : without_extents) {
+        auto const number = static_cast<u32>(operation);
         campaign(name_of(operation), number + 1, [&](VolumeSubject& subject) {
             for (int round = 0; round < 6; ++round) // past the direct pointers
                 subject.perform(Operation::append);
             subject.sync();
             subject.perform(operation);
-            subject.sync();
+            subject.sync(static_cast<SyncWay>(number % sync_ways));
             subject.unmount();
         });
     }
@@ -235,19 +211,11 @@ TEST_F(VolumeCrash, BlockPointers)
         auto const seed = random();
         options_.states.samples = 16;
         campaign("random", seed, [&](VolumeSubject& subject) {
-            for (int step = 0; step < (is_long() ? 500 : 60); ++step) {
-                auto const operation = static_cast<Operation>(random() % operations);
-                if (!is_for_extents(operation))
-                    subject.perform(operation);
-                if (random() % 6 == 0)
-                    subject.sync();
-            }
+            random_steps(subject, random, is_long() ? 500 : 60, without_extents);
             subject.unmount();
         });
     }
     EXPECT_GT(all_.distinct, 1000u);
 }
-
-} // namespace
 
 } // namespace gemel::ext4::test
