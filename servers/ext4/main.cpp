@@ -1,4 +1,5 @@
 // The ext4 server: mounts the volume on "block" and serves its root directory on its own port.
+#include "servers/ext4/attention.hpp"
 #include "servers/ext4/device_cache.hpp"
 #include "servers/ext4/root_directory.hpp"
 #include "servers/ext4/volume_super.hpp"
@@ -67,32 +68,6 @@ Result<Volume> mount(DeviceCache& device, ErrorSink& sink, MountReport& report,
     return Volume::mount_writable(device, sink, report, options_for(device, clock, cached_bytes));
 }
 
-// When the volume wants to be attended to, in the time that deadlines are in.
-class Attention {
-public:
-    Deadline deadline(ServedVolume& served)
-    {
-        auto const volume = served.volume.lock();
-        auto const* const writer = volume->writer();
-        auto const due = writer ? writer->due_ns() : std::nullopt;
-        if (due != due_) { // is asked for before each request, and seldom another
-            deadline_ = due ? deadline_for(*due - writer->now()) : Deadline::none();
-            due_ = due;
-        }
-        return deadline_;
-    }
-
-private:
-    static Deadline deadline_for(i64 left_ns)
-    {
-        auto const left = static_cast<u64>(std::max<i64>(0, left_ns));
-        return Deadline::at_us((system::time_ns() + left) / 1'000 + 1);
-    }
-
-    std::optional<i64> due_;
-    Deadline deadline_ = Deadline::none();
-};
-
 Result<u32> number_in(std::string_view text)
 {
     u32 number = 0;
@@ -141,17 +116,15 @@ Result<void> server_main(Env& env)
         statistics.block_bytes, " bytes, ", volume->writer() ? "read-write" : "read-only");
     ObjectServer objects(env.port());
     ServedVolume served(std::move(*volume), objects, *device);
-    Attention attention;
+    Attention attention(served);
     // A new driver needs a new mount: init starts both again.
-    objects.on_deadline(
-        [&] { return device->lost() ? Deadline::at_us(1) : attention.deadline(served); },
+    objects.on_deadline([&] { return device->lost() ? Deadline::at_us(1) : attention.deadline(); },
         [&] {
             if (device->lost()) {
                 env.log().error("the block device is gone");
                 system::exit(1, static_cast<u64>(Error::dead));
             }
-            auto const volume = served.volume.lock();
-            static_cast<void>(volume->writer()->attend()); // a failure was told to the log
+            attention.give();
         });
     objects.set_root<Directory>(make_ref<RootDirectory>(served));
     return objects.run();

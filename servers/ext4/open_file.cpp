@@ -167,14 +167,17 @@ Result<File::Close::Reply> OpenFile::on(File::Close const&)
     return File::Close::Reply {};
 }
 
-Result<File::Sync::Reply> OpenFile::on(File::Sync const& request)
+void OpenFile::on(File::Sync const& request, WaitingSyncs::OfFile asker)
 {
-    TRY(check_open());
+    auto const open = check_open();
     auto const volume = served_.volume.lock();
-    if (volume->writer())
-        TRY(volume->writer()->sync(
-            request.kind == SyncKind::data ? Durable::contents : Durable::all));
-    return File::Sync::Reply {};
+    if (open && volume->writer()) {
+        served_.syncs.add(*volume->writer(),
+            request.kind == SyncKind::data ? Durable::contents : Durable::all, std::move(asker));
+        return;
+    }
+    static_cast<void>(
+        asker.reply(open ? Result<File::Sync::Reply>(File::Sync::Reply {}) : open.error()));
 }
 
 Result<File::Stat::Reply> OpenFile::on(File::Stat const& request)

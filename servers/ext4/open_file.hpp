@@ -46,7 +46,7 @@ public:
     Result<File::Read::Reply> on(File::Read const& request);
     Result<File::Write::Reply> on(File::Write const& request);
     Result<File::Close::Reply> on(File::Close const& request);
-    Result<File::Sync::Reply> on(File::Sync const& request);
+    void on(File::Sync const& request, WaitingSyncs::OfFile asker);
     Result<File::Stat::Reply> on(File::Stat const& request);
     Result<File::Resize::Reply> on(File::Resize const& request);
     Result<File::Attach::Reply> on(File::Attach request);

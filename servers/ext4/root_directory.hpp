@@ -48,7 +48,7 @@ public:
     Result<Directory::MakeNode::Reply> on(Directory::MakeNode const& request);
     Result<Directory::SetAttributes::Reply> on(Directory::SetAttributes const& request);
     Result<Directory::ReaddirStatus::Reply> on(Directory::ReaddirStatus const& request);
-    Result<Directory::Sync::Reply> on(Directory::Sync const& request);
+    void on(Directory::Sync const& request, WaitingSyncs::OfDirectory asker);
     Result<Directory::Unmount::Reply> on(Directory::Unmount const& request);
     Result<Directory::GetExtended::Reply> on(Directory::GetExtended const& request);
     Result<Directory::SetExtended::Reply> on(Directory::SetExtended const& request);
@@ -57,6 +57,10 @@ public:
 
 private:
     Result<std::string> path_at(Span span) const;
+    // The answer to a sync that can be given at once: a link on the way, nothing to be written; or
+    // none.
+    Result<std::optional<Directory::Sync::Reply>> before_sync(
+        Volume& volume, Directory::Sync const& request);
     // Answers with the link that stopped the walk.
     template <typename Reply>
     Result<Reply> link_reply(LinkMet const& met, Span answer) const;

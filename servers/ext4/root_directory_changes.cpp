@@ -236,18 +236,29 @@ Result<Directory::SetAttributes::Reply> RootDirectory::on(Directory::SetAttribut
         = put_status(*volume, inode, request.answer) };
 }
 
+Result<std::optional<Directory::Sync::Reply>> RootDirectory::before_sync(
+    Volume& volume, Directory::Sync const& request)
+{
+    using Reply = Directory::Sync::Reply;
+    if (request.scope == SyncScope::file) {
+        auto const place = TRY(resolve(volume, TRY(path_at(request.path)), LastLink::follow));
+        if (auto const* const met = std::get_if<LinkMet>(&place))
+            return std::optional(TRY(link_reply<Reply>(*met, request.answer)));
+    }
+    return volume.writer() ? std::optional<Reply> {} : std::optional(Reply {});
+}
+
 // One commit has all that was done before, so every scope is the volume.
-Result<Directory::Sync::Reply> RootDirectory::on(Directory::Sync const& request)
+void RootDirectory::on(Directory::Sync const& request, WaitingSyncs::OfDirectory asker)
 {
     auto const volume = served_.volume.lock();
-    if (request.scope == SyncScope::file) {
-        auto const place = TRY(resolve(*volume, TRY(path_at(request.path)), LastLink::follow));
-        if (auto const* const met = std::get_if<LinkMet>(&place))
-            return link_reply<Directory::Sync::Reply>(*met, request.answer);
-    }
-    if (volume->writer())
-        TRY(volume->writer()->sync());
-    return Directory::Sync::Reply {};
+    auto const before = before_sync(*volume, request);
+    if (!before)
+        static_cast<void>(asker.reply(before.error()));
+    else if (*before)
+        static_cast<void>(asker.reply(**before));
+    else
+        served_.syncs.add(*volume->writer(), Durable::all, std::move(asker));
 }
 
 Result<Directory::Unmount::Reply> RootDirectory::on(Directory::Unmount const&)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "servers/ext4/volume.hpp"
+#include "servers/ext4/waiting_syncs.hpp"
 #include "servers/protocols/file_status.hpp"
 #include "servers/rt/lock.hpp"
 #include "servers/rt/object_server.hpp"
@@ -24,6 +25,7 @@ struct ServedVolume {
     Guarded<Volume> volume;
     ObjectServer& objects;
     BlockReader& device; // used with the volume locked
+    WaitingSyncs syncs; // the same
 };
 
 // FileType::unknown becomes a regular file.

@@ -1,4 +1,5 @@
 // The server's objects over a real image on the real kernel: what a vfs and a program see.
+#include "servers/ext4/attention.hpp"
 #include "servers/ext4/device_cache.hpp"
 #include "servers/ext4/root_directory.hpp"
 #include "servers/protocols/file.hpp"
@@ -47,7 +48,12 @@ public:
             { reinterpret_cast<u8 const*>(bytes.data()), bytes.size() }));
         return Block::Write::Reply {};
     }
-    Result<Block::Flush::Reply> on(Block::Flush const&) { return Block::Flush::Reply {}; }
+    Result<Block::Flush::Reply> on(Block::Flush const&)
+    {
+        if (writer_)
+            TRY(writer_->flush());
+        return Block::Flush::Reply {};
+    }
     Result<Block::Discard::Reply> on(Block::Discard const&) { return Error::unsupported; }
     Result<Block::Attach::Reply> on(Block::Attach request)
     {
@@ -113,6 +119,9 @@ struct System {
                            { .now_ns = [] { return i64 { 5'000'000'000 }; } })
                               : Volume::mount(*device, errors, report);
         volume.emplace(std::move(*mounted), volume_server.objects, *device);
+        attention.emplace(*volume);
+        volume_server.objects.on_deadline(
+            [this] { return attention->deadline(); }, [this] { attention->give(); });
         volume_server.objects.set_root<Directory>(make_ref<RootDirectory>(*volume));
         in_thread(volume_server.run, "volume");
         root = Client<Directory>(volume_server.client());
@@ -166,6 +175,7 @@ struct System {
     Own<DeviceCache> device;
     SilentErrors errors;
     std::optional<ServedVolume> volume;
+    std::optional<Attention> attention;
     SharedRegion region;
     Client<Directory> root; // as init holds it
     Client<Directory> directory;
@@ -368,6 +378,103 @@ TEST_F(ServerTest, AnOpenWithoutMemoryLeavesNothing)
     }),
         0);
     expect_clean(image());
+}
+
+namespace {
+
+// Many clients with a file each, whose next requests are all at the port before one is answered.
+class Crowd {
+public:
+    static constexpr u32 clients = 12;
+    using Ask = std::function<Result<void>(u32 client, Client<File> const& file)>;
+
+    explicit Crowd(System& system)
+        : system_(system)
+    {
+        for (u32 client = 0; client < clients; ++client) {
+            auto opened = system.open("crowd-" + std::to_string(client),
+                OpenFlag::write | OpenFlag::read | OpenFlag::create);
+            files_.emplace_back(std::move(opened->file));
+        }
+    }
+    Result<void> write(u32 client)
+    {
+        return result_of(files_[client].call(File::Write { 0, { System::half, 3000 } }));
+    }
+    template <typename Reply>
+    static Result<void> result_of(Result<Reply> const& reply)
+    {
+        return reply ? Result<void> {} : Result<void>(reply.error());
+    }
+    // The server waits for the volume meanwhile. Answers how many were answered without an error.
+    u32 ask_at_once(Ask const& ask)
+    {
+        std::atomic<u32> asked { 0 };
+        std::atomic<u32> done { 0 };
+        std::atomic<u32> good { 0 };
+        std::vector<std::function<void()>> threads;
+        for (u32 client = 0; client < clients; ++client)
+            threads.push_back([&, client] {
+                ++asked;
+                if (ask(client, files_[client]))
+                    ++good;
+                ++done;
+            });
+        auto volume = system_.volume->volume.lock();
+        for (auto& thread : threads)
+            in_thread(thread);
+        while (asked < clients)
+            system::sched_yield();
+        sleep_until(Deadline::after_ms(5)); // from the last count to the port
+        volume.unlock();
+        while (done < clients)
+            system::sched_yield();
+        return good;
+    }
+
+private:
+    System& system_;
+    std::vector<Client<File>> files_;
+};
+
+Result<void> sync_one(u32, Client<File> const& file)
+{
+    return Crowd::result_of(file.call(File::Sync {}));
+}
+
+} // namespace
+
+// Goal: all syncs that wait are one commit, two flushes, also with writes between them; and what
+// goes wrong is told to all of them.
+TEST_F(ServerTest, WaitingSyncsShareACommit)
+{
+    FileBlockDevice device(image());
+    EXPECT_EQ(in_program([&](Env&) {
+        System system(device, &device);
+        Crowd crowd(system);
+        for (u32 client = 0; client < Crowd::clients; ++client)
+            EXPECT_TRUE(crowd.write(client));
+        device.flushes = 0;
+        EXPECT_EQ(crowd.ask_at_once(sync_one), Crowd::clients);
+        EXPECT_EQ(device.flushes, 2u);
+        device.flushes = 0;
+        auto const mixed = [&](u32 client, Client<File> const& file) {
+            return client % 2 == 0 ? crowd.write(client) : sync_one(client, file);
+        };
+        EXPECT_EQ(crowd.ask_at_once(mixed), Crowd::clients);
+        EXPECT_EQ(device.flushes, 1u); // contents alone, within a tick
+        EXPECT_TRUE(system.root.call(Directory::Unmount {}));
+    }),
+        0);
+    expect_clean(image());
+    EXPECT_EQ(in_program([&](Env&) {
+        System system(device, &device);
+        Crowd crowd(system);
+        EXPECT_TRUE(crowd.write(0));
+        EXPECT_TRUE(system.device_server.port.revoke());
+        EXPECT_EQ(crowd.ask_at_once(sync_one), 0u);
+    }),
+        0);
 }
 
 // Goal: a listing in small pieces has every name once. Method: answers of 300 bytes.

@@ -9,6 +9,7 @@ PORT, MESSAGE, ROW, THREAD, PAGE, QUEUE = (
     "core/object/page.cpp", "core/object/queue.hpp")
 JOURNAL, TRANSACTION = "servers/ext4/journal_writer.cpp", "servers/ext4/transaction.cpp"
 RECOVERY, FILES, NAMES = "servers/ext4/recovery.cpp", "servers/ext4/volume_files.cpp", "servers/ext4/volume_names.cpp"
+SYNCS = "servers/ext4/waiting_syncs.cpp"
 WRITER, ALLOCATOR = "servers/ext4/volume_writer.cpp", "servers/ext4/block_allocator.cpp"
 PIPE, LOCK, OBJECTS = "servers/pipe/pipe.cpp", "servers/rt/lock.cpp", "servers/rt/object_server.cpp"
 DEVICE = "servers/block/device.cpp"
@@ -53,6 +54,10 @@ PLANTS = [
     Plant("revoke", TRANSACTION, "<~committed_.erase(node.key());~>", "the older copy of a block is kept", CRASH),
     Plant("stale sync", WRITER, "disk_.waiting().any())\n        return <<commit()||Result<void> {}>>;",
           "sync does nothing", CRASH),
+    Plant("stale sync", SYNCS, "auto const done = <<sync(writer, what_)||Result<void> {}>>;",
+          "who waits with others for a commit is answered without one", CRASH),
+    Plant("stale sync", FILES, "|| <<inode != before||false>>)\n        return touch(inode);",
+          "fdatasync leaves the size", CRASH),
     Plant("leak", NAMES, "return <<inode.links == 0 ? evict(number) : Result<void>()||Result<void>()>>;",
           "a file without names is never freed", CRASH),
     Plant("orphan", NAMES, "<~TRY(orphans_.remove(inode));~>\n            inode.size_bytes = 0;",
