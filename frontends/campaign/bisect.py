@@ -3,19 +3,24 @@
 does the search, in a clone of its own; a commit that does not build is passed over."""
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
 
-from store import signature_of
 from unit import FAILURE
 
 TOP = os.environ.get("GEMEL_ROOT") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 RUN_SECONDS_MAX = 1800
 GOOD, BAD, SKIP = 0, 1, 125  # what `git bisect run` understands
 FOUND, NOT_FOUND, USAGE = 0, 2, 1
+TOLD = re.compile(r"^(FAIL|LEAK|INCONCLUSIVE) ", re.M)
 PROGRAM = "build/hosted/frontends/cli/gemel"
 BUILD = '. scripts/common.sh; root=$PWD; build hosted gemel'
+
+
+class NoKind(Exception):
+    """The commit's program is older than the line that tells of which kind a failure is."""
 
 
 def signatures(tree, words):
@@ -26,7 +31,10 @@ def signatures(tree, words):
             [f"{tree}/{PROGRAM}", *words, *journals], capture_output=True, text=True, errors="replace",
             timeout=RUN_SECONDS_MAX, stdin=subprocess.DEVNULL, env=dict(os.environ, GEMEL_ROOT=tree),
         )
-    return {signature_of(check, what) for _, check, what, *_ in FAILURE.findall(done.stdout)}
+    found = {signature for *_, signature in FAILURE.findall(done.stdout)}
+    if not found and TOLD.search(done.stdout):
+        raise NoKind
+    return found
 
 
 def build(tree):
@@ -40,7 +48,7 @@ def step(signature, words):
         return SKIP
     try:
         return BAD if signature in signatures(os.getcwd(), words) else GOOD
-    except subprocess.TimeoutExpired:
+    except (subprocess.TimeoutExpired, NoKind):
         return SKIP
 
 
@@ -59,7 +67,10 @@ def failures_at(tree, commit, words):
     git(tree, "checkout", "--quiet", commit)
     if not build(tree):
         raise SystemExit(f"gemel: {commit[:12]} does not build: name another commit")
-    return signatures(tree, words)
+    try:
+        return signatures(tree, words)
+    except NoKind:
+        raise SystemExit(f"gemel: {commit[:12]} fails and tells no kind of failure: name another commit") from None
 
 
 def search(good, bad, words):

@@ -18,7 +18,7 @@ import corpus
 import report
 from engines import ENGINES, EngineError
 from processes import end_in_order
-from store import CAMPAIGN, Store, StoreError, in_ways, is_corpus, of_corpus, signature_of
+from store import CAMPAIGN, Store, StoreError, in_ways, is_corpus, of_corpus
 from unit import FAILURE
 
 TOP = os.environ.get("GEMEL_ROOT") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -26,7 +26,8 @@ WORKLOADS = ("boot", "posix-mix", "server-kill")
 STRATEGIES = ("run-to-block", "random-walk", "preempt", "pct", "delay", "pos", "urw", "portfolio", "corpus")
 UNITS = {"s": 1, "m": 60, "h": 3600}
 BATCH_PER_JOB = 4  # units that an engine is given at once
-SHRINK_SECONDS_MAX = 120
+SHRINK_TIME = "90s"
+SHRINK_SECONDS_MAX = 300  # with the first run and the last, which may each take a minute
 
 
 def seconds_of(text):
@@ -179,13 +180,14 @@ def shrink_all(store, program, build):
                 file.write(failure["journal"])
             try:
                 done = subprocess.run(
-                    [program, "shrink", path], capture_output=True, text=True, errors="replace", timeout=SHRINK_SECONDS_MAX
+                    [program, "shrink", path, "--time", SHRINK_TIME], capture_output=True, text=True, errors="replace",
+                    timeout=SHRINK_SECONDS_MAX,
                 )
             except subprocess.TimeoutExpired:
                 continue
             found = re.search(r"shrunk (\d+) decisions? -> (\d+)", done.stdout)
             told = FAILURE.search(done.stdout)
-            if found and told and signature_of(told[2], told[3]) == failure["signature"]:
+            if found and told and told[9] == failure["signature"]:
                 with open(path, "rb") as file:
                     store.shrunk(failure, int(found[2]), file.read())
 
@@ -194,11 +196,15 @@ def journals(store, build, folder):
     """The smallest journal of each kind, as files; what they are called, by signature."""
     names = {}
     rows = store.base.execute(
-        "SELECT signature, l1, coalesce(shrunk, journal) bytes, min(coalesce(decisions, 1 << 30)) FROM failure"
+        "SELECT signature, l1, seed, strategy, coalesce(shrunk, journal) bytes, min(coalesce(decisions, 1 << 30)) FROM failure"
         " WHERE build = ? AND journal IS NOT NULL GROUP BY signature", (build,)
     )
     for row in rows:
-        names[row["signature"]] = os.path.join(folder, f"fail-{row['l1'][:8]}.gemel")
+        called = row["l1"][:8]
+        if not row["l1"].strip("0"):  # of a process that ended without a word
+            called = f"{'run' if is_corpus(row['strategy']) else 'seed'}{row['seed']}"
+        name = os.path.join(folder, f"fail-{called}.gemel")
+        names[row["signature"]] = name if name not in names.values() else os.path.join(folder, f"fail-{called}-{len(names)}.gemel")
         with open(names[row["signature"]], "wb") as file:
             file.write(row["bytes"])
     return names

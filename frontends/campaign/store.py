@@ -78,11 +78,6 @@ def key_of(campaign):
     return tuple(campaign[name] for name in CAMPAIGN)
 
 
-def signature_of(check, what):
-    """The same for failures that differ in numbers alone; frontends/cli/signature.cpp shrinks by it."""
-    return f"{check}: " + re.sub(r"0x[0-9a-fA-F]+|[0-9]+", "N", what)
-
-
 class Store:
     def __init__(self, path):
         self.path = path

@@ -2,7 +2,6 @@
 """One unit of a campaign: a range of seeds of one workload, run by `gemel sim`. Prints its verdict, one line of
 JSON, on standard output: all that an engine has to carry home, from whichever machine."""
 import base64
-import glob
 import json
 import os
 import re
@@ -13,14 +12,16 @@ import tempfile
 
 import corpus
 from processes import end_in_order, ends_with_starter
-from store import CAMPAIGN, L1_BYTES, signature_of, strategy_words
+from store import CAMPAIGN, L1_BYTES, strategy_words
 
 UNIT_SECONDS_MAX = 3600
 PASSED = re.compile(r"^seed \d+  L1 ([0-9a-f]{32})", re.M)
 ORIGIN = re.compile(r"\n  run:     (\d+) of the corpus: ")
+JOURNAL = re.compile(r"\n  (?:again|run): [^\n]*\n  replay:  gemel replay ([^\n]*) --gdb$", re.M)
 JOURNALS_MAX = 3  # of one unit: more of the same tell little
 FAILURE = re.compile(  # what it was may take many lines: a deadlock names all threads
-    r'^(FAIL|LEAK|INCONCLUSIVE) (\S+)  "(.*?)"  t=\+(\S+)s  event (\d+)  task (\S+)  seed 0x([0-9a-f]+)  L1 ([0-9a-f]+)$', re.M | re.S
+    r'^(FAIL|LEAK|INCONCLUSIVE) (\S+)  "(.*?)"  t=\+(\S+)s  event (\d+)  task (\S+)  seed 0x([0-9a-f]+)  L1 ([0-9a-f]+)\n'
+    r"  kind:    ([^\n]*)$", re.M | re.S
 )
 TOTAL = re.compile(
     r"^(\d+) runs of .+: (\d+) failed, (\d+) different, (\d+) inconclusive; ([\d.]+) s, .*; (\d+) events, (\d+) virtual ms$",
@@ -45,7 +46,7 @@ def run_unit(program, unit):
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             return dict(verdict, error=str(error))
-        read_verdict(verdict, done, folder)
+        read_verdict(verdict, done)
         if source:
             verdict["kept"] = what_is_new(f"{folder}/corpus", before)
     return verdict
@@ -64,13 +65,14 @@ def what_is_new(folder, before):
     return [dict(zip(("run", "journal", "points"), run)) for run in json.loads(corpus.to_text(runs))]
 
 
-def read_verdict(verdict, done, folder):
+def read_verdict(verdict, done):
     for told in FAILURE.finditer(done.stdout):
-        kind, check, what, time, event, task, seed, l1 = told.groups()
+        kind, check, what, time, event, task, seed, l1, signature = told.groups()
         origin = ORIGIN.match(done.stdout, told.end())
         failure = {name: verdict[name] for name in CAMPAIGN}
-        failure.update(kind=kind, signature=signature_of(check, what), what=f"{check}: {what}", time=time, event=int(event))
-        failure.update(task=task, seed=int(origin[1]) if origin else int(seed, 16), l1=l1, journal=journal_of(folder, l1))
+        failure.update(kind=kind, signature=signature, what=f"{check}: {what}", time=time, event=int(event))
+        failure.update(task=task, seed=int(origin[1]) if origin else int(seed, 16), l1=l1)
+        failure["journal"] = journal_of(JOURNAL.match(done.stdout, told.end()))
         verdict["failures"].append(failure)
     for failure in [failure for failure in verdict["failures"] if failure["journal"]][JOURNALS_MAX:]:
         failure["journal"] = None
@@ -85,11 +87,12 @@ def read_verdict(verdict, done, folder):
         verdict["error"] = (done.stderr.strip() or f"gemel sim ended with status {done.returncode}")[-500:]
 
 
-def journal_of(folder, l1):
-    for path in glob.glob(os.path.join(folder, f"fail-{l1[:8]}*.gemel")):
-        with open(path, "rb") as file:
-            return base64.b64encode(file.read()).decode()
-    return None
+def journal_of(told):
+    """The file that the lines below a failure name: one that told no L1 is not called by it."""
+    if not told:
+        return None
+    with open(told[1], "rb") as file:
+        return base64.b64encode(file.read()).decode()
 
 
 def main():

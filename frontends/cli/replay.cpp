@@ -1,15 +1,12 @@
-// `gemel replay` and `gemel shrink`: a run from its journal, again, in a debugger, or smaller.
+// `gemel replay`: a run from its journal, again, or in a debugger.
+#include "frontends/cli/comparison.hpp"
 #include "frontends/cli/event_file.hpp"
 #include "frontends/cli/journal_file.hpp"
 #include "frontends/cli/options.hpp"
-#include "frontends/cli/place.hpp"
 #include "frontends/cli/recording_file.hpp"
 #include "frontends/cli/replay_debugger.hpp"
-#include "frontends/cli/signature.hpp"
 #include "frontends/cli/sim.hpp"
-#include "frontends/cli/sim_farm.hpp"
 #include "frontends/cli/verdict.hpp"
-#include "sim/replay/shrink.hpp"
 
 #include <cstdio>
 #include <cstdlib>
@@ -17,17 +14,6 @@
 namespace gemel::cli {
 
 namespace {
-
-void show_result(SimSpec const& spec, SimResult const& result)
-{
-    if (result.verdict == Verdict::passed) {
-        std::printf("seed 0x%llx ran without a failure  L1 %s  t=%s\n",
-            static_cast<unsigned long long>(spec.seed), text_of(result.l1).c_str(),
-            time_text(result.time_ns).c_str());
-        return;
-    }
-    std::printf("%s\n", failure_line(spec, result).c_str());
-}
 
 // Whether what came out is what the journal says. "" or the reason, for people.
 std::string difference(sim::Journal const& journal, SimSpec const& spec, SimResult const& result)
@@ -59,26 +45,6 @@ std::optional<sim::Journal> load(std::string const& path)
     return journal;
 }
 
-std::string decision_words(sim::Decision const& decision, std::vector<sim::Stop> const& stops)
-{
-    for (auto const& stop : stops)
-        if (decision.key == sim::Key { sim::Kind::preempt, stop.thread, stop.edge })
-            return words_of(stop);
-    char text[128];
-    auto const& key = decision.key;
-    auto const is_turn = key.kind == sim::Kind::schedule || key.kind == sim::Kind::processor;
-    auto const* about = is_turn ? "thread after whose call" : "entity";
-    // A site's entity is a hash: nothing can be told apart in it.
-    auto const boots = key.kind == sim::Kind::site ? 0 : key.entity >> sim::boot_shift;
-    auto const entity = key.entity ^ boots << sim::boot_shift;
-    auto const length = std::snprintf(text, sizeof text, "%s: %s %u, its number %u -> %u",
-        name_of(key.kind), about, entity, key.ordinal, decision.value);
-    if (boots != 0)
-        std::snprintf(
-            text + length, sizeof text - static_cast<usize>(length), ", after power cut %u", boots);
-    return text;
-}
-
 // --to, into `way`. False after a message.
 bool stop_of(std::string const& to, SimWay& way)
 {
@@ -98,6 +64,22 @@ bool stop_of(std::string const& to, SimWay& way)
     if (time && way.stop_ns == 0)
         std::fprintf(stderr, "gemel: --to %s: say a time after 0, or event:1\n", to.c_str());
     return way.stop_ns != 0;
+}
+
+// Of a journal that says so: two runs of it are not equal.
+int replay_beside_itself(SimHost const& host, SimSpec const& spec)
+{
+    SimFarm farm { host, 1 };
+    SimWay way;
+    way.process = Process::executed;
+    auto const result = host.run(spec, way);
+    auto const hashes = difference_to_itself(host, farm, spec, way, result);
+    if (!hashes.empty())
+        std::printf("%s\n", difference_line(spec, hashes).c_str());
+    show_result(spec, hashes.empty() ? result : as_different(result));
+    if (!hashes.empty())
+        return exit_nondeterminism;
+    return result.verdict == Verdict::passed ? exit_ok : exit_failed;
 }
 
 } // namespace
@@ -138,6 +120,9 @@ int replay(ReplayOptions const& options)
     spec.processor_seconds_max = options.processor_seconds;
     if (options.serve)
         return serve_replay(*host, spec, way);
+    auto const goes_on = way.events.empty() && way.stop_event == 0 && way.stop_ns == 0;
+    if (journal->check == different_check && goes_on)
+        return replay_beside_itself(*host, spec);
     if (journal->check == e2fsck_check)
         way.disk = DiskAfter::kept;
     auto result = host->run(spec, way);
@@ -159,46 +144,6 @@ int replay(ReplayOptions const& options)
     return result.verdict == Verdict::passed ? exit_ok
         : result.verdict == Verdict::leaked  ? exit_nondeterminism
                                              : exit_failed;
-}
-
-int shrink_journal(ShrinkOptions const& options)
-{
-    auto const journal = load(options.file);
-    auto const host = journal ? SimHost::open() : std::nullopt;
-    if (!host)
-        return exit_failed;
-    auto spec = spec_of(*journal);
-    auto const first = host->run(spec);
-    if (first.verdict != Verdict::failed) {
-        std::printf("nothing to shrink: ");
-        show_result(spec, first);
-        return exit_failed;
-    }
-    SimFarm farm { *host, 1 };
-    auto const signature = signature_of(first.failure);
-    auto const fails = [&](std::vector<sim::Decision> const& decisions) {
-        auto candidate = spec;
-        candidate.decisions = decisions;
-        auto const result = farm.run(candidate);
-        return result.verdict == Verdict::failed && signature_of(result.failure) == signature;
-    };
-    if (!fails(first.decisions)) {
-        std::printf("the failure is not one of its decisions alone: it cannot be shrunk\n");
-        return exit_failed;
-    }
-    auto const shrunk = sim::shrink(first.decisions, fails, options.runs_max);
-    spec.decisions = shrunk.decisions;
-    auto const last = host->run(spec);
-    auto const file = options.to.empty() ? options.file : options.to;
-    if (!write_journal(file, spec, last, JournalSize::whole))
-        return exit_failed;
-    show_result(spec, last);
-    std::printf("  shrunk %zu decisions -> %zu in %u runs\n", first.decisions.size(),
-        shrunk.decisions.size(), shrunk.runs);
-    for (auto const& decision : shrunk.decisions)
-        std::printf("    %s\n", decision_words(decision, last.stops).c_str());
-    std::printf("  replay:  gemel replay %s --gdb\n", file.c_str());
-    return exit_ok;
 }
 
 } // namespace gemel::cli

@@ -32,11 +32,25 @@ std::string without_numbers(std::string_view text)
     return result;
 }
 
+std::string on_one_line(std::string text)
+{
+    for (auto at = text.find('\n'); at != std::string::npos; at = text.find('\n', at))
+        text.replace(at, std::min(text.find_first_not_of("\n ", at), text.size()) - at, "; ");
+    return text;
+}
+
+// What the jail caught is told with the way to it, which leads through the world that ran it.
+std::string told_of(sim::Failure const& failure)
+{
+    return failure.check == "jail" ? failure.what.substr(0, failure.what.find('\n'))
+                                   : with_lines(failure.what);
+}
+
 } // namespace
 
 std::string signature_of(sim::Failure const& failure)
 {
-    return failure.check + ": " + without_numbers(with_lines(failure.what));
+    return failure.check + ": " + without_numbers(on_one_line(told_of(failure)));
 }
 
 } // namespace gemel::cli

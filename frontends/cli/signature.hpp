@@ -7,8 +7,8 @@
 
 namespace gemel::cli {
 
-// The same for failures that differ in numbers alone. What shrinks is of one kind, and campaigns
-// count failures by it (frontends/campaign/store.py makes the same of what is printed).
+// One line, the same for failures that differ in numbers alone. What shrinks is of one kind, and
+// campaigns count failures by what is printed of it behind `kind:`.
 std::string signature_of(sim::Failure const& failure);
 
 } // namespace gemel::cli

@@ -1,11 +1,11 @@
 // `gemel sim`: seeds, their verdicts, and what is needed to see one again.
 #include "frontends/cli/sim.hpp"
 
+#include "frontends/cli/comparison.hpp"
 #include "frontends/cli/event_file.hpp"
 #include "frontends/cli/journal_file.hpp"
 #include "frontends/cli/options.hpp"
 #include "frontends/cli/sim_corpus.hpp"
-#include "frontends/cli/sim_farm.hpp"
 #include "frontends/cli/verdict.hpp"
 
 #include <gemel/hosted/site.hpp>
@@ -23,8 +23,7 @@ namespace gemel::cli {
 namespace {
 
 constexpr unsigned jobs_max = 64;
-// Every tenth run of this one is also judged by e2fsck.
-constexpr std::string_view judged_workload = "fs-crash";
+// Every tenth run of a workload whose disk is checked is also judged by e2fsck.
 constexpr u64 judged_seeds = 10;
 
 struct Range {
@@ -157,7 +156,9 @@ public:
         if (!corpus_)
             spec.seed = seed;
         auto sampled = way();
-        if (spec.workload == judged_workload && seed % judged_seeds == 0 && !options_.twice)
+        auto const* workload = sim::find_workload(spec.workload);
+        auto const is_checked = workload && workload->crash_states != 0;
+        if (is_checked && seed % judged_seeds == 0 && !options_.twice)
             sampled.disk = DiskAfter::kept;
         running_.push_back(farm_.start(spec, sampled));
     }
@@ -189,6 +190,8 @@ private:
     void judge(SimSpec const& spec, SimResult const& result);
     void compare(SimSpec const& spec, SimResult const& result);
     void report_failure(SimSpec const& spec, SimResult const& result) const;
+    void keep_journal(SimSpec const& spec, SimResult const& result, std::string const& name,
+        JournalSize size) const;
     std::string ways_of(SimSpec const& spec) const;
 
     SimHost const& host_;
@@ -254,29 +257,18 @@ void Campaign::judge(SimSpec const& spec, SimResult const& result)
         compare(spec, result);
 }
 
-// Once more in every respect, then with another heap fill and stack, then from a world that has
-// booted.
 void Campaign::compare(SimSpec const& spec, SimResult const& result)
 {
-    auto const again = host_.run(spec, way());
-    auto other = way();
-    other.perturbation = { 0x5A, 65536 + 4096 * 3 };
-    other.process = Process::forked;
-    auto const disturbed = host_.run(spec, other);
-    auto const booted = farm_.run(spec);
-    auto const equal = again.l1 == result.l1 && again.l2 == result.l2 && disturbed.l1 == result.l1
-        && booted.l1 == result.l1;
-    if (equal)
+    auto const hashes = difference_to_itself(host_, farm_, spec, way(), result);
+    if (hashes.empty())
         return;
     ++tally_.different;
-    std::printf("DIFFERENT seed %llu: L1 %s, again %s, disturbed %s, booted before %s; L2 %s, "
-                "again %s\n"
-                "  see where: gemel sim --seed %llu --workload %s --events A, the same with "
+    std::printf("%s\n  see where: gemel sim --seed %llu --workload %s --events A, the same with "
                 "--heap-fill 90 --events B, gemel diverge A B\n",
-        static_cast<unsigned long long>(spec.seed), text_of(result.l1).c_str(),
-        text_of(again.l1).c_str(), text_of(disturbed.l1).c_str(), text_of(booted.l1).c_str(),
-        text_of(result.l2).c_str(), text_of(again.l2).c_str(),
-        static_cast<unsigned long long>(spec.seed), shell_word(spec.workload).c_str());
+        difference_line(spec, hashes).c_str(), static_cast<unsigned long long>(spec.seed),
+        shell_word(spec.workload).c_str());
+    keep_journal(
+        spec, as_different(result), "different-" + std::to_string(spec.seed), JournalSize::usual);
 }
 
 // What else was asked for and makes another run.
@@ -300,7 +292,7 @@ bool is_in_journal(SimResult const& result)
 
 void Campaign::report_failure(SimSpec const& spec, SimResult const& result) const
 {
-    std::printf("%s\n", failure_line(spec, result).c_str());
+    show_result(spec, result);
     if (corpus_)
         std::printf("  run:     %s\n", corpus_->origin().c_str());
     else
@@ -311,13 +303,19 @@ void Campaign::report_failure(SimSpec const& spec, SimResult const& result) cons
     auto const told = result.l1 == sim::Hash { 0, 0 }
         ? (corpus_ ? "run" : "seed") + std::to_string(corpus_ ? corpus_->number() : spec.seed)
         : text_of(result.l1).substr(0, 8);
-    auto const file = options_.journal_folder + "/fail-" + told + ".gemel";
-    auto const size = corpus_ ? JournalSize::whole : JournalSize::usual;
-    if (is_in_journal(result) && write_journal(file, spec, result, size))
-        std::printf("  replay:  gemel replay %s --gdb\n", file.c_str());
-    if (is_in_journal(result) && result.verdict == Verdict::failed)
-        std::printf("  shrink:  gemel shrink %s\n", file.c_str());
+    if (is_in_journal(result))
+        keep_journal(
+            spec, result, "fail-" + told, corpus_ ? JournalSize::whole : JournalSize::usual);
     std::fflush(stdout);
+}
+
+void Campaign::keep_journal(
+    SimSpec const& spec, SimResult const& result, std::string const& name, JournalSize size) const
+{
+    auto const file = options_.journal_folder + "/" + name + ".gemel";
+    if (write_journal(file, spec, result, size))
+        std::printf("  replay:  gemel replay %s --gdb\n  shrink:  gemel shrink %s\n", file.c_str(),
+            file.c_str());
 }
 
 int verdict_of(Tally const& tally)

@@ -59,6 +59,8 @@ struct ShrinkOptions {
     std::string file;
     std::string to; // gets the shrunk journal; "": the file itself
     unsigned runs_max = 2000;
+    std::string time; // "60s": the best that was found by then; "": no matter
+    unsigned processor_seconds = 60; // of the journal's run: a loop ends by it
 };
 
 // `gemel when`: how likely a failure was, from the instants of its run on.

@@ -67,6 +67,9 @@ void SimCommands::add_replay(CLI::App& app)
         "-o,--output", shrink_options_.to, "the shrunk journal (default: FILE itself)");
     shrink_->add_option("--runs", shrink_options_.runs_max, "how many runs it may take")
         ->capture_default_str();
+    shrink_->add_option("--time", shrink_options_.time,
+        "how long it looks for smaller ones: 60s (default: until there is none)");
+    add_processor_seconds(*shrink_, shrink_options_.processor_seconds);
 }
 
 void SimCommands::add_when(CLI::App& app)

@@ -31,6 +31,7 @@
 #include <sys/wait.h>
 #include <system_error>
 #include <unistd.h>
+#include <utility>
 
 namespace gemel::cli {
 
@@ -78,6 +79,7 @@ struct SimShared {
     char console[8192] = {};
     char not_jailed[128] = {};
     bool stopped = false;
+    bool is_given = false; // to an executed run: what is in `decisions`, first of all
     sim::Decision decisions[decisions_max];
     sim::CoveredPoint covered[sim::Coverage::places];
 };
@@ -267,6 +269,25 @@ std::vector<std::string> words_of(SimSpec const& spec, SimWay const& way, int de
         std::to_string(spec.cpus), spec.traces_messages ? "1" : "0" };
 }
 
+// What does not fit into words.
+void give(SimSpec const& spec, SimShared& to)
+{
+    to.is_given = spec.decisions.has_value();
+    to.decision_count = to.is_given
+        ? static_cast<u32>(std::min<usize>(spec.decisions->size(), decisions_max))
+        : 0;
+    if (to.is_given)
+        std::copy_n(spec.decisions->begin(), to.decision_count, to.decisions);
+}
+
+std::optional<std::vector<sim::Decision>> taken(SimShared& from)
+{
+    auto const count = std::exchange(from.decision_count, 0);
+    if (!std::exchange(from.is_given, false))
+        return std::nullopt;
+    return std::vector<sim::Decision> { from.decisions, from.decisions + count };
+}
+
 [[noreturn]] void execute(std::vector<std::string> const& words)
 {
     ::personality(ADDR_NO_RANDOMIZE);
@@ -367,8 +388,10 @@ SimChild SimHost::start(SimSpec const& spec, SimWay const& way) const
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     own_shared = child.shared;
     limit_process(spec);
-    if (way.process == Process::executed)
+    if (way.process == Process::executed) {
+        give(spec, *own_shared);
         execute(words_of(spec, way, descriptor));
+    }
     try {
         auto setup = setup_of(spec);
         setup.hashes_memory = false; // the host chose its addresses
@@ -434,6 +457,7 @@ void SimHost::run_words(std::vector<std::string> const& words) const
     spec.preempts = number(12) != 0;
     spec.cpus = static_cast<u32>(number(13));
     spec.traces_messages = number(14) != 0;
+    spec.decisions = taken(*own_shared);
     run_lower(setup_of(spec), way);
 }
 

@@ -2,6 +2,7 @@
 
 #include "frontends/cli/place.hpp"
 #include "frontends/cli/process.hpp"
+#include "frontends/cli/signature.hpp"
 
 #include <cstdio>
 #include <fcntl.h>
@@ -40,6 +41,17 @@ std::string failure_line(SimSpec const& spec, SimResult const& result)
         + with_lines(failure.what) + "\"  t=" + time_text(failure.time_ns) + "  event "
         + std::to_string(failure.event) + "  task " + (failure.task.empty() ? "-" : failure.task)
         + "  seed " + seed + "  L1 " + text_of(result.l1);
+}
+
+void show_result(SimSpec const& spec, SimResult const& result)
+{
+    if (result.verdict == Verdict::passed)
+        std::printf("seed 0x%llx ran without a failure  L1 %s  t=%s\n",
+            static_cast<unsigned long long>(spec.seed), text_of(result.l1).c_str(),
+            time_text(result.time_ns).c_str());
+    else
+        std::printf("%s\n  kind:    %s\n", failure_line(spec, result).c_str(),
+            signature_of(result.failure).c_str());
 }
 
 bool judge_disk(SimResult& result)

@@ -14,6 +14,8 @@ inline constexpr std::string_view e2fsck_check = "e2fsck";
 char const* name_of(Verdict verdict);
 // What failed, where and when, as one line without the newline.
 std::string failure_line(SimSpec const& spec, SimResult const& result);
+// That line and the failure's kind on one of its own, or that there was none: to standard output.
+void show_result(SimSpec const& spec, SimResult const& result);
 // Of a run that kept its disk, which is closed: the verdict is e2fsck's, too. False: this host has
 // none.
 bool judge_disk(SimResult& result);

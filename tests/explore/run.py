@@ -131,6 +131,21 @@ def test_a_reason_of_many_lines():
             expect("gsh: receiving" in page.read(), "the report does not tell who waits")
 
 
+# Goal: a campaign shrinks what ends in a leak or by a signal as it does what a check says.
+# Method: the host of tests/sim, which goes wrong when the second end of a pipe was quicker than the first.
+def test_every_end_is_shrunk():
+    for letter, told, status in (("L", "LEAK jail: system call", 3), ("S", "FAIL host: the run died of", FOUND)):
+        with fresh() as folder:
+            library = f"{folder}/host_plant.so"
+            subprocess.run(["gcc", "-O1", "-fno-builtin", "-shared", "-fPIC", "-o", library, f"{TOP}/tests/sim/host_plant.c"], check=True)
+            text = explore(folder, "--workload", f"echo PLANT-A > /dev/console | echo PLANT-{letter}", "--faults", "none", "--seeds",
+                           "20..30", environment={"LD_PRELOAD": library}, status=status)
+            left = re.search(r"replay:  gemel replay \S+ --gdb   \((\d+) decisions?\)", text)
+            expect(text.startswith(told) and " 1 kinds" in text and left and 1 <= int(left[1]) <= 5, text)
+            journal = re.search(r"first seed (\d+) ", text)[1]
+            expect(f"{folder}/fail-seed{journal}.gemel" in text, f"a file of its own: {text}")
+
+
 def left_of(folder):
     """What runs with this folder for its temporary files, and what lies there of units."""
     running = []
@@ -365,6 +380,7 @@ BUILD_SCRIPT = """build() {
     mkdir -p build/hosted/frontends/cli
     { echo '#!/bin/sh'; echo "[ \$GEMEL_ROOT = $PWD ] || exit 1" # the tree's own: another build of it is looked for there
         [ ! -e bug ] || echo "echo 'FAIL workload  \\"lost 17 coins\\"  t=+0.1s  event 5  task -  seed 0x7  L1 ab12'"
+        [ ! -e bug ] || [ -e told-nothing ] || echo "echo '  kind:    workload: lost N coins'"
     } >build/hosted/frontends/cli/gemel
     chmod +x build/hosted/frontends/cli/gemel
 }
@@ -423,6 +439,8 @@ def test_bisect():
         expect("nothing fails" in bisect(tree, "--good", "c1", "--bad", "c6", *sim, status=FOUND), "a bad commit that is good")
         expect("older commit" in bisect(tree, "--good", "c8", *sim, status=FOUND), "a good commit that is bad")
         expect("no commit" in bisect(tree, "--good", "nothing", *sim, status=1), "a revision that is none")
+        repository.commit(11, {"told-nothing": "x"})
+        expect("no kind" in bisect(tree, "--good", "c1", *sim, status=1), "a failure whose program tells no kind")
 
 
 # Goal: also what the simulator itself says, in as many lines as it takes.

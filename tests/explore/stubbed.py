@@ -11,7 +11,10 @@ PROLOGUE = """#!/bin/sh
 first=${3%..*} last=${3#*..} journals=$6 workload=$8
 fail() { # WHAT SEED: a failure with a journal
     printf 'FAIL workload  "%s"  t=+0.1s  event 5  task -  seed 0x%x  L1 %032x\\n' "$1" "$2" "$2"
-    [ "$journals" = "" ] || echo "$1" >"$journals/fail-$(printf '%032x' "$2" | cut -c1-8).gemel"
+    echo "  kind:    workload: $(echo "$1" | sed 's/[0-9][0-9]*/N/g')"
+    journal=$journals/fail-$2.gemel
+    printf '  again:   gemel sim\\n  replay:  gemel replay %s --gdb\\n' "$journal"
+    [ "$journals" = "" ] || echo "$1" >"$journal"
 }
 total() { # FAILED
     echo "$((last - first + 1)) runs of $workload: $1 failed, 0 different, 0 inconclusive; 1.0 s, fast; 10 events, 10 virtual ms"

@@ -201,6 +201,89 @@ def test_one_kind():
         expect(status == 2 and text.startswith('FAIL workload  "two"'), text)
 
 
+def planted_host(folder):
+    """The environment of a host that goes wrong as host_plant.c says."""
+    library = f"{folder}/host_plant.so"
+    subprocess.run(["gcc", "-O1", "-fno-builtin", "-shared", "-fPIC", "-o", library, f"{TOP}/tests/sim/host_plant.c"], check=True)
+    return dict(os.environ, LD_PRELOAD=library)
+
+
+def shrinks(journal, begin, environment, *words):
+    """The journal's failure begins with `begin` after shrinking, too, and is one of some decisions, but few."""
+    status, text = gemel("shrink", journal, *words, environment=environment)
+    left = re.search(r"shrunk (\d+) decisions -> (\d+) in", text)
+    expect(status == 0 and text.startswith(begin) and left and 1 <= int(left[2]) <= 5, f"{status} {text}")
+    return text
+
+
+def test_every_end_shrinks():
+    """Goal: whatever way a run ends badly, it shrinks, and to the same end: a leak, a signal, no word, a loop, two runs that
+    differ. Method: a host that does so when the second end of a pipe was quicker than the first, which a few schedules of
+    forty lead to."""
+    with tempfile.TemporaryDirectory(prefix="gemel-sim-") as folder:
+        host = planted_host(folder)
+        for letter, begin, words in (("L", "LEAK jail", []), ("S", "FAIL host  \"the run died of", []),
+                                     ("X", "FAIL host  \"the run ended", []),
+                                     ("H", "INCONCLUSIVE watchdog", ["--processor-seconds", "2"])):
+            workload = ["--workload", f"echo PLANT-A > /dev/console | echo PLANT-{letter}", "--faults", "none"]
+            status, text = gemel("sim", *workload, "--seeds", "20..40", "--first-failure", "--journals", folder, *words,
+                                 environment=host)
+            told = re.search(r"^  shrink:  gemel shrink (\S+)$", text, re.M)
+            expect(status in (2, 3) and text.startswith(begin) and told, f"{status} {text}")
+            shrunk = shrinks(told[1], begin, host, *words)
+            status, again = gemel("replay", told[1], *words, environment=host)
+            expect(status in (2, 3) and again.splitlines()[0] == shrunk.splitlines()[0], again)
+        workload = ["--workload", "echo PLANT-A > /dev/console | echo PLANT-X", "--faults", "none"]
+        status, text = gemel("sim", *workload, "--seeds", "24..25", "--twice", "--first-failure", "--journals", folder,
+                             environment=host)
+        told = re.search(r"^  shrink:  gemel shrink (\S+)$", text, re.M)
+        expect(status == 3 and text.count("DIFFERENT seed") >= 1 and told, f"{status} {text}")
+        shrinks(told[1], "LEAK different", host)
+        status, again = gemel("replay", told[1], environment=host)
+        expect(status == 3 and again.startswith("DIFFERENT seed"), again)
+        status, again = gemel("replay", told[1])
+        expect(status == 0 and "without a failure" in again, f"there is nothing wrong with this host: {again}")
+
+
+def test_e2fsck_shrinks():
+    """Goal: what e2fsck alone finds shrinks by what e2fsck says. Method: one that finds something in every disk."""
+    with tempfile.TemporaryDirectory(prefix="gemel-sim-") as folder:
+        with_contents(f"{folder}/e2fsck", b"#!/bin/sh\nexit 4\n")
+        os.chmod(f"{folder}/e2fsck", 0o755)
+        strict = dict(os.environ, PATH=f"{folder}:{os.environ['PATH']}")
+        status, text = gemel("sim", "--workload", "fs-crash", "--seeds", "10..10", "--journals", folder, environment=strict)
+        told = re.search(r"^  shrink:  gemel shrink (\S+)$", text, re.M)
+        expect(status == 2 and text.startswith("FAIL e2fsck") and told, text)
+        status, text = gemel("shrink", told[1], environment=strict)
+        expect(status == 0 and text.startswith("FAIL e2fsck") and "decisions -> 0 in" in text, text)
+
+
+def test_shrink_in_time():
+    """Goal: shrinking ends by its time with the best that it has, and what is no time is refused."""
+    with tempfile.TemporaryDirectory(prefix="gemel-sim-") as folder:
+        journal, _ = bank_failure(folder)
+        status, text = gemel("shrink", journal, "--time", "1ns")
+        expect(status == 2 and "no time" in text, text)
+        status, text = gemel("shrink", journal, "--time", "soon")
+        expect(status == 1 and "60s" in text, text)
+        status, text = gemel("shrink", journal, "--time", "10m")
+        expect(status == 0 and re.search(r"decisions -> [1-5] in", text), text)
+
+
+def test_kind():
+    """Goal: a failure's kind is told in one line, whatever it is and however many lines tell of it, the same by sim, replay
+    and shrink, and numbers are none of it."""
+    with tempfile.TemporaryDirectory(prefix="gemel-sim-") as folder:
+        status, text = gemel("sim", "--workload", "cat", "--faults", "none", "--seeds", "1..2", "--journals", folder)
+        kinds = re.findall(r"^  kind:    (.*)$", text, re.M)
+        expect(status == 2 and len(kinds) == 2 and kinds[0] == kinds[1], text)
+        expect(kinds[0].startswith("deadlock: nothing can happen any more; who waits:; thread N init"), kinds[0])
+        journal = re.search(r"^  shrink:  gemel shrink (\S+)$", text, re.M)[1]
+        for command in ("replay", "shrink"):
+            _, text = gemel(command, journal)
+            expect(re.findall(r"^  kind:    (.*)$", text, re.M) == kinds[:1], text)
+
+
 def test_sites_of_the_workload():
     """Goal: sites are those of the workload that was named, of posix-mix when none was."""
     usual, boot, mix = (gemel("sites", "--seeds", "1..2", *words)
@@ -699,9 +782,11 @@ def compare_builds(preset):
 
 TESTS = [
     test_twice, test_booted, test_processors, test_no_alarm, test_environment, test_diverge, test_replay, test_one_kind,
-    test_journal_damage, test_journal_answers, test_replay_compares, test_replay_to, test_lost_runs, test_not_jailed,
-    test_faults_of_a_program, test_sites, test_sites_of_the_workload, test_cap_storm, test_documents, test_debugger,
-    test_when, test_trace, test_block_log, test_power_cuts, test_lying_disk, test_usage, test_unknown_workload, test_scan,
+    test_every_end_shrinks, test_e2fsck_shrinks, test_shrink_in_time, test_kind, test_journal_damage,
+    test_journal_answers, test_replay_compares, test_replay_to, test_lost_runs, test_not_jailed,
+    test_faults_of_a_program, test_sites, test_sites_of_the_workload, test_cap_storm,
+    test_documents, test_debugger, test_when, test_trace, test_block_log, test_power_cuts, test_lying_disk,
+    test_usage, test_unknown_workload, test_scan,
 ]
 LONG = [test_pairs, test_compilers]
 

@@ -19,6 +19,7 @@ PROGRAM = f"{TOP}/build/planted/build/hosted/frontends/cli/gemel"
 BATCHES = (5, 15, 40, 140)  # of seeds: the first failure of a batch ends it
 PROCESSOR_SECONDS = 3  # of one run: a plant may make it loop
 SHRINK_RUNS = 400
+SHRINK_TIME = "60s"
 MEDIAN_MOST = 5
 
 
@@ -61,9 +62,9 @@ def search(number, plant, folder, without):
 
 def shrink(number, found, folder):
     journal = f"{folder}/fail-{found.l1}.gemel"
-    if not os.path.exists(journal) or found.check == "watchdog":  # each run would take its whole time
+    if not os.path.exists(journal):
         return ""
-    _, text = gemel(number, "shrink", journal, "--runs", str(SHRINK_RUNS))
+    _, text = gemel(number, "shrink", journal, "--runs", str(SHRINK_RUNS), "--time", SHRINK_TIME)
     if match := re.search(r"shrunk (\d+) decisions -> (\d+) in", text):
         found.left = int(match[2])
     return text
