@@ -98,10 +98,8 @@ void SimCommands::add_run_options(CLI::App& command)
         "virtual time by which a run must have ended (default: the workload's, mostly 10s)");
     command
         .add_option("--workload", options_.workload,
-            "boot, posix-mix, session, server-kill, fs-crash, vfs-race, rights-race, cap-storm, "
-            "steady, or a "
-            "program "
-            "of the boot bundle")
+            "boot, posix-mix, session, server-kill, fs-crash, fs-crash-1, fs-crash-2, fs-crash-3, "
+            "vfs-race, rights-race, cap-storm, fair, steady, or a program of the boot bundle")
         ->capture_default_str();
     command
         .add_option("--strategy", options_.strategy,

@@ -25,6 +25,7 @@ constexpr usize headers_offset = Queue::memory_bytes; // the third page
 constexpr usize slot_bytes = 32; // header of 16, status at 16
 constexpr usize discards_offset = headers_offset + page_bytes; // the fourth page
 constexpr usize discard_slot_bytes = 16;
+constexpr u64 look_again_ms = 100;
 
 struct RequestHeader {
     u32 type;
@@ -196,6 +197,7 @@ void BlockDevice::start(Request& request)
     auto const head = queue_->add({ segments.data(), count });
     ASSERT(head);
     in_flight_[*head] = std::move(request.done);
+    ++in_flight_count_;
     if (queue_->wants_notification())
         transport_->notify_queue();
 }
@@ -206,6 +208,7 @@ void BlockDevice::finish()
         auto const at = headers_offset + done->head * slot_bytes + sizeof(RequestHeader);
         auto const status = static_cast<u8>(memory_.span()[at]);
         auto const answer = std::exchange(in_flight_[done->head], {});
+        --in_flight_count_;
         answer(result_of(status));
     }
     while (!waiting_.empty() && queue_->free_descriptors() >= waiting_.front().data.size() + 2) {
@@ -218,6 +221,7 @@ void BlockDevice::finish()
 void BlockDevice::fail_all()
 {
     broken_ = true;
+    in_flight_count_ = 0;
     transport_->set_status(0);
     for (auto& each : in_flight_)
         if (auto const answer = std::exchange(each, {}))
@@ -234,6 +238,22 @@ void BlockDevice::interrupted()
     finish();
     if (transport_->status() & static_cast<u8>(DeviceStatus::needs_reset))
         fail_all();
+}
+
+// The time is asked for once in each such period, however many requests there are.
+Deadline BlockDevice::next_look()
+{
+    if (in_flight_count_ == 0)
+        return Deadline::none();
+    if (look_at_.is_none())
+        look_at_ = Deadline::after_ms(look_again_ms);
+    return look_at_;
+}
+
+void BlockDevice::look()
+{
+    look_at_ = Deadline::none();
+    interrupted();
 }
 
 } // namespace gemel::block

@@ -48,6 +48,9 @@ public:
     void discard(u64 sector, u32 sectors, Done done);
     // After an interrupt.
     void interrupted();
+    // An interrupt may be lost: while requests are with the device it is looked at by then, too.
+    Deadline next_look();
+    void look();
 
 private:
     struct Request {
@@ -70,6 +73,8 @@ private:
     std::optional<Queue> queue_;
     std::array<Done, queue_entries> in_flight_;
     std::deque<Request> waiting_;
+    u32 in_flight_count_ = 0;
+    Deadline look_at_ = Deadline::none(); // kept while nothing is in flight: it may be early
     u64 sectors_ = 0;
     u32 block_bytes_ = protocol::sector_bytes;
     u32 segments_max_ = 1;

@@ -56,6 +56,7 @@ Result<void> server_main(Env& env)
         if (auto const done = irq.acknowledge(interrupt.line); !done)
             env.log().error("the interrupt cannot be acknowledged: ", done.error());
     });
+    server.on_deadline([&] { return disk->next_look(); }, [&] { disk->look(); });
     return server.run();
 }
 

@@ -1,7 +1,9 @@
 // Each claim in disk.hpp's header.
 #include "sim/faults/disk.hpp"
 
+#include <functional>
 #include <gtest/gtest.h>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -50,6 +52,31 @@ TEST(SimDisk, AFlushedSectorIsNeverLost)
         EXPECT_EQ(bench.sectors_of().substr(0, 4), "aaaa");
         EXPECT_EQ(bench.disk.unflushed(), 0u);
     }
+}
+
+// Goal: a request that takes its time is overtaken by those that were asked for later, and each
+// gives what its place held then. Method: the first of two reads is the slow one.
+TEST(SimDisk, RequestsAreOvertaken)
+{
+    Decision const slow { { Kind::disk_delay, 0, 0 }, 30'000 };
+    std::vector<u8> image(sectors * sector, 'o');
+    Oracle oracle { 1, std::span { &slow, 1 } };
+    std::multimap<u64, std::function<void()>> due;
+    SimDisk disk { image, oracle, 0,
+        [&](u64 delay_ns, std::function<void()> done) { due.emplace(delay_ns, std::move(done)); } };
+    std::string order;
+    u8 bytes[2][sector];
+    for (u32 i = 0; i < 2; ++i) {
+        disk.later(disk.delay_ns(), [&, i] {
+            EXPECT_EQ(disk.read(i * sector, bytes[i], sector), hosted::FileOutcome::done);
+            order += static_cast<char>('0' + i);
+        });
+        if (i == 0)
+            EXPECT_EQ(disk.write(8 * sector, image.data(), sector), hosted::FileOutcome::done);
+    }
+    for (auto const& [at, done] : due)
+        done();
+    EXPECT_EQ(order, "10");
 }
 
 // Goal: a discarded sector may hold what it held, zeros or rubbish; others stay; and a flushed

@@ -39,7 +39,8 @@ char const* name_of(Kind kind)
 {
     constexpr char const* names[kinds] = { "entropy", "schedule", "task-kill", "site", "disk-error",
         "disk-delay", "interrupt-spurious", "interrupt-late", "clock-jump", "tick-early",
-        "power-loss", "power-cut", "recovery-cut", "disk-lie", "preempt", "processor" };
+        "power-loss", "power-cut", "recovery-cut", "disk-lie", "preempt", "processor",
+        "interrupt-lost", "interrupt-burst" };
     return static_cast<u32>(kind) < kinds ? names[static_cast<u32>(kind)] : "?";
 }
 
@@ -47,7 +48,7 @@ Rates swarm(u64 seed, u32 allowed)
 {
     // The most frequent that a rate may become: a power of two of tries. What ends a task is rarer.
     constexpr u32 rate_bits_most[kinds]
-        = { 0, 0, 21, 26, 28, 30, 24, 30, 28, 27, 0, 29, 30, 31, 0, 0 };
+        = { 0, 0, 21, 26, 28, 30, 24, 30, 28, 27, 0, 29, 30, 31, 0, 0, 29, 29 };
     constexpr u32 octaves = 6;
     Rates rates;
     for (u32 kind = 0; kind < kinds; ++kind) {

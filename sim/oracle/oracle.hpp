@@ -36,8 +36,10 @@ enum class Kind : u8 {
     // the thread that runs instead, 0 none
     processor = 15, // entity: the thread that was served, ordinal: its kernel entries; value: the
     // number of the processor that goes on, and one; 0: the one whose turn it is
+    interrupt_lost = 16, // entity: line, ordinal: its raises; 1: nobody hears of it
+    interrupt_burst = 17, // entity: line, ordinal: its raises; value: how many times more it comes
 };
-inline constexpr u32 kinds = 16;
+inline constexpr u32 kinds = 18;
 
 char const* name_of(Kind kind);
 // Chance alone, and not the plan's: a run without faults still decides these.

@@ -13,9 +13,11 @@ namespace {
 constexpr u32 kills_per_task_max = 2; // what supervision promises to survive within its budget
 constexpr u32 late_us_max = 5000;
 constexpr u32 jump_ms_max = 200;
+constexpr u32 burst_max = 32;
 constexpr u32 reached_kind = kinds; // for coverage: a site was reached, whatever came of it
 constexpr u8 status_failed = 250; // the machine's, where its own word does not count
-constexpr u32 spurious_lines[] = { 4, 8 }; // the serial line's and the first disk's
+constexpr u32 disk_line = 8;
+constexpr u32 spurious_lines[] = { 4, disk_line }; // the serial line's and the first disk's
 
 // init's end is the machine's, and the shell is the user: faults that end a task are not theirs.
 bool is_spared(Task const& task)
@@ -173,17 +175,28 @@ hosted::Fate ClosedWorld::entering(Thread& thread)
     return hosted::Fate::faults;
 }
 
+// Whatever is chosen for what devices raise.
+void ClosedWorld::raise_now(u32 line)
+{
+    held_back_ = true;
+    system_.machine().raise(line);
+    held_back_ = false;
+}
+
 void ClosedWorld::devices_act(Kernel& kernel)
 {
     auto* current = kernel.cpu().current;
     auto const ordinal = static_cast<u32>(entries_);
-    for (auto const line : spurious_lines)
+    for (auto const line : spurious_lines) {
         if (oracle_.choose({ Kind::interrupt_spurious, line, ordinal }, 2, 0) != 0) {
             note_decision(Kind::interrupt_spurious, line);
-            held_back_ = true;
-            system_.machine().raise(line);
-            held_back_ = false;
+            raise_now(line);
         }
+        if (raises_left_[line] != 0) {
+            --raises_left_[line];
+            raise_now(line);
+        }
+    }
     auto const key = Key { Kind::tick_early, served_, thread_entries_[served_] };
     if (current && oracle_.choose(key, 2, 0) != 0) {
         note_decision(Kind::tick_early, current->id);
@@ -353,16 +366,22 @@ bool ClosedWorld::raises(u32 line) noexcept
 {
     if (held_back_)
         return true;
-    auto const late
-        = oracle_.choose({ Kind::interrupt_late, line, raises_[line]++ }, late_us_max, 0);
+    auto const ordinal = raises_[line]++;
+    if (auto const more = oracle_.choose({ Kind::interrupt_burst, line, ordinal }, burst_max, 0);
+        more != 0) {
+        note_decision(Kind::interrupt_burst, more);
+        raises_left_[line] = more;
+    }
+    // A serial line is a level: it is raised for as long as something is due.
+    if (line == disk_line && oracle_.choose({ Kind::interrupt_lost, line, ordinal }, 2, 0) != 0) {
+        note_decision(Kind::interrupt_lost, line);
+        return false;
+    }
+    auto const late = oracle_.choose({ Kind::interrupt_late, line, ordinal }, late_us_max, 0);
     if (late == 0)
         return true;
     note_decision(Kind::interrupt_late, late);
-    at(time_ns_ + u64 { late } * 1000, [this, line] {
-        held_back_ = true;
-        system_.machine().raise(line);
-        held_back_ = false;
-    });
+    at(time_ns_ + u64 { late } * 1000, [this, line] { raise_now(line); });
     return false;
 }
 

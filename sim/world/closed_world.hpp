@@ -105,6 +105,7 @@ private:
     void note_decision(Kind kind, u64 value);
     void run_due();
     void devices_act(Kernel& kernel);
+    void raise_now(u32 line);
     void stop(Thread& thread, u64 place, Thread const& other);
     bool is_killed(Thread const& thread, u32 ordinal);
     u64 object_of(u64 handle);
@@ -127,6 +128,7 @@ private:
     u32 thread_entries_[threads_max] = {};
     u64 thread_object_[threads_max] = {}; // that its last entry is about
     u32 raises_[64] = {};
+    u32 raises_left_[64] = {}; // of a burst, by line: one at each kernel exit
     Coverage* coverage_ = nullptr; // null: not counted
     Preemption* preemption_ = nullptr;
     u64 thread_edges_[threads_max] = {};

@@ -730,6 +730,42 @@ def test_cap_storm():
         expect(status == 0, text)
 
 
+def test_interrupts():
+    """Goal: interrupts of the disk that are lost cost time alone, and such that come again and again nothing. Method: seeds with
+    nothing but those, of which enough happen; fs-crash asks the disk more often than the mix does."""
+    for family in ("interrupt-lost", "interrupt-burst"):
+        decisions = 0
+        for words in (["--workload", "posix-mix", "--seeds", "1..12", "--strategy", "run-to-block"],
+                      ["--workload", "fs-crash", "--seeds", "1..12", "--strategy", "run-to-block"]):
+            faults = family if "posix-mix" in words else f"{family},power-cut"
+            status, text = gemel("sim", *words, "--faults", faults, "--each")
+            expect(status == 0, f"{family}: {text}")
+            decisions += sum(int(count) for count in re.findall(r"  (\d+) decisions", text))
+        expect(decisions > 20, f"{family}: {decisions} decisions")
+
+
+def test_sequences():
+    """Goal: sequences that are the seed's own survive power cuts, which come once what they need is durable. Method: all
+    of one operation, and a sample of two and three."""
+    for length, seeds_of in ((1, "1..84"), (2, "1..40"), (3, "1..40")):
+        status, text = gemel("sim", "--workload", f"fs-crash-{length}", "--seeds", seeds_of, "--jobs", "2")
+        expect(status == 0, text)
+        counts = re.search(r"(\d+) power cuts, (\d+) crash states checked, \d+ a second; (\d+) disks judged", text)
+        expect(counts and int(counts[1]) >= 20 and int(counts[3]) >= 4, text)
+    with tempfile.TemporaryDirectory(prefix="gemel-sim-") as folder:
+        gemel("sim", "--workload", "fs-crash-2", "--seed", "7", "--trace-text", f"{folder}/t", "--block-log", f"{folder}/b")
+        with open(f"{folder}/b", encoding="utf-8") as file:
+            before = file.read().split("the power fails")[0]
+        expect(before.count("flush") >= 2, f"it failed before the tree was made: {before}")
+
+
+def test_fair():
+    """Goal: nobody who waits at a port starves, whoever runs next, with faults and on two processors."""
+    for words in (["--seeds", "1..14"], ["--seeds", "1..14", "--faults", "none"], ["--seeds", "1..14", "--cpus", "2"]):
+        status, text = gemel("sim", "--workload", "fair", *words)
+        expect(status == 0, text)
+
+
 def test_scan():
     """Goal: no object of ours reads a clock or chance by itself; a planted one is refused."""
     scan = [sys.executable, f"{TOP}/tests/sim/scan.py"]
@@ -784,8 +820,8 @@ TESTS = [
     test_twice, test_booted, test_processors, test_no_alarm, test_environment, test_diverge, test_replay, test_one_kind,
     test_every_end_shrinks, test_e2fsck_shrinks, test_shrink_in_time, test_kind, test_journal_damage,
     test_journal_answers, test_replay_compares, test_replay_to, test_lost_runs, test_not_jailed,
-    test_faults_of_a_program, test_sites, test_sites_of_the_workload, test_cap_storm,
-    test_documents, test_debugger, test_when, test_trace, test_block_log, test_power_cuts, test_lying_disk,
+    test_faults_of_a_program, test_sites, test_sites_of_the_workload, test_cap_storm, test_interrupts, test_sequences,
+    test_fair, test_documents, test_debugger, test_when, test_trace, test_block_log, test_power_cuts, test_lying_disk,
     test_usage, test_unknown_workload, test_scan,
 ]
 LONG = [test_pairs, test_compilers]
