@@ -136,6 +136,7 @@ private:
     std::vector<u64> reached_before_; // by site, before this boot
     u32 boots_ = 0;
     u32 cuts_ = 0;
+    bool may_cut_ = false; // the workload's program said so
     bool cut_ = false;
     bool restarted_ = false;
     u32 crash_states_ = 0;
@@ -360,6 +361,10 @@ void Run::told(std::string_view text)
     };
     number_behind("@step ", step_);
     number_behind("@durable ", durable_);
+    if (text.starts_with("@cuts")) {
+        may_cut_ = true;
+        medium_.power(power_in(phase_));
+    }
 }
 
 std::string Run::verify_line() const
@@ -427,7 +432,8 @@ SimDisk::Power Run::power_in(Phase phase) const
 {
     using Power = SimDisk::Power;
     if (phase == Phase::safety)
-        return Power::may_fail;
+        return may_cut_ || setup_.script.cuts == Script::Cuts::at_once ? Power::may_fail
+                                                                       : Power::stays;
     if (phase != Phase::shutdown || setup_.script.verify.empty() || cuts_ == cuts_max)
         return Power::stays;
     return boots_ == 1 ? Power::may_fail : Power::may_fail_again;

@@ -18,6 +18,9 @@ struct Script {
     // program said is durable, and the last that it began (debug lines "@durable N" and "@step N";
     // 0: none).
     std::string verify;
+    // Whether the power may fail from the first line on, or once a debug line says "@cuts".
+    enum class Cuts : u8 { at_once, when_told };
+    Cuts cuts = Cuts::at_once;
 };
 
 // The first boot has no faults and no strategy: chance in it is entropy alone, and this many seeds

@@ -13,6 +13,7 @@ constexpr u32 power = bit(Kind::power_loss) | bit(Kind::power_cut) | bit(Kind::r
 constexpr u32 everything = lawful_kinds & ~bit(Kind::entropy) & ~power;
 constexpr u32 gentle = everything & ~bit(Kind::task_kill);
 constexpr u32 crash_states = 16;
+constexpr std::string_view sequences = "fs-crash-"; // of so many operations
 constexpr u64 soon = 10'000'000'000;
 constexpr u64 an_hour = 3600'000'000'000;
 
@@ -24,8 +25,12 @@ constexpr Workload known[] = {
     { "vfs-race", "three threads ask the vfs at once", gentle, soon, 0 },
     { "rights-race", "what is over must be refused", gentle, soon, 0 },
     { "cap-storm", "several tasks do everything to capabilities at once", gentle, soon, 0 },
+    { "fair", "who waits at a port is served in its turn", gentle, soon, 0 },
     { "steady", "the same again and again: nothing may grow", 0, soon, 0 },
     { "fs-crash", "files on the disk while its power is cut", power, soon, crash_states },
+    { "fs-crash-1", "the same: each operation, one a seed", power, soon, crash_states },
+    { "fs-crash-2", "the same: each pair of operations", power, soon, crash_states },
+    { "fs-crash-3", "the same: each three operations", power, soon, crash_states },
 };
 
 constexpr u64 domain_script = 2048;
@@ -175,6 +180,11 @@ Script script_of(std::string_view workload, u64 seed)
     if (workload == "fs-crash")
         return { "fs-crash run " + number(seed) + "\n", std::string { probe },
             "fs-crash check " + number(seed) };
+    if (workload.starts_with(sequences)) {
+        auto const which = std::string { workload.substr(sequences.size()) } + " " + number(seed);
+        return { "fs-crash run-" + which + "\n", std::string { probe }, "fs-crash check-" + which,
+            Script::Cuts::when_told };
+    }
     auto const name = std::string { workload };
     return { name + "\n", name + " || echo FAIL " + name + " does not work without faults\n", "" };
 }

@@ -15,7 +15,7 @@ from store import Store  # noqa: E402
 
 STORE = f"{TOP}/build/false-alarms.sqlite"
 # server-kill is left out: without faults its runs are those of posix-mix.
-WORKLOADS = ("boot", "posix-mix", "session", "vfs-race", "rights-race", "cap-storm", "paged", "fs-crash", "steady")
+WORKLOADS = ("boot", "posix-mix", "session", "vfs-race", "rights-race", "cap-storm", "fair", "paged", "fs-crash", "fs-crash-2", "steady")
 UNIT = 100  # seeds
 
 

@@ -1,4 +1,4 @@
-// fs-crash run SEED | fs-crash check SEED DURABLE BEGUN (README.md).
+// fs-crash run[-N] SEED | fs-crash check[-N] SEED DURABLE BEGUN (README.md).
 #include "servers/rt/rt.hpp"
 #include "servers/rt/system.hpp"
 #include "tests/crash/survey.hpp"
@@ -98,6 +98,8 @@ Result<void> run(fskit::Files& files, Sequence const& sequence)
         }
         if (makes_durable(step.op))
             say("@durable " + place);
+        if (i + 1 == sequence.prepared())
+            say("@cuts"); // who cuts the power may wait for it
     }
     return {};
 }
@@ -122,6 +124,20 @@ Result<void> check(fskit::Files& files, Sequence const& sequence, u64 durable, u
     return probe(files);
 }
 
+// What `word`, "run" or "check", asks for: "run" steps that are drawn, "run-2" two that are the
+// seed's own. Nothing: it is another word.
+std::optional<Sequence> sequence_of(std::string_view given, std::string_view word, u64 seed)
+{
+    if (given == word)
+        return Sequence { seed };
+    if (!given.starts_with(word) || given[word.size()] != '-')
+        return std::nullopt;
+    auto const length = number(given.substr(word.size() + 1));
+    if (!length || *length == 0 || *length > slots_max)
+        return std::nullopt;
+    return Sequence { seed, slots_of(seed, static_cast<u32>(*length)) };
+}
+
 } // namespace
 
 Result<void> server_main(Env& env)
@@ -132,10 +148,12 @@ Result<void> server_main(Env& env)
         if (auto const value = number(words[i]))
             numbers.push_back(*value);
     auto files = TRY(fskit::Files::create(TRY(env.take<protocol::Vfs>("vfs"))));
-    if (words.size() == 3 && words[1] == "run" && numbers.size() == 1)
-        return run(files, Sequence { numbers[0] });
-    if (words.size() == 5 && words[1] == "check" && numbers.size() == 3)
-        return check(files, Sequence { numbers[0] }, numbers[1], numbers[2]);
+    if (words.size() == 3 && numbers.size() == 1)
+        if (auto const sequence = sequence_of(words[1], "run", numbers[0]))
+            return run(files, *sequence);
+    if (words.size() == 5 && numbers.size() == 3)
+        if (auto const sequence = sequence_of(words[1], "check", numbers[0]))
+            return check(files, *sequence, numbers[1], numbers[2]);
     return Error::invalid;
 }
 

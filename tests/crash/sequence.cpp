@@ -8,6 +8,12 @@ namespace {
 
 constexpr std::string_view folders[] = { "/crash", "/crash/A", "/crash/B" };
 constexpr std::string_view names[] = { "foo", "bar" };
+// Of sequences that are not drawn: so many that after any two operations the third is possible.
+constexpr std::string_view more_folders[] = { "/crash", "/crash/A", "/crash/B", "/crash/C",
+    "/crash/D", "/crash/E", "/crash/F", "/crash/G" };
+constexpr std::string_view more_names[] = { "foo", "bar", "baz" };
+constexpr u64 first_bytes = 3000; // that each of their files holds
+constexpr u32 tries_max = 1000;
 constexpr u64 bytes_max = 6000; // some blocks, and parts of them
 constexpr u64 rounds_least = 3;
 constexpr u64 rounds_span = 10;
@@ -33,6 +39,17 @@ Sequence::Sequence(u64 seed)
     : state_(seed)
     , trees_(1)
 {
+    begin();
+    auto const rounds = rounds_least + draw(rounds_span);
+    for (u64 round = 0; round < rounds; ++round) {
+        add_random();
+        add_random();
+        add_sync();
+    }
+}
+
+void Sequence::begin()
+{
     add({ .op = Op::make_directory, .path = "/crash" },
         { { "/crash", { next_id_++, FileKind::directory, shared("") } } });
     auto tree = trees_.back();
@@ -40,12 +57,64 @@ Sequence::Sequence(u64 seed)
     add({ .op = Op::create, .path = "/crash/foo" }, std::move(tree));
     (void)try_contents(Op::append);
     add({ .op = Op::sync_all, .path = "/crash" }, trees_.back());
-    auto const rounds = rounds_least + draw(rounds_span);
-    for (u64 round = 0; round < rounds; ++round) {
-        add_random();
-        add_random();
-        add_sync();
+}
+
+Sequence::Sequence(u64 seed, std::vector<Slot> const& slots)
+    : state_(seed)
+    , is_drawn_(false)
+    , trees_(1)
+{
+    prepare();
+    for (auto const& slot : slots) {
+        (void)try_any(slot.op);
+        if (slot.sync)
+            add_sync(*slot.sync);
     }
+}
+
+// Four files with something in them, of which two are in a folder, and three empty folders.
+void Sequence::prepare()
+{
+    auto const make_directory = [this](std::string const& path) {
+        auto tree = trees_.back();
+        tree[path] = { next_id_++, FileKind::directory, shared("") };
+        add({ .op = Op::make_directory, .path = path }, std::move(tree));
+    };
+    auto const make_file = [this](std::string const& path) {
+        auto tree = trees_.back();
+        tree[path] = { next_id_++, FileKind::regular, shared("") };
+        add({ .op = Op::create, .path = path }, tree);
+        Step step { .op = Op::append, .path = path, .bytes = pattern(first_bytes) };
+        tree[path].bytes = shared(step.bytes);
+        add(std::move(step), std::move(tree));
+    };
+    for (auto const* path : { "/crash", "/crash/A", "/crash/C", "/crash/D", "/crash/E" })
+        make_directory(path);
+    for (auto const* path : { "/crash/foo", "/crash/bar", "/crash/A/foo", "/crash/A/bar" })
+        make_file(path);
+    add({ .op = Op::sync_all, .path = "/crash" }, trees_.back());
+    prepared_ = steps_.size();
+}
+
+// Neighbouring seeds have sequences that are far apart: a part of the range is a sample.
+std::vector<Slot> slots_of(u64 seed, u32 length)
+{
+    // Prime, and no divisor of a number of sequences: multiples of it meet every rest once.
+    constexpr u64 stride = 2'654'435'761;
+    constexpr u64 syncs = slots / static_cast<u64>(Op::sync_file);
+    auto const count = sequences_of(length);
+    auto rest = seed % count * (stride % count) % count;
+    std::vector<Slot> found;
+    for (u32 i = 0; i < length; ++i) {
+        auto const number = rest % slots;
+        auto const sync = number % syncs;
+        Slot slot { static_cast<Op>(number / syncs), std::nullopt };
+        if (sync != 0)
+            slot.sync = static_cast<Op>(static_cast<u64>(Op::sync_file) + sync - 1);
+        found.push_back(slot);
+        rest /= slots;
+    }
+    return found;
 }
 
 // SplitMix64.
@@ -71,10 +140,19 @@ std::string Sequence::pick(FileKind kind)
 // A path that is not there, in a folder that is; "" when the first try meets neither.
 std::string Sequence::fresh_name()
 {
-    auto const folder = std::string { folders[draw(3)] };
-    auto const path = folder + "/" + std::string { names[draw(2)] };
+    auto const folder = std::string { is_drawn_ ? folders[draw(3)] : more_folders[draw(8)] };
+    auto const path
+        = folder + "/" + std::string { is_drawn_ ? names[draw(2)] : more_names[draw(3)] };
     auto const& tree = trees_.back();
     return tree.contains(folder) && !tree.contains(path) ? path : "";
+}
+
+// Where a folder may be made or go; it may be there already.
+std::string Sequence::beside(std::string const& folder)
+{
+    if (!is_drawn_)
+        return std::string { more_folders[1 + draw(7)] };
+    return std::string { folder == folders[1] ? folders[2] : folders[1] };
 }
 
 // Bytes that no other step writes, different in every sector.
@@ -133,12 +211,12 @@ bool Sequence::try_names(Op op)
     auto const fresh = fresh_name();
     auto const folder = pick(FileKind::directory);
     auto const file = pick(draw(4) == 0 ? FileKind::symlink : FileKind::regular);
-    auto const beside = folder == folders[1] ? folders[2] : folders[1];
+    auto const other_folder = beside(folder);
     auto const below = folder + "/";
     Step step { .op = op, .path = file, .other = fresh };
     switch (op) {
     case Op::make_directory:
-        step = { .op = op, .path = std::string { beside } };
+        step = { .op = op, .path = other_folder };
         if (tree.contains(step.path))
             return false;
         tree[step.path] = { next_id_++, FileKind::directory, shared("") };
@@ -150,7 +228,7 @@ bool Sequence::try_names(Op op)
         tree.erase(folder);
         break;
     case Op::rename_directory:
-        step = { .op = op, .path = folder, .other = std::string { beside } };
+        step = { .op = op, .path = folder, .other = other_folder };
         if (folder.empty() || tree.contains(step.other))
             return false;
         for (auto const& [path, node] : trees_.back())
@@ -207,14 +285,32 @@ bool Sequence::try_names(Op op)
     return true;
 }
 
+bool Sequence::try_any(Op op)
+{
+    for (u32 i = 0; i < tries_max; ++i)
+        if (op >= Op::write && op <= Op::extend ? try_contents(op) : try_names(op))
+            return true;
+    return false;
+}
+
 void Sequence::add_random()
 {
-    constexpr u32 tries_max = 100;
-    for (u32 i = 0; i < tries_max; ++i) {
+    constexpr u32 draws_max = 100;
+    for (u32 i = 0; i < draws_max; ++i) {
         auto const op = static_cast<Op>(draw(static_cast<u64>(Op::sync_file)));
         if (op >= Op::write && op <= Op::extend ? try_contents(op) : try_names(op))
             return;
     }
+}
+
+void Sequence::add_sync(Op op)
+{
+    auto const is_of_a_file = op == Op::sync_file || op == Op::sync_data;
+    auto path = is_of_a_file ? pick(FileKind::regular) : std::string { folders[0] };
+    if (op == Op::sync_directory && draw(2) == 0)
+        if (auto const folder = pick(FileKind::directory); !folder.empty())
+            path = folder;
+    add({ .op = op, .path = path }, trees_.back());
 }
 
 void Sequence::add_sync()

@@ -1,11 +1,14 @@
 // The steps of a seed and what /crash holds after each: a pure function, so that the program that
-// made them before a power cut and the one that judges afterwards agree.
+// made them before a power cut and the one that judges afterwards agree. Either many steps that are
+// drawn, or few that are the seed's own, so that a range of seeds has every one of them.
 #pragma once
 
 #include "servers/protocols/file_status.hpp"
 
+#include <compare>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -55,26 +58,56 @@ struct Node {
 };
 using Tree = std::map<std::string, Node>; // by path
 
+// An operation and what makes it durable; sync: an operation from sync_file on, or none.
+struct Slot {
+    Op op = Op::make_directory;
+    std::optional<Op> sync;
+    auto operator<=>(Slot const&) const = default;
+};
+// How many different slots there are, and sequences of so many slots (1 to slots_max).
+inline constexpr u64 slots
+    = static_cast<u64>(Op::sync_file) * (ops - static_cast<u64>(Op::sync_file) + 1);
+inline constexpr u32 slots_max = 3;
+constexpr u64 sequences_of(u32 length)
+{
+    return length == 0 ? 1 : slots * sequences_of(length - 1);
+}
+// The slots of a seed. Of as many seeds in a row as there are sequences, no two have the same.
+std::vector<Slot> slots_of(u64 seed, u32 length);
+
 class Sequence {
 public:
+    // Drawn.
     explicit Sequence(u64 seed);
+    // Those slots, on files and names that the seed draws, in a tree that has what they need.
+    Sequence(u64 seed, std::vector<Slot> const& slots);
 
     // Step n, from 1 on, leads from tree n - 1 to tree n. Every step works.
     std::vector<Step> const& steps() const { return steps_; }
     std::vector<Tree> const& trees() const { return trees_; }
+    // How many steps make what is there before: until then the power had better stay. 0: it need
+    // not.
+    usize prepared() const { return prepared_; }
 
 private:
+    void begin();
+    void prepare();
     u64 draw(u64 below);
     std::string pick(FileKind kind);
     std::string fresh_name();
     std::string pattern(u64 bytes);
+    std::string beside(std::string const& folder);
     bool try_contents(Op op);
     bool try_names(Op op);
+    bool try_any(Op op);
     void add_random();
     void add_sync();
+    void add_sync(Op op);
     void add(Step step, Tree tree);
 
     u64 state_;
+    bool is_drawn_ = true;
+    usize prepared_ = 0;
     u32 next_id_ = 1;
     u32 next_pattern_ = 1;
     std::vector<Step> steps_;

@@ -183,7 +183,7 @@ def check_atlas():
     oracle = read("sim/oracle/oracle.cpp")
     known = {
         "Kinds": re.findall(r'"([a-z-]+)"', re.search(r"names\[kinds\] = \{(.*?)\}", oracle, re.S)[1]),
-        "Workloads": re.findall(r'^    \{ "([a-z-]+)", ', read("sim/run/workload.cpp"), re.M),
+        "Workloads": re.findall(r'^    \{ "([a-z0-9-]+)", ', read("sim/run/workload.cpp"), re.M),
     }
     kinds = enumerators(read("sim/oracle/oracle.hpp"), "Kind")
     if [name.replace("_", "-") for name, _ in kinds] != known["Kinds"] or len(known["Workloads"]) < 8:
