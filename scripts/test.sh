@@ -172,7 +172,8 @@ part_preempt-long() {
 part_sim-asan() {
     check "build of hosted-asan" in_shell build hosted-asan
     counted "the simulator under ASan and UBSan" python3 tests/sim/run.py --other hosted-asan
-    # Those that need no symbols of data, which this build does without.
+    counted "debugger tests under ASan and UBSan" python3 tests/gdb/run.py --preset hosted-asan \
+        waiting_caller core_file_of_the_host objects
     counted "time travel under ASan and UBSan" python3 tests/gdb/travel.py --preset hosted-asan \
         goto_is_exact instructions reverse_continue power_cut
 }

@@ -1,17 +1,30 @@
 #!/usr/bin/env python3
-"""Scripted runs of gdb on the hosted system: what a person types, and what must appear. The last line counts."""
+"""Scripted runs of gdb on the hosted system: what a person types, and what must appear. The last line counts.
+
+--preset PRESET   the build that is tried (default: hosted); names of tests may follow
+"""
+import argparse
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-KERNEL_TEST = f"{TOP}/build/hosted/tests/kernel_test"
 FILTER = "--gtest_filter=Message.ACallIsAnswered"
-RUNTIME_TEST = f"{TOP}/build/hosted/servers/rt/rt_test"
 TIMEOUT_S = 120
+
+
+def use(preset):
+    global KERNEL_TEST, RUNTIME_TEST, PROCESSORS
+    KERNEL_TEST = f"{TOP}/build/{preset}/tests/kernel_test"
+    RUNTIME_TEST = f"{TOP}/build/{preset}/servers/rt/rt_test"
+    PROCESSORS = f"{TOP}/build/{preset}/tests/native_smp"
+
+
+use("hosted")
 
 
 def debug(commands, arguments):
@@ -36,6 +49,11 @@ def missing(text, patterns):
     return None
 
 
+def wrong(text, what):
+    """What a test answers that has found it itself."""
+    return text, [re.escape(what)]
+
+
 # Goal: a thread that waits in a call is listed, and its stack shows the program's own frames.
 # Method: stop a server before its first receive; its caller is queued by then.
 def test_waiting_caller():
@@ -56,7 +74,7 @@ def test_waiting_caller():
 def test_host_threads():
     text = debug(
         ["break Checks::expect", "run", "info tasks", "task apply all bt", "thread"],
-        ["--args", f"{TOP}/build/hosted/tests/native_smp", "cpus=2", "host_threads=1"],
+        ["--args", PROCESSORS, "cpus=2", "host_threads=1"],
     )
     return text, [
         r"^\* +1 init +init +running +.*?tests/native/smp.cpp:",
@@ -78,13 +96,37 @@ def test_step_ipc():
     ]
 
 
+VIEWS_OF_A_CORE = [r"^ +1 init +init +calling ", r"in gemel::test::call ", r"init_entry", r"fiber_main"]
+
+
 # Goal: the same views on a core file.
 def test_core_file():
     with tempfile.TemporaryDirectory(prefix="gemel-gdb-") as folder:
         core = f"{folder}/core"
         debug(["break plus_one_server", "run", f"generate-core-file {core}"], ["--args", KERNEL_TEST, FILTER])
         text = debug(["info tasks", "task apply 1 bt"], [KERNEL_TEST, core])
-    return text, [r"^ +1 init +init +calling ", r"in gemel::test::call ", r"init_entry", r"fiber_main"]
+    return text, VIEWS_OF_A_CORE
+
+
+# Goal: the same on a core file that the host's kernel writes, in builds with a sanitizer too (gdb's own would hold all
+# that such a program has reserved).
+def test_core_file_of_the_host():
+    with open("/proc/sys/kernel/core_pattern", encoding="utf-8") as file:
+        pattern = file.read().strip()
+    if "%" in pattern or "/" in pattern or resource.getrlimit(resource.RLIMIT_CORE)[1] == 0:
+        return "nothing", [] # this host puts core files elsewhere, or nowhere
+    limit = resource.getrlimit(resource.RLIMIT_CORE)
+    with tempfile.TemporaryDirectory(prefix="gemel-gdb-") as folder:
+        resource.setrlimit(resource.RLIMIT_CORE, (limit[1], limit[1]))
+        try:
+            text = debug(["break plus_one_server", f"set cwd {folder}", "run", "signal SIGABRT"], ["--args", KERNEL_TEST, FILTER])
+        finally:
+            resource.setrlimit(resource.RLIMIT_CORE, limit)
+        cores = os.listdir(folder)
+        if len(cores) != 1:
+            return wrong(text, f"one core file and not {cores}")
+        text = debug(["info tasks", "task apply 1 bt"], [KERNEL_TEST, f"{folder}/{cores[0]}"])
+    return text, VIEWS_OF_A_CORE
 
 
 # Goal: ports, capabilities and mappings are the kernel's own, and a handle prints as what it names.
@@ -116,7 +158,13 @@ def test_editor_configuration():
 
 
 def main():
-    tests = {name: test for name, test in globals().items() if name.startswith("test_")}
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--preset", default="hosted")
+    parser.add_argument("names", nargs="*")
+    options = parser.parse_args()
+    use(options.preset)
+    tests = {name: test for name, test in globals().items()
+             if name.startswith("test_") and (not options.names or name[5:] in options.names)}
     passed = failed = 0
     for name, test in tests.items():
         try:

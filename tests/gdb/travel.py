@@ -13,7 +13,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from run import FILTER, KERNEL_TEST, TIMEOUT_S, TOP, debug, missing  # noqa: E402
+from run import FILTER, KERNEL_TEST, TIMEOUT_S, TOP, debug, missing, wrong  # noqa: E402
 
 PLACE = r"^event \d+(?: \+ \d+ instructions)? of \d+ seen  t=\S+  .*$"
 LEDGER = "frame function gemel::bank::server_main"
@@ -201,15 +201,15 @@ def test_threads(world):
     forth, back = parts(text, 2)
     names = dict(re.findall(r'^[* ] \d+ +Thread (\d+) "([\w/-]+)" \(.+?\) +\S', text, re.M))
     if not {"init", "ext4", "console", "gsh", "block", "pager"} <= set(names.values()):
-        return text, [f"the servers by name and not {names}"]
+        return wrong(text, f"the servers by name and not {names}")
     stacks = dict(re.findall(r'^Thread \d+ \(Thread \d+ "([\w/-]+)" \([^\n]*:\n(.*?)\n\n', text, re.M | re.S))
     for task, function in (("gsh", "gemel::gsh::server_main"), ("ext4", "gemel::ext4::server_main"),
                            ("console", "gemel::console::server_main"), ("init", "gemel::init::server_main")):
         if function not in stacks.get(task, "") or "fiber_main" not in stacks[task]:
-            return text, [f"{function} and fiber_main in the stack of {task}"]
+            return wrong(text, f"{function} and fiber_main in the stack of {task}")
     hit = re.search(r'^Thread (\d+) "bank/teller" hit Breakpoint .*^\[Current thread is \1 \(Thread (\d+)\)\]$', back, re.M | re.S)
     if not hit:
-        return text, ["a hit of the breakpoint in a teller, which is the thread that gdb shows then"]
+        return wrong(text, "a hit of the breakpoint in a teller, which is the thread that gdb shows then")
     teller = rf'Thread {hit[2]} "bank/teller" \(running\) +gemel::bank::.*transfer'
     return text, [r'^  \d+ +Thread \d+ "gsh" \(awaiting a reply of console\) ', r'^[* ] \d+ +Thread \d+ "bank" \(', rf"^\* {hit[1]} +{teller}"]
 
@@ -222,10 +222,10 @@ def test_waiting_thread(world):
                         *marked("reverse-stepi", "thread", "tt"), *marked("stepi", "thread", "tt"), "task 12", "print $rbx = 5")
     waits, forth, back, again = parts(text, 4)
     if any("(Thread 27)]" not in part or "thread 27 gsh" not in part for part in (forth, back, again)):
-        return text, ["thread 27, three times"]
+        return wrong(text, "thread 27, three times")
     events = [int(re.search(r"^event (\d+)", part, re.M)[1]) for part in (back, again, forth)]
     if not events[0] < 3000 <= events[1] <= events[2]:
-        return text, [f"an event before, and two behind, where {events}"]
+        return wrong(text, f"an event before, and two behind, where {events}")
     return waits + back + text, [r"^#0 .*?::jump ", r"^rax +<unavailable>", r"jump_fcontext", "cannot be changed"]
 
 
