@@ -147,8 +147,7 @@ bool Timeline::walk(Tracee& process, Place& place, Leg const& leg, u64 most)
             ++found;
             break;
         case Leg::Kind::to_pc:
-            found += process.pc() == leg.to.pc
-                && leg.to.is_at(leg.to.pc, process.registers().rsp);
+            found += process.pc() == leg.to.pc && leg.to.is_at(leg.to.pc, process.registers().rsp);
             break;
         case Leg::Kind::to_watch:
             found += halted.how == Halt::watch;

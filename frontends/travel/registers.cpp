@@ -62,9 +62,9 @@ constexpr u32 vector_bytes = 16;
 // What a switch of stacks saves.
 bool is_saved(Word word)
 {
-    for (auto const each : { &user_regs_struct::rbx, &user_regs_struct::rbp,
-             &user_regs_struct::rsp, &user_regs_struct::r12, &user_regs_struct::r13,
-             &user_regs_struct::r14, &user_regs_struct::r15, &user_regs_struct::rip })
+    for (auto const each : { &user_regs_struct::rbx, &user_regs_struct::rbp, &user_regs_struct::rsp,
+             &user_regs_struct::r12, &user_regs_struct::r13, &user_regs_struct::r14,
+             &user_regs_struct::r15, &user_regs_struct::rip })
         if (word == each)
             return true;
     return false;

@@ -150,9 +150,8 @@ std::string Stub::thread_document()
 {
     std::string xml = "<?xml version=\"1.0\"?>\n<threads>\n";
     for (auto const id : threads().ids())
-        xml += "<thread id=\"" + number_text(id) + "\" name=\""
-            + quoted_for_xml(threads().name(id)) + "\">" + quoted_for_xml(threads().state(id))
-            + "</thread>\n";
+        xml += "<thread id=\"" + number_text(id) + "\" name=\"" + quoted_for_xml(threads().name(id))
+            + "\">" + quoted_for_xml(threads().state(id)) + "</thread>\n";
     return xml + "</threads>\n";
 }
 
@@ -369,8 +368,7 @@ Stop Stub::step_back(u32 id)
     }
     auto const begin = hosted::switch_begin();
     auto const before = timeline_.here().registers();
-    auto const first
-        = hosted::is_first(timeline_.here().get<hosted::SavedContext>(before.rsp));
+    auto const first = hosted::is_first(timeline_.here().get<hosted::SavedContext>(before.rsp));
     auto const stop = timeline_.step_back();
     if (begin == 0 || before.rip != begin + hosted::switch_bytes || first
         || stop.why != Why::stepped)
@@ -474,7 +472,8 @@ std::string Stub::command(std::string const& words)
     else if (words.starts_with(go))
         text = go_to(std::string_view { words }.substr(go.size()));
     if (text.empty())
-        text = "monitor where | thread | marks | goto event:N | goto +N | goto -N | goto NANOSECONDS\n";
+        text = "monitor where | thread | marks | goto event:N | goto +N | goto -N | goto "
+               "NANOSECONDS\n";
     return hexadecimal_of(text);
 }
 

@@ -101,8 +101,7 @@ u32 Threads::owner_of(u64 stack_pointer) const
     Entry const* best = nullptr;
     for (auto const& entry : entries_)
         if (has_stack_at(entry, stack_pointer)
-            && (!best
-                || entry.thread.frame.stack_pointer() < best->thread.frame.stack_pointer()))
+            && (!best || entry.thread.frame.stack_pointer() < best->thread.frame.stack_pointer()))
             best = &entry;
     return best ? best->thread.id : machine_id;
 }

@@ -291,7 +291,8 @@ void Timeline::arrived(Found found)
         return at({ event, 0 });
     if (event != at_.base.event)
         at({ event, 0 });
-    Leg leg { found == Found::watch ? Leg::Kind::to_watch : Leg::Kind::to_pc, passage_at(pc), 1, {} };
+    Leg leg { found == Found::watch ? Leg::Kind::to_watch : Leg::Kind::to_pc, passage_at(pc), 1,
+        {} };
     if (found == Found::watch)
         leg.watches = pieces_;
     // What the run does at its end, when nothing happens any more, is long and not worth counting.

@@ -61,8 +61,8 @@ public:
     Stop step();
     Stop back(); // to the last breakpoint before, or to before the last write of what is watched
     Stop step_back();
-    // To where a thread comes by next, or came by last: `stepped` when it is there, unless something
-    // else is found on the way.
+    // To where a thread comes by next, or came by last: `stepped` when it is there, unless
+    // something else is found on the way.
     Stop forward_to(Passage const& passage);
     Stop back_to(Passage const& passage);
     // The first event from this number, or this time, on; `end` when the run is over before.

@@ -1,4 +1,5 @@
-// How fast the events of a run become a trace for ui.perfetto.dev: `bench_trace FILE`, of `gemel sim
+// How fast the events of a run become a trace for ui.perfetto.dev: `bench_trace FILE`, of `gemel
+// sim
 // --events`. The best of the rounds, in memory.
 #include "frontends/cli/event_file.hpp"
 #include "sim/trace/perfetto.hpp"

@@ -114,7 +114,7 @@ def test_core_file_of_the_host():
     with open("/proc/sys/kernel/core_pattern", encoding="utf-8") as file:
         pattern = file.read().strip()
     if "%" in pattern or "/" in pattern or resource.getrlimit(resource.RLIMIT_CORE)[1] == 0:
-        return "nothing", [] # this host puts core files elsewhere, or nowhere
+        return "nothing", []  # this host puts core files elsewhere, or nowhere
     limit = resource.getrlimit(resource.RLIMIT_CORE)
     with tempfile.TemporaryDirectory(prefix="gemel-gdb-") as folder:
         resource.setrlimit(resource.RLIMIT_CORE, (limit[1], limit[1]))

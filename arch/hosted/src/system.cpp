@@ -27,8 +27,8 @@
 #if defined(__SANITIZE_ADDRESS__)
 extern "C" {
 // A machine that is switched off leaves its tasks where they stood: what they hold is no leak. The
-// allocator looks at the clock when it gives memory back, which the jail does not allow. A core file
-// is as small as any other's, since the sanitizer's own memory is left out of it.
+// allocator looks at the clock when it gives memory back, which the jail does not allow. A core
+// file is as small as any other's, since the sanitizer's own memory is left out of it.
 char const* __asan_default_options()
 {
     return "detect_leaks=0:allocator_release_to_os_interval_ms=-1:disable_coredump=0";
