@@ -315,7 +315,7 @@ def steps_of(wire, packet, count):
 
 # Goal: one thread's steps are its own, in both directions: across its turns that others have in between, each step back
 # is undone by a step.
-# Method: from where a thread begins to give way, 60 instructions: they take it to the other side of the switch.
+# Method: from where a thread begins to give way, 24 instructions: they take it to the other side of the switch.
 def test_steps_of_a_thread(world):
     wire = Wire(world.program, world.bank)
     try:
@@ -326,10 +326,10 @@ def test_steps_of_a_thread(world):
         stopped = wire.ask("vCont;c")
         wire.ask(f"z0,{jump:x},1")
         begin, thread, first = wire.ask("g"), wire.ask("qC")[2:], wire.monitor("where")
-        forwards = steps_of(wire, f"vCont;s:{thread};c", 60)
+        forwards = steps_of(wire, f"vCont;s:{thread};c", 24)
         last = wire.monitor("where")
         wire.ask(f"Hc{thread}")
-        backwards = steps_of(wire, "bs", 60)
+        backwards = steps_of(wire, "bs", 24)
         again = wire.monitor("where")
     finally:
         wire.process.kill()
