@@ -88,13 +88,33 @@ Result<void> DeviceCache::read_through(
             continue;
         }
         auto const skipped = byte_offset % page_bytes;
-        auto const count = std::min<usize>(page_bytes - skipped, end - byte_offset);
-        frames_.note_use(*frame);
+        auto const pages = pages_behind(list, *frame, wanted);
+        auto const count = std::min<usize>(pages * page_bytes - skipped, end - byte_offset);
         std::memcpy(target.data(), memory_of(*frame).data() + skipped, count);
         target = target.subspan(count);
         byte_offset += count;
     }
     return {};
+}
+
+// How many pages from the frame's on are wanted, are there and lie behind each other in memory,
+// too: one copy takes them all.
+u32 DeviceCache::pages_behind(CacheList list, u32 frame, Range wanted)
+{
+    auto const page = frames_.at(frame).page;
+    auto const end = std::min(frame + (wanted.end - 1) / page_sectors - page + 1,
+        align_down<u64>(frame, session_frames) + session_frames);
+    frames_.note_use(frame);
+    u32 pages = 1;
+    for (; frame + pages < end; ++pages) {
+        auto const& next = frames_.at(frame + pages);
+        auto const needed = bits_of(page + pages, wanted);
+        bool const moves = list == CacheList::metadata && next.list != list; // see find
+        if (next.page != page + pages || (next.held & needed) != needed || moves)
+            break;
+        frames_.note_use(frame + pages);
+    }
+    return pages;
 }
 
 // Sectors at the edges need their other bytes.

@@ -103,6 +103,7 @@ private:
     CacheFrames::Run take(CacheList list, u64 page, u32 pages_max);
     // The frame that holds the page, in the list that wants it.
     std::optional<u32> find(CacheList list, u64 page);
+    u32 pages_behind(CacheList list, u32 frame, Range wanted);
     // The frame for a page that is written, perhaps without its bytes.
     u32 place(CacheList list, u64 page, u32 pages_max);
     // Writes all that is dirty. What the device refuses is forgotten, and said by the next flush.
