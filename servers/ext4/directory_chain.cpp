@@ -59,10 +59,11 @@ DirectoryChain::Added DirectoryChain::add(std::string_view name, Found target)
     return Added::full;
 }
 
-std::optional<usize> DirectoryChain::find(std::string_view name) const
+std::optional<usize> DirectoryChain::find(
+    Superblock const& super, Bytes chain, std::string_view name)
 {
-    for (usize offset = 0; offset < bytes_.size();) {
-        auto const entry = at(offset);
+    for (usize offset = 0; offset < chain.size();) {
+        auto const entry = entry_at(super, chain, offset);
         if (entry.inode != 0 && entry.name == name)
             return offset;
         offset += entry.bytes;

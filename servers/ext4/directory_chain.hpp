@@ -18,7 +18,9 @@ public:
     enum class Added : u8 { yes, full };
     Added add(std::string_view name, Found target);
     // The entry's place, or nothing.
-    std::optional<usize> find(std::string_view name) const;
+    std::optional<usize> find(std::string_view name) const { return find(super_, bytes_, name); }
+    // The same in a verified chain that is not to be changed.
+    static std::optional<usize> find(Superblock const& super, Bytes chain, std::string_view name);
     void remove(usize offset);
     void retarget(usize offset, Found target);
     // One free place from `offset` to the end.

@@ -23,11 +23,8 @@ Result<bool> edit_in_block(
     auto const held = TRY(load_directory_block(disk, directory, file_block));
     if (!held)
         return false;
-    // Looked for in a copy, so that only the block that has it is changed.
-    std::vector<u8> copy(*held);
-    auto const bytes_of_chain = root ? copy.size() : chain_bytes(super);
-    DirectoryChain const chain(super, std::span(copy).first(bytes_of_chain));
-    auto const offset = chain.find(name);
+    // Looked for first, so that only the block that has it is changed.
+    auto const offset = DirectoryChain::find(super, Bytes(*held).first(chain_bytes(super)), name);
     if (!offset)
         return false;
     auto const bytes = TRY(root ? change_index_block(disk, directory, 0, IndexLevel::root)
