@@ -3,6 +3,7 @@
 
 #include "core/base/types.hpp"
 
+#include <array>
 #include <memory>
 #include <vector>
 
@@ -32,12 +33,12 @@ public:
 
 private:
     static constexpr usize ways = 8;
+    using Set = std::array<Slot, ways>;
 
-    Slot* set_of(u64 block);
+    std::unique_ptr<Set>& set_of(u64 block) { return sets_[block % sets_.size()]; }
 
-    usize sets_;
     u64 uses_ = 0;
-    std::vector<Slot> slots_;
+    std::vector<std::unique_ptr<Set>> sets_; // null until a block of theirs is inserted
 };
 
 } // namespace gemel::ext4
