@@ -111,8 +111,13 @@ private:
     void check_padding(
         std::string_view what, u64 block, Group const& group, Expected const& expected, u32 end)
     {
-        for (u32 bit = expected.bits; bit < end; ++bit) {
-            if ((bytes_[bit / 8] >> bit % 8 & 1) == 0) {
+        for (u32 bit = expected.bits; bit < end;) {
+            auto const byte = bytes_[bit / 8];
+            if (bit % 8 == 0 && byte == 0xFF && end - bit >= 8) {
+                bit += 8;
+                continue;
+            }
+            if ((byte >> bit++ % 8 & 1) == 0) {
                 check_.repairable(Remedy::bitmap, rewritten(block, group, expected), "block ",
                     block, ": the bitmap calls ", what, "s free that the group does not have");
                 return;
