@@ -1,6 +1,8 @@
 // Path text (see path.hpp).
 #include "servers/fskit/path.hpp"
 
+#include <algorithm>
+
 namespace gemel::fskit {
 
 namespace {
@@ -24,7 +26,10 @@ Result<SplitPath> split_path(std::string_view path)
         return Error::name_too_long;
     if (path.find('\0') != std::string_view::npos)
         return Error::invalid;
+    constexpr std::ptrdiff_t usual_components_max = 8;
     SplitPath split { .components = {}, .ending = ending_of(path) };
+    auto const components = 1 + std::count(path.begin(), path.end(), '/');
+    split.components.reserve(static_cast<usize>(std::min(components, usual_components_max)));
     while (!path.empty()) {
         auto const component = take_component(path);
         if (component.size() > name_bytes_max)
@@ -48,7 +53,11 @@ Result<void> check_name(std::string_view name)
 
 std::string join_components(std::vector<std::string> const& components, usize begin, usize end)
 {
+    usize bytes = 0;
+    for (auto i = begin; i < end; ++i)
+        bytes += components[i].size() + 1;
     std::string joined;
+    joined.reserve(bytes);
     for (auto i = begin; i < end; ++i) {
         if (i != begin)
             joined += '/';
