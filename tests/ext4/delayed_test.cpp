@@ -361,9 +361,11 @@ TEST_F(DelayedTest, NoSizeGetsToTheDiskBeforeItsBlocks)
         files.push_back(writer().create({ made, "file" }, { .mode = 0100644 }).value());
     }
     ASSERT_TRUE(writer().sync());
-    auto const image = device_->image();
     volume_.reset();
-    device_ = std::make_unique<RecordingDevice>(image);
+    auto now = device_->image();
+    device_.reset();
+    before_ = std::move(now);
+    device_ = std::make_unique<RecordingDevice>(before_);
     mount();
     for (u64 turn = 0; turn < 3; ++turn) {
         for (auto const each : files)
@@ -374,7 +376,7 @@ TEST_F(DelayedTest, NoSizeGetsToTheDiskBeforeItsBlocks)
     EXPECT_GE(device_->epochs().size(), epochs + 4); // two commits at least
     device_->promise(1);
     ASSERT_TRUE(writer().settle());
-    CrashStates states(image, *device_, { .writes_max_for_all = 6, .samples = 12 });
+    CrashStates states(before_, *device_, { .writes_max_for_all = 6, .samples = 12 });
     states.each([&](CrashState const& state) {
         CowDevice device(state.image);
         CollectedErrors problems;

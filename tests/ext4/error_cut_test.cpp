@@ -34,7 +34,7 @@ Recorded recorded_in(BlockReader& device)
 }
 
 // Recovers a copy of the state; what is recorded then.
-Recorded recovered(std::span<u8 const> image, std::string const& name)
+Recorded recovered(DiskView const& image, std::string const& name)
 {
     CowDevice device(image);
     CollectedErrors errors;
@@ -45,14 +45,13 @@ Recorded recovered(std::span<u8 const> image, std::string const& name)
 }
 
 // The recovery of the state is interrupted, too, and begun again.
-void expect_errors_after_any_cut(std::span<u8 const> image)
+void expect_errors_after_any_cut(DiskView const& image)
 {
-    std::vector<u8> const before(image.begin(), image.end());
-    RecordingDevice device(before);
+    RecordingDevice device(image);
     CollectedErrors errors;
     MountReport report;
     ASSERT_TRUE(recover(device, errors, report)) << report.refusal;
-    CrashStates states(before, device, {});
+    CrashStates states(image, device, {});
     states.each([&](CrashState const& state) {
         EXPECT_TRUE(recovered(state.image, state.name).with_errors) << state.name;
         return !testing::Test::HasFailure();
@@ -133,12 +132,12 @@ TEST_F(ErrorCut, WhileTheLogIsEmpty)
 TEST_F(ErrorCut, WhileItIsRecovered)
 {
     meet_error(Log::has_superblock);
-    RecordingDevice replayed(device_->image());
+    RecordingDevice replayed(device_->view());
     CollectedErrors errors;
     MountReport report;
     ASSERT_TRUE(recover(replayed, errors, report)) << report.refusal;
     EXPECT_EQ(recorded_in(replayed), one_error);
-    CrashStates states(device_->image(), replayed, {});
+    CrashStates states(device_->view(), replayed, {});
     states.each([&](CrashState const& state) {
         EXPECT_EQ(recovered(state.image, state.name), one_error) << state.name;
         return !HasFailure();

@@ -96,18 +96,15 @@ private:
     // The power goes again while the journal is replayed: the next recovery must come to the same.
     std::optional<std::string> cut_recovery(CrashState const& state)
     {
-        RecordingDevice recovering({ state.image.begin(), state.image.end() });
+        RecordingDevice recovering(state.image);
         if (auto const fault = recover_on(recovering))
             return fault;
         std::optional<std::string> fault;
-        std::vector<u8> bytes(state.image.size());
-        CrashStates states({ state.image.begin(), state.image.end() }, recovering,
-            { cut_writes_max, 8, 2, options_.states.seed });
+        CrashStates states(state.image, recovering, { cut_writes_max, 8, 2, options_.states.seed });
         states.each([&](CrashState const& cut) {
             CowDevice device(cut.image);
             fault = recover_on(device);
-            (void)device.read(0, bytes);
-            if (!fault && bytes != recovering.image())
+            if (!fault && !device.view().reads_as(recovering.view()))
                 fault = "a second recovery came to something else";
             if (fault)
                 fault = "recovery cut at " + cut.name + ": " + *fault;
@@ -121,9 +118,7 @@ private:
     {
         CowDevice device(state.image);
         (void)recover_on(device);
-        std::vector<u8> bytes(state.image.size());
-        (void)device.read(0, bytes);
-        options_.judges->ask(name_of(state), std::move(bytes), orphans_);
+        options_.judges->ask(name_of(state), device.view().copy(), orphans_);
     }
 
     Subject& subject_;

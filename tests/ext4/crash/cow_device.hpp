@@ -1,46 +1,41 @@
-// A disk over an image that it does not change: written pages are its own. Emptying it costs what
-// was written, not what the image holds.
+// A disk over an image that it does not change: written sectors are its own.
 #pragma once
 
 #include "servers/ext4/block_device.hpp"
+#include "tests/ext4/crash/disk_view.hpp"
 
-#include <vector>
+#include <array>
+#include <deque>
 
 namespace gemel::ext4::test {
 
 class CowDevice final : public BlockDevice {
 public:
     // Borrows the image.
-    explicit CowDevice(std::span<u8 const> image)
-        : image_(image)
-        , places_(image.size() / page_bytes + 1, none)
+    explicit CowDevice(DiskView image)
+        : view_(std::move(image))
+        , own_(view_.size() / DiskView::sector_bytes)
     {
     }
-    Result<void> read(u64 byte_offset, std::span<u8> target) override;
-    Result<void> write(u64 byte_offset, std::span<u8 const> source) override;
-    Result<void> flush() override
+    CowDevice(CowDevice const&) = delete;
+    Result<void> read(u64 byte_offset, std::span<u8> target) override
     {
-        ++flushes;
+        view_.read(byte_offset, target);
         return {};
     }
-    u64 size_bytes() const override { return image_.size(); }
-    // Forgets what was written.
-    void reset();
-    // Whether both read the same everywhere. They are over the same image.
-    bool reads_as(CowDevice const& other) const;
-
-    u64 flushes = 0;
+    Result<void> write(u64 byte_offset, std::span<u8 const> source) override;
+    Result<void> flush() override { return {}; }
+    u64 size_bytes() const override { return view_.size(); }
+    DiskView const& view() const { return view_; }
 
 private:
-    static constexpr usize page_bytes = 1024;
-    static constexpr u32 none = ~0u;
+    using Sector = std::array<u8, DiskView::sector_bytes>;
 
-    std::span<u8 const> page(u64 number) const;
+    u8* own(usize number);
 
-    std::span<u8 const> image_;
-    std::vector<u32> places_; // of each page in `pages_`
-    std::vector<u8> pages_;
-    std::vector<u64> written_; // numbers of the pages in `pages_`
+    DiskView view_;
+    std::vector<Sector*> own_; // null: not written yet
+    std::deque<Sector> written_;
 };
 
 } // namespace gemel::ext4::test

@@ -18,29 +18,28 @@ u64 mix(u64 value)
     return value ^ value >> 32;
 }
 
-} // namespace
-
-CrashStates::CrashStates(
-    std::vector<u8> before, RecordingDevice const& recorded, CrashOptions options)
-    : image_(std::move(before))
-    , recorded_(recorded)
-    , options_(options)
-    , random_(options.seed)
-{
-    for (u64 sector = 0; sector < image_.size() / sector_bytes; ++sector)
-        hash_ ^= hash_of_sector(sector);
-}
-
-u64 CrashStates::hash_of_sector(u64 sector) const
+// Of bytes at that place; never 0.
+u64 hash_of(usize sector, u8 const* bytes)
 {
     auto hash = mix(sector + 1);
-    for (usize offset = 0; offset < sector_bytes; offset += 8) {
+    for (usize offset = 0; offset < DiskView::sector_bytes; offset += 8) {
         u64 word = 0;
-        std::memcpy(&word, image_.data() + sector * sector_bytes + offset, sizeof word);
+        std::memcpy(&word, bytes + offset, sizeof word);
         hash = (hash ^ word) * 0x9E37'79B9'7F4A'7C15;
         hash ^= hash >> 29;
     }
-    return mix(hash);
+    return mix(hash) | 1;
+}
+
+} // namespace
+
+CrashStates::CrashStates(DiskView before, RecordingDevice const& recorded, CrashOptions options)
+    : view_(std::move(before))
+    , recorded_(recorded)
+    , options_(options)
+    , random_(options.seed)
+    , hashes_(view_.size() / DiskView::sector_bytes)
+{
 }
 
 void CrashStates::each(std::function<bool(CrashState const&)> const& visit)
@@ -49,8 +48,9 @@ void CrashStates::each(std::function<bool(CrashState const&)> const& visit)
     for (usize number = 0; number < recorded_.epochs().size(); ++number) {
         if (!run_epoch(number))
             return;
-        for (auto const& write : recorded_.epochs()[number])
-            apply(write, all_sectors, false);
+        for (usize write = 0; write < recorded_.epochs()[number].size(); ++write)
+            apply({ write, all_sectors });
+        undo_.clear(); // it stays
     }
     // The power stays on: all is there, flushed or not.
     try_subset(recorded_.epochs().size(), {});
@@ -59,6 +59,7 @@ void CrashStates::each(std::function<bool(CrashState const&)> const& visit)
 bool CrashStates::run_epoch(usize number)
 {
     auto const count = recorded_.epochs()[number].size();
+    prepare(recorded_.epochs()[number]);
     bool const going
         = count <= options_.writes_max_for_all ? run_subsets(number) : run_samples(number);
     return going && run_tears(number);
@@ -110,7 +111,7 @@ bool CrashStates::run_tears(usize number)
 {
     auto const& epoch = recorded_.epochs()[number];
     for (usize last = 0; last < epoch.size(); ++last) {
-        auto const sectors = std::min<u64>(63, epoch[last].bytes.size() / sector_bytes);
+        auto const sectors = std::min<u64>(63, epoch[last].bytes.size() / DiskView::sector_bytes);
         if (sectors < 2)
             continue;
         Subset subset;
@@ -134,7 +135,7 @@ bool CrashStates::try_subset(usize number, Subset const& subset)
 {
     ++tried_;
     for (auto const& piece : subset)
-        apply(recorded_.epochs()[number][piece.write], piece.sectors, true);
+        apply(piece);
     auto const promised = recorded_.promised(number);
     bool going = true;
     if (seen_.emplace(hash_, promised).second) {
@@ -144,49 +145,57 @@ bool CrashStates::try_subset(usize number, Subset const& subset)
             if (piece.sectors != all_sectors)
                 name += "/" + std::to_string(piece.sectors);
         }
-        going = visit_({ image_, promised, std::move(name) });
+        going = visit_({ view_, promised, std::move(name) });
     }
     undo();
     return going;
 }
 
-void CrashStates::put(u64 offset, std::span<u8 const> bytes, bool undoable)
+void CrashStates::prepare(Epoch const& epoch)
 {
-    auto const first = offset / sector_bytes;
-    auto const last = (offset + bytes.size() - 1) / sector_bytes;
-    for (auto sector = first; sector <= last; ++sector)
-        hash_ ^= hash_of_sector(sector);
-    auto const place = image_.begin() + static_cast<std::ptrdiff_t>(offset);
-    if (undoable)
-        undo_.push_back({ offset, { place, place + static_cast<std::ptrdiff_t>(bytes.size()) } });
-    std::copy(bytes.begin(), bytes.end(), place);
-    for (auto sector = first; sector <= last; ++sector)
-        hash_ ^= hash_of_sector(sector);
+    epoch_ = &epoch;
+    written_.clear();
+    for (auto const& write : epoch) {
+        auto& hashes = written_.emplace_back();
+        auto const first = write.offset / DiskView::sector_bytes;
+        for (usize at = 0; at < write.bytes.size(); at += DiskView::sector_bytes)
+            hashes.push_back(hash_of(first + hashes.size(), write.bytes.data() + at));
+    }
 }
 
-void CrashStates::apply(LoggedWrite const& write, u64 sectors, bool undoable)
+void CrashStates::put(usize sector, std::span<u8 const> bytes, u64 hash)
 {
-    if (sectors == all_sectors) {
-        put(write.offset, write.bytes, undoable);
-        return;
-    }
-    for (usize sector = 0; sector < 63 && sector * sector_bytes < write.bytes.size(); ++sector) {
-        if ((sectors >> sector & 1) == 0)
+    auto& known = hashes_[sector];
+    if (known == 0)
+        known = hash_of(sector, view_.sector(sector));
+    undo_.push_back({ sector, view_.sector(sector), known });
+    hash_ ^= known ^ hash;
+    known = hash;
+    view_.put(sector, bytes);
+}
+
+void CrashStates::apply(Piece const& piece)
+{
+    auto const& write = (*epoch_)[piece.write];
+    auto const& hashes = written_[piece.write];
+    for (usize each = 0; each < hashes.size(); ++each) {
+        bool const there
+            = piece.sectors == all_sectors || (each < 63 && (piece.sectors >> each & 1) != 0);
+        if (!there)
             continue;
-        auto const start = sector * sector_bytes;
-        put(write.offset + start,
-            std::span(write.bytes)
-                .subspan(start, std::min(sector_bytes, write.bytes.size() - start)),
-            undoable);
+        auto const at = each * DiskView::sector_bytes;
+        put(write.offset / DiskView::sector_bytes + each,
+            std::span(write.bytes).subspan(at, DiskView::sector_bytes), hashes[each]);
     }
 }
 
 void CrashStates::undo()
 {
-    while (!undo_.empty()) {
-        auto const last = std::move(undo_.back());
-        undo_.pop_back();
-        put(last.offset, last.bytes, false);
+    for (; !undo_.empty(); undo_.pop_back()) {
+        auto const& last = undo_.back();
+        hash_ ^= hashes_[last.sector] ^ last.hash;
+        hashes_[last.sector] = last.hash;
+        view_.put(last.sector, { last.bytes, DiskView::sector_bytes });
     }
 }
 

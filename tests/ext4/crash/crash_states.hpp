@@ -18,15 +18,15 @@ struct CrashOptions {
 };
 
 struct CrashState {
-    std::span<u8 const> image;
+    DiskView const& image; // as long as it is visited
     u32 promised; // the last promise, which must hold
     std::string name; // the epoch and its writes that got through
 };
 
 class CrashStates {
 public:
-    // `before`: the image when the recording began.
-    CrashStates(std::vector<u8> before, RecordingDevice const& recorded, CrashOptions options);
+    // `before`: the image when the recording began; it is borrowed.
+    CrashStates(DiskView before, RecordingDevice const& recorded, CrashOptions options);
 
     // Visits each distinct state until `visit` answers false.
     void each(std::function<bool(CrashState const&)> const& visit);
@@ -35,8 +35,6 @@ public:
     u64 distinct() const { return seen_.size(); }
 
 private:
-    static constexpr usize sector_bytes = 512;
-
     // A write, or some of its sectors: bit n of `sectors` is sector n (all of them: ~0).
     struct Piece {
         usize write;
@@ -49,18 +47,28 @@ private:
     bool run_samples(usize number);
     bool run_tears(usize number);
     bool try_subset(usize number, Subset const& subset);
-    void put(u64 offset, std::span<u8 const> bytes, bool undoable);
-    void apply(LoggedWrite const& write, u64 sectors, bool undoable);
+    void prepare(Epoch const& epoch);
+    void put(usize sector, std::span<u8 const> bytes, u64 hash);
+    void apply(Piece const& piece);
     void undo();
-    u64 hash_of_sector(u64 sector) const;
 
-    std::vector<u8> image_;
+    // A sector before it was written, and the hash of its bytes there (0: nobody asked yet).
+    struct Undone {
+        usize sector;
+        u8 const* bytes;
+        u64 hash;
+    };
+
+    DiskView view_;
     RecordingDevice const& recorded_;
     CrashOptions options_;
     std::function<bool(CrashState const&)> visit_;
     std::mt19937_64 random_;
-    u64 hash_ = 0; // of all sectors
-    std::vector<LoggedWrite> undo_;
+    u64 hash_ = 0; // of the sectors that differ from the image before
+    std::vector<u64> hashes_; // of each sector, as in Undone
+    Epoch const* epoch_ = nullptr; // the one that is prepared
+    std::vector<std::vector<u64>> written_; // hashes of its writes' sectors
+    std::vector<Undone> undo_;
     std::set<std::pair<u64, u32>> seen_;
     u64 tried_ = 0;
 };

@@ -5,34 +5,26 @@
 
 namespace gemel::ext4::test {
 
-namespace {
-
-constexpr u64 sector_bytes = 512;
-
-void check_range(u64 size, u64 byte_offset, usize count)
-{
-    if (byte_offset > size || count > size - byte_offset)
-        throw std::logic_error("an access outside the disk");
-}
-
-} // namespace
-
 Result<void> RecordingDevice::read(u64 byte_offset, std::span<u8> target)
 {
-    check_range(image_.size(), byte_offset, target.size());
-    std::copy_n(image_.data() + byte_offset, target.size(), target.data());
+    view_.read(byte_offset, target);
     return {};
 }
 
+// A disk writes whole sectors: a driver that is given less puts the rest in from what it reads.
 Result<void> RecordingDevice::write(u64 byte_offset, std::span<u8 const> source)
 {
-    check_range(image_.size(), byte_offset, source.size());
-    std::copy(source.begin(), source.end(), image_.data() + byte_offset);
-    // A disk writes whole sectors: a driver that is given less puts the rest in from what it reads.
-    auto const first = byte_offset / sector_bytes * sector_bytes;
-    auto const end = align_up<u64>(byte_offset + source.size(), sector_bytes);
-    auto const at = image_.begin() + static_cast<std::ptrdiff_t>(first);
-    epochs_.back().push_back({ first, { at, at + static_cast<std::ptrdiff_t>(end - first) } });
+    auto const first = align_down<u64>(byte_offset, DiskView::sector_bytes);
+    auto const end = align_up<u64>(byte_offset + source.size(), DiskView::sector_bytes);
+    std::vector<u8> bytes(end - first);
+    if (bytes.size() != source.size())
+        view_.read(first, bytes);
+    if (end > view_.size())
+        throw std::logic_error("an access outside the disk");
+    std::copy(source.begin(), source.end(),
+        bytes.begin() + static_cast<std::ptrdiff_t>(byte_offset - first));
+    auto& logged = epochs_.back().emplace_back(LoggedWrite { first, std::move(bytes) });
+    view_.put(first / DiskView::sector_bytes, logged.bytes);
     return {};
 }
 

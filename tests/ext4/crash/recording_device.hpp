@@ -2,12 +2,14 @@
 #pragma once
 
 #include "servers/ext4/block_device.hpp"
+#include "tests/ext4/crash/disk_view.hpp"
 
 #include <string>
 #include <vector>
 
 namespace gemel::ext4::test {
 
+// Whole sectors.
 struct LoggedWrite {
     u64 offset;
     std::vector<u8> bytes;
@@ -18,8 +20,9 @@ using Epoch = std::vector<LoggedWrite>;
 
 class RecordingDevice final : public BlockDevice {
 public:
-    explicit RecordingDevice(std::vector<u8> image)
-        : image_(std::move(image))
+    // Borrows the image, which is not changed.
+    explicit RecordingDevice(DiskView image)
+        : view_(std::move(image))
         , epochs_(1)
     {
     }
@@ -28,7 +31,7 @@ public:
     Result<void> flush() override;
     // A write of rubbish: a power cut before the next flush may leave what was there.
     Result<void> discard(u64 byte_offset, u64 bytes) override;
-    u64 size_bytes() const override { return image_.size(); }
+    u64 size_bytes() const override { return view_.size(); }
 
     // From here on, whatever happens, what the subject calls promise `number` holds. It is given in
     // this order: a later one includes those before.
@@ -41,7 +44,9 @@ public:
     std::vector<Epoch> const& epochs() const { return epochs_; }
     // The last promise before the end of the epoch; 0 for none.
     u32 promised(usize epoch) const;
-    std::vector<u8> const& image() const { return image_; }
+    // What is there now; good as long as this device.
+    DiskView const& view() const { return view_; }
+    std::vector<u8> image() const { return view_.copy(); }
 
 private:
     struct Promise {
@@ -49,7 +54,7 @@ private:
         u32 number;
     };
 
-    std::vector<u8> image_;
+    DiskView view_; // of what was there, and what was written
     std::vector<Epoch> epochs_;
     std::vector<Promise> promises_;
     usize forgotten_ = 0;

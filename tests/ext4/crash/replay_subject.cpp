@@ -15,12 +15,13 @@ namespace {
 void write_difference(RecordingDevice& device, std::vector<u8> const& wanted,
     std::vector<u64> const& blocks, u32 bytes)
 {
+    std::vector<u8> there(bytes);
     for (auto const block : blocks) {
         auto const at = block * bytes;
-        if (!std::equal(wanted.begin() + static_cast<std::ptrdiff_t>(at),
-                wanted.begin() + static_cast<std::ptrdiff_t>(at + bytes),
-                device.image().begin() + static_cast<std::ptrdiff_t>(at)))
-            (void)device.write(at, std::span(wanted).subspan(at, bytes));
+        (void)device.read(at, there);
+        auto const part = std::span(wanted).subspan(at, bytes);
+        if (!std::equal(part.begin(), part.end(), there.begin()))
+            (void)device.write(at, part);
     }
 }
 
