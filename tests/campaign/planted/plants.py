@@ -56,8 +56,6 @@ PLANTS = [
           "sync does nothing", CRASH),
     Plant("stale sync", SYNCS, "auto const done = <<sync(writer, what_)||Result<void> {}>>;",
           "who waits with others for a commit is answered without one", CRASH),
-    Plant("stale sync", FILES, "|| <<inode != before||false>>)\n        return touch(inode);",
-          "fdatasync leaves the size", CRASH),
     Plant("leak", NAMES, "return <<inode.links == 0 ? evict(number) : Result<void>()||Result<void>()>>;",
           "a file without names is never freed", CRASH),
     Plant("orphan", NAMES, "<~TRY(orphans_.remove(inode));~>\n            inode.size_bytes = 0;",

@@ -3,6 +3,7 @@
 #include "servers/ext4/bytes.hpp"
 
 #include <cstdlib>
+#include <malloc.h>
 #include <stdexcept>
 
 namespace gemel::ext4::test {
@@ -23,6 +24,10 @@ bool VolumeCrash::is_long()
 void VolumeCrash::SetUp()
 {
     constexpr u32 judged_every = 20;
+    // Each state mounts anew: what that gives back is kept for the next one, not given to the host.
+    constexpr int kept_bytes = 32 << 20;
+    mallopt(M_MMAP_THRESHOLD, kept_bytes);
+    mallopt(M_TRIM_THRESHOLD, kept_bytes);
     make_image("-b 1024 -J size=1");
     judges_.emplace(is_long() ? 1 : judged_every);
     options_.judges = &*judges_;

@@ -99,6 +99,22 @@ TEST_F(VolumeCrash, Replacements)
     EXPECT_GT(all_.distinct, 500u);
 }
 
+// Goal: a size that changes within a block that the file has is what fdatasync leaves behind.
+TEST_F(VolumeCrash, SmallAppends)
+{
+    std::mt19937_64 random(test_seed());
+    subject_options_.append_bytes_max = 100;
+    for (u32 round = 0; round < (is_long() ? 100u : 4u); ++round) {
+        campaign("small appends", random(), [&](VolumeSubject& subject) {
+            for (int step = 0; step < 6; ++step) {
+                subject.perform(Operation::append);
+                subject.sync(step % 3 == 2 ? any_way(random) : SyncWay::contents);
+            }
+        });
+    }
+    EXPECT_GT(all_.distinct, 100u);
+}
+
 // Goal: nor do long sequences, with a sync now and then.
 TEST_F(VolumeCrash, RandomSequences)
 {
