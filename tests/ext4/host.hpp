@@ -17,7 +17,8 @@ namespace fs = std::filesystem;
 // error together.
 std::string run(std::string const& command);
 
-// Exit statuses up to `status_max` are no failure (e2fsck says 1 for "corrected"); which one it was.
+// Exit statuses up to `status_max` are no failure (e2fsck says 1 for "corrected"); which one it
+// was.
 std::string run_up_to(std::string const& command, int status_max, int* ended_with = nullptr);
 
 std::string quoted(fs::path const& path);

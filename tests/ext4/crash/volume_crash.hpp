@@ -14,7 +14,7 @@ class VolumeCrash : public testing::Test {
 protected:
     using Work = std::function<void(VolumeSubject&)>;
 
-    // GEMEL_TEST_LONG: some hours rather than half a minute.
+    // GEMEL_TEST_LONG: some hours rather than a minute.
     static bool is_long();
     void SetUp() override;
     void TearDown() override;
