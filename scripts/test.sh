@@ -283,6 +283,7 @@ part_size() {
 part_tsan() {
     check "build of hosted-tsan" in_shell build hosted-tsan
     counted "unit tests under TSan" run_ctest build/hosted-tsan
+    built hosted && counted "simulated runs that look for races" python3 tests/sim/races.py
 }
 
 part_processors() { # every system test on several processors, and QEMU's own threads

@@ -39,6 +39,7 @@ bool write_journal(
     journal.strategy = spec.strategy;
     journal.fault_kinds = spec.fault_kinds;
     journal.preempts = spec.preempts;
+    journal.races = spec.races;
     journal.cpus = spec.cpus;
     journal.until_ns = spec.until_ns;
     journal.check = result.failure.check;
@@ -69,6 +70,7 @@ SimSpec spec_of(sim::Journal const& journal)
     spec.strategy = journal.strategy;
     spec.fault_kinds = journal.fault_kinds;
     spec.preempts = journal.preempts;
+    spec.races = journal.races;
     spec.cpus = journal.cpus;
     spec.until_ns = journal.until_ns;
     if (journal.complete)

@@ -274,7 +274,7 @@ void Campaign::compare(SimSpec const& spec, SimResult const& result)
 // What else was asked for and makes another run.
 std::string Campaign::ways_of(SimSpec const& spec) const
 {
-    std::string words = spec.preempts ? " --preempt" : "";
+    std::string words = spec.preempts ? " --preempt" : spec.races ? " --races" : "";
     if (spec.cpus != 1)
         words += " --cpus " + std::to_string(spec.cpus);
     if (spec.traces_messages)
@@ -455,6 +455,7 @@ std::optional<SimSpec> spec_of(SimOptions const& options)
     spec.until_ns = *until;
     spec.fault_kinds = *faults;
     spec.preempts = options.preempt;
+    spec.races = arch::watches_races;
     spec.cpus = options.cpus;
     spec.traces_messages = options.messages;
     spec.seed = options.seed.value_or(1);

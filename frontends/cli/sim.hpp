@@ -32,6 +32,7 @@ struct SimOptions {
     bool minimise = false; // of such runs, no more; then it ends
     bool each = false; // says a line about seeds that passed, too
     bool preempt = false;
+    bool races = false;
     unsigned cpus = 1;
     bool open_jail = false;
     int heap_fill = 0;

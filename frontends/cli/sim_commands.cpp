@@ -1,6 +1,5 @@
 #include "frontends/cli/sim_commands.hpp"
 
-#include "frontends/cli/edges_build.hpp"
 #include "frontends/cli/host_threads.hpp"
 
 namespace gemel::cli {
@@ -116,6 +115,11 @@ void SimCommands::add_run_options(CLI::App& command)
         ->capture_default_str();
     command.add_flag("--preempt", options_.preempt,
         "threads are stopped inside their code, too; builds hosted-preempt, by clang-16");
+    command
+        .add_flag("--races", options_.races,
+            "two tasks or threads that touch the same bytes with nothing between them to order "
+            "them fail; builds hosted-tsan")
+        ->excludes("--preempt");
     refuse_host_threads(command);
     add_processor_seconds(command, options_.processor_seconds);
     command.add_flag("--console", options_.show_console, "show the end of the console");
@@ -183,18 +187,25 @@ void run_simulation_words(int count, char** words)
         host->run_words({ words, words + count });
 }
 
-bool SimCommands::needs_edges() const
+std::optional<OtherBuild> SimCommands::needed_build() const
 {
-    return (sim_->parsed() && options_.preempt)
-        || (replay_->parsed() && is_of_edges_build(replay_options_.file))
-        || (shrink_->parsed() && is_of_edges_build(shrink_options_.file))
-        || (when_->parsed() && is_of_edges_build(when_options_.file));
+    if (replay_->parsed())
+        return other_build_of(replay_options_.file);
+    if (shrink_->parsed())
+        return other_build_of(shrink_options_.file);
+    if (when_->parsed())
+        return other_build_of(when_options_.file);
+    if (sim_->parsed() && options_.preempt)
+        return OtherBuild::edges;
+    if (sim_->parsed() && options_.races)
+        return OtherBuild::races;
+    return std::nullopt;
 }
 
 std::optional<int> SimCommands::run(std::vector<std::string> const& words)
 {
-    if (!hosted::counts_edges && needs_edges())
-        return go_on_in_edges_build(words);
+    if (auto const build = needed_build(); build && !is_here(*build))
+        return go_on_in(*build, words);
     if (sim_->parsed())
         return simulate(options_);
     if (replay_->parsed())

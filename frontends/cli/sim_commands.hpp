@@ -1,6 +1,7 @@
 // The simulator's part of the command line.
 #pragma once
 
+#include "frontends/cli/other_build.hpp"
 #include "frontends/cli/sim.hpp"
 
 #include <CLI/CLI.hpp>
@@ -20,7 +21,7 @@ public:
     std::optional<int> run(std::vector<std::string> const& words);
 
 private:
-    bool needs_edges() const;
+    std::optional<OtherBuild> needed_build() const;
     void add_sim(CLI::App& app);
     void add_run_options(CLI::App& command);
     void add_corpus_options(CLI::App& command);

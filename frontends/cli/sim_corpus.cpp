@@ -147,7 +147,8 @@ bool SimCorpus::load_run(u64 number, SimSpec const& spec)
         return true;
     }
     if (journal->workload != spec.workload || journal->fault_kinds != spec.fault_kinds
-        || journal->cpus != spec.cpus || journal->preempts != spec.preempts) {
+        || journal->cpus != spec.cpus || journal->preempts != spec.preempts
+        || journal->races != spec.races) {
         std::fprintf(stderr,
             "gemel: %s is of another campaign (workload %s, %u processors, or other faults): name "
             "another folder with --corpus\n",

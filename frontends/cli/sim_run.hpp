@@ -19,6 +19,7 @@ struct SimSpec {
     sim::StrategyKind strategy = sim::StrategyKind::portfolio;
     u32 fault_kinds = 0;
     bool preempts = false; // inside code, too
+    bool races = false; // what a build sees that looks for them (arch::watches_races) fails
     u32 cpus = 1;
     bool traces_messages = false; // another run: each line that is printed is a kernel entry
     u64 until_ns = 10'000'000'000;

@@ -44,6 +44,7 @@ struct Record {
 static_assert(sizeof(Record) == 12);
 
 constexpr u16 flag_preempts = 1;
+constexpr u16 flag_races = 2;
 constexpr u32 cpus_shift = 8; // of the flags: how many processors beyond the first
 constexpr u32 cpus_mask = 7;
 
@@ -158,8 +159,8 @@ std::vector<u8> encode(Journal const& journal, usize bytes_max)
     header.l1 = journal.l1;
     header.fault_kinds = journal.fault_kinds;
     header.strategy = static_cast<u8>(journal.strategy);
-    header.flags = static_cast<u16>(
-        (journal.preempts ? flag_preempts : 0) | (journal.cpus - 1) << cpus_shift);
+    header.flags = static_cast<u16>((journal.preempts ? flag_preempts : 0)
+        | (journal.races ? flag_races : 0) | (journal.cpus - 1) << cpus_shift);
     put(header.workload, journal.workload);
     put(header.check_name, journal.check);
     put(header.task, journal.task);
@@ -194,6 +195,7 @@ bool decode(std::span<u8 const> bytes, Journal& journal, JournalError& error)
     journal.strategy = static_cast<StrategyKind>(header.strategy);
     journal.complete = header.complete != 0;
     journal.preempts = (header.flags & flag_preempts) != 0;
+    journal.races = (header.flags & flag_races) != 0;
     journal.cpus = 1 + (header.flags >> cpus_shift & cpus_mask);
     journal.workload = taken(header.workload);
     journal.check = taken(header.check_name);

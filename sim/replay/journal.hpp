@@ -24,6 +24,7 @@ struct Journal {
     StrategyKind strategy = StrategyKind::run_to_block;
     u32 fault_kinds = 0;
     bool preempts = false; // made by a build that counts edges
+    bool races = false; // made by one that sees races
     u32 cpus = 1;
     u64 until_ns = 0;
     // What failed; the same must come out of a replay.

@@ -41,10 +41,7 @@ public:
         if (wanted > 0)
             bytes_ += std::min(static_cast<usize>(wanted), left - 1);
     }
-    void say() const
-    {
-        [[maybe_unused]] auto const said = ::write(STDERR_FILENO, text_, bytes_);
-    }
+    void say() const { [[maybe_unused]] auto const said = ::write(STDERR_FILENO, text_, bytes_); }
 
 private:
     char text_[text_bytes_max] = {};

@@ -19,6 +19,7 @@ void* __tsan_get_current_fiber();
 void* __tsan_create_fiber(unsigned flags);
 void __tsan_switch_to_fiber(void* fiber, unsigned flags);
 void __tsan_set_fiber_name(void* fiber, char const* name);
+void __sanitizer_symbolize_pc(void* at, char const* format, char* text, unsigned long bytes);
 void __tsan_ignore_thread_begin();
 void __tsan_ignore_thread_end();
 void __tsan_read_range_pc(void* at, unsigned long bytes, void* place);
@@ -245,6 +246,13 @@ void forget(u8* page, int memory, u64 offset)
     auto* got = mmap(page, page_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memory,
         static_cast<off_t>(offset));
     ASSERT(got == page);
+}
+
+// Which modules there are.
+void before_jail()
+{
+    char name[256];
+    __sanitizer_symbolize_pc(reinterpret_cast<void*>(&before_jail), "%m", name, sizeof name);
 }
 
 // The kernel's own form of sigaction(2): its C library adds the way back.

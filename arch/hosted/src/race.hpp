@@ -46,6 +46,9 @@ void mapped(u64 address, void const* leaf);
 // The page has a new owner: what was done to it is forgotten.
 void forget(u8* page, int memory, u64 offset);
 
+// What is needed to tell of a race is read while files can be opened.
+void before_jail();
+
 // As sigaction(2); ThreadSanitizer's own would keep a signal back until its code has a copy of what
 // the handler is to change.
 void handle(int signal, struct sigaction const& action);
@@ -75,6 +78,7 @@ inline void faults(u32) { }
 inline void mended(u32) { }
 inline void mapped(u64, void const*) { }
 inline void forget(u8*, int, u64) { }
+inline void before_jail() { }
 inline void handle(int signal, struct sigaction const& action)
 {
     sigaction(signal, &action, nullptr);
