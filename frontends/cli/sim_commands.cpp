@@ -98,6 +98,7 @@ void SimCommands::add_run_options(CLI::App& command)
     command
         .add_option("--workload", options_.workload,
             "boot, posix-mix, session, server-kill, fs-crash, fs-crash-1, fs-crash-2, fs-crash-3, "
+            "fs-crash-long, "
             "vfs-race, rights-race, cap-storm, fair, steady, or a program of the boot bundle")
         ->capture_default_str();
     command

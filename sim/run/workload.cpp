@@ -13,7 +13,7 @@ constexpr u32 power = bit(Kind::power_loss) | bit(Kind::power_cut) | bit(Kind::r
 constexpr u32 everything = lawful_kinds & ~bit(Kind::entropy) & ~power;
 constexpr u32 gentle = everything & ~bit(Kind::task_kill);
 constexpr u32 crash_states = 16;
-constexpr std::string_view sequences = "fs-crash-"; // of so many operations
+constexpr std::string_view sequences = "fs-crash-"; // of so many operations, or long
 constexpr u64 soon = 10'000'000'000;
 constexpr u64 an_hour = 3600'000'000'000;
 
@@ -31,6 +31,8 @@ constexpr Workload known[] = {
     { "fs-crash-1", "the same: each operation, one a seed", power, soon, crash_states },
     { "fs-crash-2", "the same: each pair of operations", power, soon, crash_states },
     { "fs-crash-3", "the same: each three operations", power, soon, crash_states },
+    { "fs-crash-long", "the same, until the log is full, with files open", power, soon,
+        crash_states },
 };
 
 constexpr u64 domain_script = 2048;

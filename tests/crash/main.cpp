@@ -1,9 +1,10 @@
-// fs-crash run[-N] SEED | fs-crash check[-N] SEED DURABLE BEGUN (README.md).
+// fs-crash run[-N|-long] SEED | fs-crash check[-N|-long] SEED DURABLE BEGUN (README.md).
 #include "servers/rt/rt.hpp"
 #include "servers/rt/system.hpp"
 #include "tests/crash/survey.hpp"
 
 #include <charconv>
+#include <deque>
 
 namespace gemel::fs_crash {
 
@@ -38,6 +39,24 @@ Result<void> change_contents(fskit::Files& files, Step const& step)
     file.seek(step.offset);
     return file.write(step.bytes);
 }
+
+// Files that have no name any more and are open still: after a power cut they are orphans.
+class Nameless {
+public:
+    void keep(fskit::Files& files, std::string const& path)
+    {
+        constexpr usize kept_max = 4;
+        auto file = files.open(path, static_cast<OpenFlags>(OpenFlag::read));
+        if (!file)
+            return; // a link, or what other faults than power cuts refuse
+        if (files_.size() == kept_max)
+            files_.pop_front();
+        files_.push_back(std::move(*file));
+    }
+
+private:
+    std::deque<fskit::OpenFile> files_;
+};
 
 Result<void> perform(fskit::Files& files, Step const& step)
 {
@@ -84,12 +103,18 @@ bool is_trouble(Error error)
         || error == Error::dead || error == Error::unavailable || error == Error::timed_out;
 }
 
-Result<void> run(fskit::Files& files, Sequence const& sequence)
+// What becomes of a file that is unlinked.
+enum class Unlinked : u8 { gone, kept_open };
+
+Result<void> run(fskit::Files& files, Sequence const& sequence, Unlinked unlinked)
 {
+    Nameless nameless;
     for (usize i = 0; i < sequence.steps().size(); ++i) {
         auto const& step = sequence.steps()[i];
         auto const place = std::to_string(i + 1);
         say("@step " + place);
+        if (unlinked == Unlinked::kept_open && step.op == Op::unlink)
+            nameless.keep(files, step.path);
         if (auto const done = perform(files, step); !done) {
             if (!is_trouble(done.error()))
                 say("FAIL fs-crash: step " + place + ", " + name_of(step.op) + " " + step.path
@@ -124,13 +149,19 @@ Result<void> check(fskit::Files& files, Sequence const& sequence, u64 durable, u
     return probe(files);
 }
 
-// What `word`, "run" or "check", asks for: "run" steps that are drawn, "run-2" two that are the
-// seed's own. Nothing: it is another word.
+constexpr std::string_view long_one = "-long";
+
+// What `word`, "run" or "check", asks for: "run" steps that are drawn, "run-long" many of them, and
+// "run-2" two that are the seed's own. Nothing: it is another word.
 std::optional<Sequence> sequence_of(std::string_view given, std::string_view word, u64 seed)
 {
     if (given == word)
         return Sequence { seed };
-    if (!given.starts_with(word) || given[word.size()] != '-')
+    if (!given.starts_with(word))
+        return std::nullopt;
+    if (given.substr(word.size()) == long_one)
+        return Sequence { seed, Sequence::Length::long_one };
+    if (given[word.size()] != '-')
         return std::nullopt;
     auto const length = number(given.substr(word.size() + 1));
     if (!length || *length == 0 || *length > slots_max)
@@ -150,7 +181,8 @@ Result<void> server_main(Env& env)
     auto files = TRY(fskit::Files::create(TRY(env.take<protocol::Vfs>("vfs"))));
     if (words.size() == 3 && numbers.size() == 1)
         if (auto const sequence = sequence_of(words[1], "run", numbers[0]))
-            return run(files, *sequence);
+            return run(files, *sequence,
+                words[1].ends_with(long_one) ? Unlinked::kept_open : Unlinked::gone);
     if (words.size() == 5 && numbers.size() == 3)
         if (auto const sequence = sequence_of(words[1], "check", numbers[0]))
             return check(files, *sequence, numbers[1], numbers[2]);

@@ -17,6 +17,7 @@ constexpr u32 tries_max = 1000;
 constexpr u64 bytes_max = 6000; // some blocks, and parts of them
 constexpr u64 rounds_least = 3;
 constexpr u64 rounds_span = 10;
+constexpr u64 rounds_of_a_long_one = 300;
 
 std::shared_ptr<std::string const> shared(std::string bytes)
 {
@@ -35,17 +36,20 @@ char const* name_of(Op op)
 
 // Two random steps at a time and often something that makes them durable: the sequences in which
 // ACE and CrashMonkey (Mohan et al., OSDI 2018) found the bugs of real file systems.
-Sequence::Sequence(u64 seed)
+Sequence::Sequence(u64 seed, Length length)
     : state_(seed)
     , trees_(1)
 {
     begin();
-    auto const rounds = rounds_least + draw(rounds_span);
+    auto const is_long = length == Length::long_one;
+    auto const rounds = is_long ? rounds_of_a_long_one : rounds_least + draw(rounds_span);
     for (u64 round = 0; round < rounds; ++round) {
         add_random();
         add_random();
         add_sync();
     }
+    if (is_long)
+        prepared_ = steps_.size() / 2 + draw(steps_.size() / 2);
 }
 
 void Sequence::begin()

@@ -77,16 +77,17 @@ std::vector<Slot> slots_of(u64 seed, u32 length);
 
 class Sequence {
 public:
-    // Drawn.
-    explicit Sequence(u64 seed);
+    // Drawn. long: so many that the journal's log is filled more than once, and the power had
+    // better stay for a part of them.
+    enum class Length : u8 { usual, long_one };
+    explicit Sequence(u64 seed, Length length = Length::usual);
     // Those slots, on files and names that the seed draws, in a tree that has what they need.
     Sequence(u64 seed, std::vector<Slot> const& slots);
 
     // Step n, from 1 on, leads from tree n - 1 to tree n. Every step works.
     std::vector<Step> const& steps() const { return steps_; }
     std::vector<Tree> const& trees() const { return trees_; }
-    // How many steps make what is there before: until then the power had better stay. 0: it need
-    // not.
+    // How many steps there are until the power may fail. 0: it may from the beginning.
     usize prepared() const { return prepared_; }
 
 private:

@@ -707,18 +707,21 @@ def sites_of(*words):
 
 def test_sites():
     """Goal: `sites` tells how often each was reached, --never-hit the same without those, and a campaign of workloads
-    that try for it reaches the states that it should. Method: servers killed, power cut, and the mix; the union."""
+    that try for it reaches the states that it should. Method: servers killed, power cut, snapshots of memory, and the mix; the
+    union."""
     mix = sites_of("--seeds", "1..4")
     unhit = sites_of("--seeds", "1..4", "--never-hit")
     expect(unhit == {label: told for label, told in mix.items() if told[1] == 0}, f"{mix}\n{unhit}")
     expect(mix["kernel.no_page"][0] == "fault" and mix["kernel.no_page"][1] > 100, mix)
-    others = [sites_of("--workload", workload, "--seeds", "1..12") for workload in ("server-kill", "fs-crash")]
+    others = [sites_of("--workload", workload, "--seeds", seeds_of) for workload, seeds_of in (
+        ("server-kill", "1..12"), ("fs-crash", "1..12"), ("fs-crash-long", "1..12"), ("paged", "1..12"))]
     expect(all(set(mix) == set(other) for other in others), "another list of sites")
     most = {label: max(each[label][1] for each in (mix, *others)) for label in mix}
     kinds = [kind for kind, _ in mix.values()]
     expect(kinds.count("sometimes") >= 9 and "never" in kinds, mix)
     expect(not any(most[label] for label in mix if mix[label][0] == "never"), f"reached, and nothing failed: {most}")
-    for label in ("init.service_restarted", "ext4.journal_replayed", "ext4.revoke_written", "ext4.absence_remembered"):
+    for label in ("init.service_restarted", "ext4.journal_replayed", "ext4.revoke_written", "ext4.absence_remembered",
+                  "ext4.orphan_found", "ext4.log_wraps", "pager.copied_on_write", "pager.last_of_a_snapshot"):
         expect(most[label] > 0, f"{label} is not reached: {most}")
 
 

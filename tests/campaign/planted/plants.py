@@ -3,7 +3,7 @@ tests/mutants: `<~statements~>` are left out by the plant, and `<<this||that>>` 
 from typing import NamedTuple
 
 MIX, KILL, CRASH, STEADY = "posix-mix", "server-kill", "fs-crash", "steady"
-RACE, RIGHTS, FAIR = "vfs-race", "rights-race", "fair"
+RACE, RIGHTS = "vfs-race", "rights-race"
 PORT, MESSAGE, ROW, THREAD, PAGE, QUEUE = (
     "core/object/port.cpp", "core/syscall/message.cpp", "core/object/row.cpp", "core/object/thread.cpp",
     "core/object/page.cpp", "core/object/queue.hpp")
@@ -12,7 +12,7 @@ RECOVERY, FILES, NAMES = "servers/ext4/recovery.cpp", "servers/ext4/volume_files
 SYNCS = "servers/ext4/waiting_syncs.cpp"
 WRITER, ALLOCATOR = "servers/ext4/volume_writer.cpp", "servers/ext4/block_allocator.cpp"
 PIPE, LOCK, OBJECTS = "servers/pipe/pipe.cpp", "servers/rt/lock.cpp", "servers/rt/object_server.cpp"
-DEVICE, KERNEL = "servers/block/device.cpp", "core/kernel.hpp"
+DEVICE = "servers/block/device.cpp"
 CONSOLE, SUPERVISOR, MOUNT, OPEN = (
     "servers/console/console.cpp", "servers/init/supervisor.cpp", "servers/vfs/mount.cpp",
     "servers/vfs/open_files.cpp")
@@ -86,8 +86,6 @@ PLANTS = [
     Plant("order", QUEUE, "<~previous = &link;~>", "a queue loses its end", MIX),
     Plant("order", QUEUE, "<~next->previous = previous;~>",
           "who left stays the end of the queue", KILL),
-    Plant("starvation", KERNEL, "<<port.queue||*port.queue.next>>.add(thread, state);",
-          "who called last is served first", FAIR),
     # --- books ---
     Plant("quota", ROW, "object_abandoned(row);\n    }\n    <~++tasks_[row.owner]->rows;~>", "a closed capability is not given back", MIX),
     Plant("quota", ROW, "--to.rows;\n    <~++tasks_[row.owner]->rows;~>", "a moved capability is not given back", MIX),
