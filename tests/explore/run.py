@@ -136,8 +136,7 @@ def test_a_reason_of_many_lines():
 def test_every_end_is_shrunk():
     for letter, told, status in (("L", "LEAK jail: system call", 3), ("S", "FAIL host: the run died of", FOUND)):
         with fresh() as folder:
-            library = f"{folder}/host_plant.so"
-            subprocess.run(["gcc", "-O1", "-fno-builtin", "-shared", "-fPIC", "-o", library, f"{TOP}/tests/sim/host_plant.c"], check=True)
+            library = f"{TOP}/build/hosted/tests/libhost_plant.so"
             text = explore(folder, "--workload", f"echo PLANT-A > /dev/console | echo PLANT-{letter}", "--faults", "none", "--seeds",
                            "20..30", environment={"LD_PRELOAD": library}, status=status)
             left = re.search(r"replay:  gemel replay \S+ --gdb   \((\d+) decisions?\)", text)

@@ -201,11 +201,9 @@ def test_one_kind():
         expect(status == 2 and text.startswith('FAIL workload  "two"'), text)
 
 
-def planted_host(folder):
+def planted_host():
     """The environment of a host that goes wrong as host_plant.c says."""
-    library = f"{folder}/host_plant.so"
-    subprocess.run(["gcc", "-O1", "-fno-builtin", "-shared", "-fPIC", "-o", library, f"{TOP}/tests/sim/host_plant.c"], check=True)
-    return dict(os.environ, LD_PRELOAD=library)
+    return dict(os.environ, LD_PRELOAD=f"{TOP}/build/hosted/tests/libhost_plant.so")
 
 
 def shrinks(journal, begin, environment, *words):
@@ -221,7 +219,7 @@ def test_every_end_shrinks():
     differ. Method: a host that does so when the second end of a pipe was quicker than the first, which a few schedules of
     forty lead to."""
     with tempfile.TemporaryDirectory(prefix="gemel-sim-") as folder:
-        host = planted_host(folder)
+        host = planted_host()
         for letter, begin, words in (("L", "LEAK jail", []), ("S", "FAIL host  \"the run died of", []),
                                      ("X", "FAIL host  \"the run ended", []),
                                      ("H", "INCONCLUSIVE watchdog", ["--processor-seconds", "2"])):
