@@ -116,18 +116,17 @@ def show_place():
 
 
 def jump(words):
-    """Goes there in one step of gdb's, so that it forgets what it knew of the place before."""
-    answer = gdb.execute(f"monitor goto {words}", to_string=True)
-    if not answer.startswith("gone"):
-        raise gdb.GdbError(answer.strip())
-    gdb.execute("stepi")
-
-
-def jump_silently(words):
+    """Goes there in one step of gdb's, so that it forgets what it knew of the place before. Without the user's breakpoints: to
+    step off one, gdb would wait for the thread that stands at it, and another one may run there."""
     points = others_off()
-    jump(words)
-    for point in points:
-        point.enabled = True
+    try:
+        answer = gdb.execute(f"monitor goto {words}", to_string=True)
+        if not answer.startswith("gone"):
+            raise gdb.GdbError(answer.strip())
+        gdb.execute("stepi")
+    finally:
+        for point in points:
+            point.enabled = True
 
 
 def target(text):
@@ -171,10 +170,10 @@ def to_failure():
         return run_alone(lambda: gdb.Breakpoint(FAILED, internal=True), "continue")
 
     if failure_event is not None:
-        jump_silently(f"event:{failure_event}")
+        jump(f"event:{failure_event}")
     there = found()
     if not there and failure_event is None:
-        jump_silently("event:0")
+        jump("event:0")
         there = found()
     if there:
         failure_event = where()[0]
