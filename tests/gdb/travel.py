@@ -315,12 +315,13 @@ def steps_of(wire, packet, count):
 
 # Goal: one thread's steps are its own, in both directions: across its turns that others have in between, each step back
 # is undone by a step.
-# Method: from where a thread begins to give way, 24 instructions: they take it to the other side of the switch.
+# Method: from where a thread begins to give way, amid the run, so that it has another turn: 24 instructions, which take it to
+# the other side of the switch.
 def test_steps_of_a_thread(world):
     wire = Wire(world.program, world.bank)
     try:
         jump = wire.address_of("jump_fcontext", "libboost_context")
-        wire.monitor("goto event:2999")
+        wire.monitor("goto event:2200")
         wire.ask("vCont;s")
         wire.ask(f"Z0,{jump:x},1")
         stopped = wire.ask("vCont;c")
