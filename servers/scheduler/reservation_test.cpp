@@ -10,11 +10,9 @@ using protocol::ReservationPolicy;
 
 struct Thread {
     u64 run_ns = 0;
-    bool ready = true;
     bool ended = false;
     u8 priority = 0;
-    bool confined = false;
-    bool stopped = false;
+    bool held = false;
 };
 
 class FakeSubject final : public Subject {
@@ -23,31 +21,25 @@ public:
         : thread_(thread)
     {
     }
-    Result<Seen> look() override
+    Result<u64> run_ns() override
     {
         if (thread_.ended)
             return Error::not_found;
-        return Seen { thread_.run_ns, thread_.ready };
+        return thread_.run_ns;
     }
     Result<void> set_priority(u8 priority) override
     {
         thread_.priority = priority;
         return {};
     }
-    Result<void> confine() override
+    Result<void> hold() override
     {
-        thread_.confined = true;
-        return {};
-    }
-    Result<void> stop() override
-    {
-        EXPECT_TRUE(thread_.confined && thread_.ready);
-        thread_.stopped = true;
+        thread_.held = true;
         return {};
     }
     Result<void> go_on() override
     {
-        thread_.stopped = thread_.confined = false;
+        thread_.held = false;
         return {};
     }
 
@@ -69,7 +61,7 @@ TEST(Reservation, OutOfItsBudgetAThreadWaitsForThePeriod)
     auto reservation = reserve(thread, ReservationPolicy::limit);
     u64 ran = 0;
     for (u64 tick = 1; tick <= 1000; ++tick) {
-        if (!thread.stopped) {
+        if (!thread.held) {
             thread.run_ns += tick_ns;
             ++ran;
         }
@@ -82,23 +74,21 @@ TEST(Reservation, OutOfItsBudgetAThreadWaitsForThePeriod)
     EXPECT_EQ(reservation.counts().stops, 100u);
 }
 
-// Goal: a wait is never cut short by a stop.
-TEST(Reservation, AThreadThatWaitsIsNotStopped)
+// Goal: who sleeps whenever somebody looks is held to its budget as well.
+// Method: it runs nine tenths of each tick, and waits at its end.
+TEST(Reservation, AThreadThatWaitsAtEachTickIsHeld)
 {
     Thread thread;
     auto reservation = reserve(thread, ReservationPolicy::limit);
-    thread.run_ns = 5 * tick_ns;
-    thread.ready = false;
-    reservation.advance(5 * tick_ns);
-    EXPECT_FALSE(thread.stopped);
-    EXPECT_TRUE(thread.confined);
-    EXPECT_EQ(reservation.next_ns(5 * tick_ns), 5 * tick_ns + tick_ns / 2);
-    thread.ready = true;
-    reservation.advance(6 * tick_ns);
-    EXPECT_TRUE(thread.stopped);
-    EXPECT_EQ(reservation.next_ns(6 * tick_ns), 10 * tick_ns);
+    for (u64 tick = 1; tick < 10; ++tick) {
+        thread.run_ns += thread.held ? 0 : tick_ns * 9 / 10;
+        reservation.advance(tick * tick_ns);
+        EXPECT_EQ(thread.held, tick >= 3);
+    }
+    EXPECT_EQ(reservation.next_ns(9 * tick_ns), 10 * tick_ns);
     reservation.advance(10 * tick_ns);
-    EXPECT_FALSE(thread.stopped || thread.confined);
+    EXPECT_FALSE(thread.held);
+    EXPECT_EQ(reservation.counts().most_ns, tick_ns * 27 / 10);
 }
 
 // Goal: who gives a reservation back is as free as before, whatever it was in.
@@ -109,9 +99,9 @@ TEST(Reservation, ItsEndLetsTheThreadGoOn)
         auto reservation = reserve(thread, ReservationPolicy::limit);
         thread.run_ns = 2 * tick_ns;
         reservation.advance(2 * tick_ns);
-        EXPECT_TRUE(thread.stopped);
+        EXPECT_TRUE(thread.held);
     }
-    EXPECT_FALSE(thread.stopped || thread.confined);
+    EXPECT_FALSE(thread.held);
     EXPECT_EQ(thread.priority, 3);
 }
 
@@ -143,7 +133,7 @@ TEST(Reservation, AnOverrunIsOrdinary)
     thread.run_ns = 2 * tick_ns;
     reservation.advance(2 * tick_ns);
     EXPECT_FALSE(reservation.urgent());
-    EXPECT_FALSE(thread.stopped);
+    EXPECT_FALSE(thread.held);
     EXPECT_EQ(thread.priority, 3);
     reservation.advance(10 * tick_ns);
     EXPECT_TRUE(reservation.urgent());

@@ -6,8 +6,6 @@ namespace gemel::scheduler {
 
 namespace {
 
-constexpr u64 own_processor = 1; // the first
-constexpr u8 state_ready = 1; // core/object/thread.hpp ThreadState
 constexpr u32 indices_max = 65'536; // the kernel's table is shorter
 
 // The threads with that priority, by their index. All rows are looked at: threads come and go
@@ -45,13 +43,13 @@ Result<std::unique_ptr<ThreadSubject>> ThreadSubject::create(
 }
 
 // The index may be another thread's by now, unless the capability still leads somewhere.
-Result<Subject::Seen> ThreadSubject::look()
+Result<u64> ThreadSubject::run_ns()
 {
     auto const seen = TRY(powers_.audit.thread(index_));
     TRY(thread_.inspect());
     if (seen.task != task_)
         return Error::not_found;
-    return Seen { seen.run_ns, seen.state == state_ready };
+    return seen.run_ns;
 }
 
 Result<void> ThreadSubject::set_priority(u8 priority)
@@ -59,21 +57,15 @@ Result<void> ThreadSubject::set_priority(u8 priority)
     return powers_.scheduling.thread_priority(thread_, priority);
 }
 
-Result<void> ThreadSubject::confine()
+Result<void> ThreadSubject::hold()
 {
-    return powers_.scheduling.thread_affinity(thread_, own_processor);
-}
-
-Result<void> ThreadSubject::stop()
-{
-    return powers_.tasks.thread_stop(thread_);
+    constexpr u64 none = 0;
+    return powers_.scheduling.thread_affinity(thread_, none);
 }
 
 Result<void> ThreadSubject::go_on()
 {
-    TRY(powers_.scheduling.thread_affinity(thread_, SchedBroker::every_processor));
-    auto const ran = powers_.tasks.thread_run(thread_);
-    return ran || ran.error() == Error::not_runnable ? Result<void>() : ran; // it was not stopped
+    return powers_.scheduling.thread_affinity(thread_, SchedBroker::every_processor);
 }
 
 } // namespace gemel::scheduler

@@ -6,10 +6,9 @@
 
 namespace gemel::scheduler {
 
-// What the scheduler may do. Its own thread runs on the first processor only.
+// What the scheduler may do.
 struct Powers {
     SchedBroker scheduling;
-    TaskBroker tasks; // to stop threads and run them again
     AuditBroker audit;
 };
 
@@ -27,10 +26,9 @@ public:
     }
 
     u32 index() const { return index_; }
-    Result<Seen> look() override;
+    Result<u64> run_ns() override;
     Result<void> set_priority(u8 priority) override;
-    Result<void> confine() override;
-    Result<void> stop() override;
+    Result<void> hold() override;
     Result<void> go_on() override;
 
 private:
