@@ -27,19 +27,17 @@ namespace gemel {
 // Root-table entries that belong to the user half (47 bits of address).
 inline constexpr u32 user_root_entries = 256;
 
-inline constexpr u8 nobodys_priority = 31; // more urgent than any
-
 // A processor's own part.
 struct Cpu {
     Thread* current = nullptr; // null: idle
     u64 root = 0; // address space that is active
-    Thread* loaded = nullptr; // whose registers the processor has beyond those in its frame; or
-                              // Kernel::nobody_
+    Thread* loaded = nullptr; // whose registers the processor has beyond those in its frame
     u32 ready_levels = 0; // bit n: level n has a thread
     u8 number = 0;
     u8 bit = 1; // 1 << number
     u32 budget = 0; // ticks left of the slot that sched_switch opened; 0: none
     Queue ready[priority_levels];
+    u64 since_ns = 0; // when current began to run, for run_ns
 };
 
 // A line that signals a port.
@@ -99,8 +97,6 @@ public:
         if (cpu_count_ != 1) [[unlikely]]
             lock_.give();
     }
-    // Whoever has the lock at boot may ask: all others that come in have left boot code for good.
-    bool all_wait() const { return lock_.waiting() == cpu_count_ - 1; }
     // The idle processor waits, without the lock, for one interrupt. Before leaving, until there is
     // a thread to run.
     void rest();
@@ -248,9 +244,8 @@ private:
     void task_destroy(Task& task);
     u64 task_reap(Task& task, u64 cursor);
     void reap_page(Task& task, u32 number);
-    bool reap_link(Task& task);
-    u64 reap_end(Task& task);
-    static void outlives(PageInfo& info, Task& payer);
+    void reap_tables(Task& task);
+    void reap_table(Task& task, u64* table, unsigned shift, u64 base);
 
     // mm/region.cpp
     u64* region_new(Task& payer, u32 pages, u64* words);
@@ -258,7 +253,7 @@ private:
     void region_destroy(u64* leaf);
     PageInfo* region_orphaned(u64* leaf);
     void region_end(u64* leaf);
-    void region_disown(u64* leaf, Task& payer);
+    void region_disown(u64* leaf);
     void leaf_retire(PageInfo& info);
     bool leaf_full(PageInfo const& info) const;
     u64* shared_leaf(u64* leaf);
@@ -294,7 +289,6 @@ private:
     void hand_over(Thread* next);
     void hand_over_with(Thread* receiver, u64 const* carried, Thread& caller);
     void tick();
-    void tick_later();
     void deadlines_check();
     void set_deadline(Thread& thread, u64 deadline_us);
     void interrupt_arrived(u32 line);
@@ -356,7 +350,8 @@ private:
     void thread_run(Thread& thread);
     void thread_stop(Thread& thread);
     u64* register_of(Thread& thread, u64 index);
-    void schedule_anew(Thread& thread, u8& term, u64 value);
+    void thread_priority(Thread& thread, u64 priority);
+    void thread_affinity(Thread& thread, u64 cpus);
     void task_reap_step(Task& task, u64* words);
     void operate_mapping(Operation operation, Task& task, Row* region, u64* words);
     void region_address(u64 const* leaf, u64* words);
@@ -425,12 +420,11 @@ private:
     u32 scheduler_generation_ = 0;
     u64 scheduler_bits_ = 0;
     TicketLock lock_;
-    Cpu cpus_[cpus_max + 1]; // the last is none, and busy: who may run nowhere waits for it
+    Cpu cpus_[cpus_max];
     Task kernel_task_; // index 0: pays for what belongs to nobody
     Thread* threads_[threads_max] = {};
     u64 reply_tokens_[threads_max]; // of the last call of each: generation and index
     Task* tasks_[tasks_max] = {};
-    Thread nobody_; // whom a processor runs that has nothing to do
     InterruptBinding interrupts_[arch::interrupt_lines_max] = {};
 };
 

@@ -58,8 +58,7 @@ enum class Operation : u8 {
     scheduler_register
     = 0x40, // w2 port, w3 bits: signalled at each tick; the caller may sched_switch
     thread_priority = 0x41, // w2 thread, w3 priority
-    thread_affinity = 0x42, // w2 thread, w3 the processors it may run on, bit n for number n; none
-    // that is there: it is held
+    thread_affinity = 0x42, // w2 thread, w3 the processors it may run on, bit n for number n
     // AUDIT: reads. not_found: nothing has that index now; invalid: it is beyond the table.
     audit_row = 0x48, // w2 index -> w2 owner | type << 32, w3 rights | depth << 16 | children <<
     // 32, w4 badge,

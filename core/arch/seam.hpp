@@ -151,29 +151,17 @@ template <typename Frame, typename Fpu>
 struct SavedThread {
     Frame frame;
     Fpu fpu;
-    // How long processors had it loaded, in counts; of one that is loaded, less the count at which
-    // it came: below zero.
-    u64 counts = 0;
 };
 
 template <typename M, typename Frame, typename Fpu>
-concept MachineLike = MemoryLike<M> && requires(M& machine, Fpu& fpu, SavedThread<Frame, Fpu>& last,
-    SavedThread<Frame, Fpu>& next, u64 value, u32 line, u8 status, char character)
+concept MachineLike
+    = MemoryLike<M> && requires(M& machine, Frame& frame, Fpu& fpu, SavedThread<Frame, Fpu>* last,
+        SavedThread<Frame, Fpu>& next, u64 value, u32 line, u8 status, char character)
 {
     {
         machine.now_ns()
     }
     noexcept->std::same_as<u64>; // since boot
-    // What only counts, as fast as it likes, and is never 0: cheap enough to be read at every
-    // switch.
-    {
-        machine.count()
-    }
-    noexcept->std::same_as<u64>;
-    {
-        machine.count_ns(value)
-    }
-    noexcept->std::same_as<u64>; // how long so many counts take
     {
         machine.wake_at(value)
     }
@@ -247,10 +235,13 @@ concept MachineLike = MemoryLike<M> && requires(M& machine, Fpu& fpu, SavedThrea
     }
     noexcept->std::same_as<void>; // port, bytes, value
     {
+        machine.save_thread(frame, fpu)
+    }
+    noexcept->std::same_as<void>; // what it has in the processor
+    {
         machine.switch_thread(last, next)
     }
-    noexcept->std::same_as<void>; // saves the last; the CPU leaves into the next.
-                                  // Each has its counts
+    noexcept->std::same_as<void>; // saves the last, if there is one; the CPU leaves into the next
     {
         machine.prepare_fpu(fpu)
     }

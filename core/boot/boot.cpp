@@ -152,13 +152,10 @@ bool Kernel::boot(BootInfo const& info)
         return false;
     }
     cpu_count_ = info.cpus;
-    for (u32 number = 0; number <= cpus_max; ++number) {
+    for (u32 number = 0; number < cpus_max; ++number) {
         cpus_[number].number = static_cast<u8>(number);
         cpus_[number].bit = static_cast<u8>(1u << number);
-        cpus_[number].loaded = &nobody_;
     }
-    nobody_.priority = nobodys_priority;
-    cpus_[cpus_max].current = &nobody_;
     kernel_task_.pages = free_pages_;
     kernel_task_.rows = free_rows_;
     kernel_task_.threads = threads_max;

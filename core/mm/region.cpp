@@ -108,13 +108,15 @@ void Kernel::region_destroy(u64* leaf)
 }
 
 // An empty leaf that tables still point at: who paid for it does so until the last of them is
-// cleared. Not who is dead: its pages may have been looked at already.
+// cleared. Of one that is dead, no more: its pages may have been looked at already.
 void Kernel::leaf_retire(PageInfo& info)
 {
     info.use = PageUse::zombie_leaf;
     ++zombie_leaves_;
-    if (auto& payer = *tasks_[info.owner]; payer.dead)
-        outlives(info, payer);
+    if (auto& payer = *tasks_[info.owner]; payer.dead) {
+        ++payer.pages;
+        info.owner = 0;
+    }
 }
 
 // As many tables point at the leaf as can be counted, or at the one that its mappings share.
@@ -195,16 +197,15 @@ void Kernel::region_end(u64* leaf)
     }
 }
 
-// Its payer has ended. Who still maps it keeps the memory (its pages: reap_page): a server that
-// works for a client that dies must not fault.
-void Kernel::region_disown(u64* leaf, Task& payer)
+// Its payer has ended. Who still maps it keeps the memory, which nobody pays for any more (its
+// pages: reap_page): a server that works for a client that dies must not fault.
+void Kernel::region_disown(u64* leaf)
 {
     auto* const info = region_orphaned(leaf);
     if (!info)
         return;
-    if (info->next != 0)
-        outlives(pages_[info->next], payer);
-    outlives(*info, payer);
+    pages_[info->next].owner = 0; // number 0 is no page
+    info->owner = 0;
 }
 
 bool Kernel::in_space(Task const& task, u64 address)
@@ -404,15 +405,12 @@ void Kernel::region_protect(Row const& region, u64 const* words)
     return true;
 }
 
-// The next address at which a region fits; fails when the window is full. How often it had to break
-// off is counted in the call's number.
+// The next address at which a region fits; fails when the window is full.
 u64 Kernel::free_address(Task& task)
 {
     auto const begin = machine_.user_begin(task.index);
     auto const end = machine_.user_end(task.index);
-    constexpr u32 tries_max = 1024;
-    constexpr u64 once = u64 { 1 } << 32;
-    constexpr u64 times_max = 64;
+    constexpr u32 tries_max = 65536;
     auto address = task.next_address;
     for (u32 i = 0; i < tries_max; ++i, address += region_bytes_max) {
         if (address < begin || address >= end)
@@ -421,11 +419,7 @@ u64 Kernel::free_address(Task& task)
         if (!entry || *entry == 0)
             return address;
     }
-    number_ += once;
-    if (number_ / once >= times_max)
-        fail(Error::no_memory);
-    task.next_address = address;
-    again();
+    fail(Error::no_memory);
 }
 
 } // namespace gemel

@@ -5,10 +5,7 @@ namespace gemel {
 
 namespace {
 
-// What one step may do: a row or a page looked at is 1, a page that becomes free 1 more, and a link
-// or a table so many.
-constexpr u32 reap_work = 1024;
-constexpr u32 reap_link_work = 64;
+constexpr u32 reap_step = 1024; // rows or pages looked at in one task_reap
 
 } // namespace
 
@@ -66,8 +63,8 @@ void Kernel::task_destroy(Task& task)
     }
 }
 
-// One bounded step, once whom it made is gone: threads first, then rows, then pages, then what it
-// mapped. Answers the next cursor, 0 at the end.
+// One bounded step, once whom it made is gone: threads first, then rows, then pages. Answers the
+// next cursor, 0 at the end.
 u64 Kernel::task_reap(Task& task, u64 cursor)
 {
     if (cursor == 0) {
@@ -76,28 +73,17 @@ u64 Kernel::task_reap(Task& task, u64 cursor)
                 thread_free(*threads_[id]);
         return 1;
     }
-    auto const end = free_pages_ + reap_work;
-    for (u32 work = 0; free_pages_ + work < end; ++work) {
-        auto const at = static_cast<u32>(cursor - 1);
-        if (at >= row_count_ + page_count_) {
-            if (!reap_link(task))
-                return reap_end(task);
-            work += reap_link_work;
-            continue;
-        }
-        ++cursor;
-        if (at >= row_count_)
-            reap_page(task, at - row_count_);
-        else if (rows_[at].owner == task.index)
+    auto at = cursor - 1;
+    for (u32 step = 0; step < reap_step && at < row_count_; ++step, ++at)
+        if (rows_[at].owner == task.index)
             row_close(rows_[at]);
-    }
-    return cursor;
-}
-
-// Nothing is left of it but its page and its root.
-u64 Kernel::reap_end(Task& task)
-{
-    page_free(machine_.at_physical(task.root));
+    if (at < row_count_)
+        return at + 1;
+    for (u32 step = 0; step < reap_step && at < u64 { row_count_ } + page_count_; ++step, ++at)
+        reap_page(task, static_cast<u32>(at - row_count_));
+    if (at < u64 { row_count_ } + page_count_)
+        return at + 1;
+    reap_tables(task);
     auto& creator = *tasks_[task.creator];
     creator.pages += task.pages_quota;
     creator.rows += task.rows_quota;
@@ -110,28 +96,22 @@ u64 Kernel::reap_end(Task& task)
     return 0;
 }
 
-// What the dead task paid for and others keep: who gave it its pages has not got this one back.
-[[gnu::noinline]] void Kernel::outlives(PageInfo& info, Task& payer)
-{
-    info.owner = payer.creator;
-    --payer.pages_quota;
-}
-
 // Objects the dead task paid for end with it, whoever else holds a capability to them. Pages of
-// another's region that it paid for stay, and leaves that were cut while they are mapped.
+// another's region that it paid for stay, and leaves that were cut while they are mapped: nobody
+// pays for them any more.
 void Kernel::reap_page(Task& task, u32 number)
 {
     auto& info = pages_[number];
     if (info.owner != task.index)
         return;
     if (info.use == PageUse::data || info.use == PageUse::zombie_leaf)
-        outlives(info, task);
+        info.owner = 0;
     auto* page = page_at(number);
     switch (info.type) {
     case ObjectType::port:
         return port_destroy(*static_cast<Port*>(page));
     case ObjectType::region:
-        return region_disown(static_cast<u64*>(page), task);
+        return region_disown(static_cast<u64*>(page));
     case ObjectType::none:
     case ObjectType::task:
     case ObjectType::thread:
@@ -140,34 +120,33 @@ void Kernel::reap_page(Task& task, u32 number)
     }
 }
 
-// The first link that is found, or the table that has none, goes. False: there is only the root.
-bool Kernel::reap_link(Task& task)
+// Unlinks what is still mapped, then frees the tables.
+void Kernel::reap_tables(Task& task)
 {
-    auto* table = static_cast<u64*>(machine_.at_physical(task.root));
-    u64* above = nullptr;
-    u64 address = 0;
-    for (unsigned shift = 39;; shift -= 9) {
-        auto const entries = above ? u32 { 512 } : user_root_entries;
-        u32 i = 0;
-        while (i < entries && table[i] == 0)
-            ++i;
-        if (i == entries)
-            break;
-        address += u64 { i } << shift;
-        above = &table[i];
+    auto const root = task.root;
+    reap_table(task, static_cast<u64*>(machine_.at_physical(root)), 39, 0);
+    page_free(machine_.at_physical(root));
+    task.root = 0;
+}
+
+void Kernel::reap_table(Task& task, u64* table, unsigned shift, u64 base)
+{
+    auto const entries = shift == 39 ? user_root_entries : u32 { 512 };
+    for (u32 i = 0; i < entries; ++i) {
+        if (table[i] == 0)
+            continue;
+        auto const address = base + (u64 { i } << shift);
+        auto* next = static_cast<u64*>(machine_.at_physical(machine_.entry_target(table[i])));
         if (shift == 21) {
-            region_unlink(task.root, address, *above);
-            return true;
+            region_unlink(task.root, address, table[i]);
+            continue;
         }
-        table = static_cast<u64*>(machine_.at_physical(machine_.entry_target(*above)));
+        table[i] = 0;
+        reap_table(task, next, shift - 9, address);
+        if (auto const records = info_of(next).next; records != 0)
+            page_free(page_at(records));
+        page_free(next);
     }
-    if (!above)
-        return false;
-    *above = 0;
-    if (auto const records = info_of(table).next; records != 0)
-        page_free(page_at(records));
-    page_free(table);
-    return true;
 }
 
 } // namespace gemel

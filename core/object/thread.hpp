@@ -32,8 +32,8 @@ struct Thread : Link {
     u64 root = 0; // copy of task->root: one load less on the switch
     u64 deadline_ns = 0; // 0: none
     arch::Frame frame;
-    u64 counts = 0; // processor time used: see arch::SavedThread
     u64 fault_words[message_words] = {}; // the message of a fault or an exit
+    u64 run_ns = 0; // processor time used, counted at switches to and from idle and at ticks
     u32 fault_row = 0;
     u32 fault_generation = 0;
     u64 call_badge = 0; // of the call that waits in a port's queue

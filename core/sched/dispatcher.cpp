@@ -26,14 +26,14 @@ void Kernel::enter_locked()
 }
 
 // Here, if this processor has nothing to do; otherwise where it ran last, unless that one is
-// busy and another has nothing to do. Nowhere, if it may run on none.
+// busy and another has nothing to do.
 u32 Kernel::processor_for(Thread const& thread) const
 {
     if (!cpu_->current && (thread.cpus & cpu_->bit) != 0)
         return cpu_->number;
     u32 const idle = idle_cpus_ & thread.cpus;
     u32 const fit = idle != 0 ? idle : thread.cpus;
-    return (fit >> thread.cpu & 1) != 0 ? thread.cpu : lowest(fit | 1u << cpus_max);
+    return (fit >> thread.cpu & 1) != 0 ? thread.cpu : lowest(fit);
 }
 
 // One that runs is not done with its turn: it comes first of its level again. What a thread does
@@ -99,14 +99,14 @@ void Kernel::settle(Thread& thread)
     again();
 }
 
-[[gnu::always_inline]] inline void Kernel::run(Thread& thread)
+void Kernel::run(Thread& thread)
 {
     auto& cpu = *cpu_;
     thread.state = ThreadState::running;
     thread.cpu = cpu.number;
     cpu.current = &thread;
-    auto& last = *cpu.loaded;
-    if (&last == &thread)
+    auto* const last = cpu.loaded;
+    if (last == &thread)
         return;
     cpu.loaded = &thread;
     if (thread.root != cpu.root) {
@@ -124,25 +124,27 @@ void Kernel::dispatch()
     if (!next)
         return idle();
     unready(*next);
-    hand_over(next); // to which nothing stands in the way
+    run(*next);
 }
 
 // Nothing of the thread that ran stays in the processor: another may take it.
 void Kernel::idle()
 {
-    cpu_->root = 0; // nobody's: none to change to
-    hand_over(&nobody_);
     cpu_->current = nullptr;
     idle_cpus_ |= cpu_->bit;
+    if (auto* const last = cpu_->loaded)
+        machine_.save_thread(last->frame, last->fpu);
+    cpu_->loaded = nullptr;
+    cpu_->root = 0;
     machine_.will_idle();
 }
 
 void Kernel::rest()
 {
     machine_.wake_at(next_deadline_ns_);
-    lock_.give(); // whoever has it alone, too: one question less
+    leave();
     machine_.wait_for_interrupt();
-    enter_locked();
+    enter();
     on_interrupt(machine_.interrupt_taken());
 }
 
@@ -173,7 +175,7 @@ void Kernel::preempt()
             return;
         idle_cpus_ &= ~u32 { cpu_->bit };
         advance_time();
-        tick_later();
+        machine_.wake_at(machine_.now_ns() + tick_ns);
         dispatch();
         // More came at once than it can run: who may run it elsewhere looks.
         for (auto idle = cpu_->ready_levels != 0 ? idle_cpus_ : 0; idle != 0; idle &= idle - 1)
@@ -223,11 +225,6 @@ void Kernel::advance_time()
     next_expiry_ = tick_now_ + 1; // rows that expire later are found at their own use
 }
 
-[[gnu::noinline]] void Kernel::tick_later()
-{
-    machine_.wake_at(machine_.now_ns() + tick_ns);
-}
-
 void Kernel::tick()
 {
     advance_time();
@@ -235,9 +232,10 @@ void Kernel::tick()
     auto* current = cpu_->current;
     if (!current)
         return;
-    tick_later();
+    machine_.wake_at(machine_.now_ns() + tick_ns);
     if (current->state != ThreadState::running)
         return; // stopped by another processor: on_interrupt finds the next
+    current->run_ns += tick_ns;
     if (cpu_->ready_levels != 0)
         signal_row(scheduler_row_, scheduler_generation_, scheduler_bits_);
     if (cpu_->budget != 0 && --cpu_->budget != 0)

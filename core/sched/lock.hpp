@@ -16,8 +16,6 @@ public:
         while (__atomic_load_n(&serving_, __ATOMIC_ACQUIRE) != ticket)
             waiting();
     }
-    // Besides who has it.
-    u32 waiting() const { return __atomic_load_n(&next_, __ATOMIC_ACQUIRE) - serving_ - 1; }
     void give() { __atomic_store_n(&serving_, serving_ + 1, __ATOMIC_RELEASE); }
 
 private:

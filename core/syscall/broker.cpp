@@ -172,12 +172,9 @@ bool Kernel::fill_at_once(Thread const& me, u64 const* words)
         thread->foreign = words[3] != 0;
         return;
     case Operation::thread_priority:
-        if (words[3] >= priority_levels)
-            fail(Error::invalid);
-        return schedule_anew(*thread, thread->priority, words[3]);
+        return thread_priority(*thread, words[3]);
     case Operation::thread_affinity:
-        // Without any processor that is there, it is held, and goes on when it is given one.
-        return schedule_anew(*thread, thread->cpus, words[3] & ((u64 { 1 } << cpu_count_) - 1));
+        return thread_affinity(*thread, words[3]);
     case Operation::task_reap:
         return task_reap_step(*static_cast<Task*>(object), words);
     case Operation::map:
@@ -289,13 +286,28 @@ u64* Kernel::register_of(Thread& thread, u64 index)
     return value;
 }
 
-// Whatever it waits for or runs on, it does so by the new value from now on.
-void Kernel::schedule_anew(Thread& thread, u8& term, u64 value)
+void Kernel::thread_priority(Thread& thread, u64 priority)
 {
+    if (priority >= priority_levels)
+        fail(Error::invalid);
     auto const queued = thread.state == ThreadState::ready;
     if (queued)
         unready(thread);
-    term = static_cast<u8>(value);
+    thread.priority = static_cast<u8>(priority);
+    if (queued)
+        make_ready(thread);
+}
+
+// Processors that are not there are not asked for: a mask without any that is, is refused.
+void Kernel::thread_affinity(Thread& thread, u64 cpus)
+{
+    cpus &= (u64 { 1 } << cpu_count_) - 1;
+    if (cpus == 0)
+        fail(Error::invalid);
+    auto const queued = thread.state == ThreadState::ready;
+    if (queued)
+        unready(thread);
+    thread.cpus = static_cast<u8>(cpus);
     if (queued)
         make_ready(thread);
     else if (thread.state == ThreadState::running)
@@ -413,10 +425,7 @@ void Kernel::audit_thread(u64* words)
     words[2] = thread->task_index | u64 { static_cast<u8>(thread->state) } << 32
         | u64 { thread->priority } << 40;
     name_words(words + 3, thread->name);
-    auto counts = thread->counts;
-    if (counts >> 63 != 0) // a processor has it loaded, and counts on
-        counts += machine_.count();
-    words[5] = machine_.count_ns(counts);
+    words[5] = thread->run_ns;
     auto const queued
         = thread->state == ThreadState::receiving || thread->state == ThreadState::calling;
     words[6] = queued ? number_of(thread->waits_on) : 0;

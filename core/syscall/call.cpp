@@ -3,8 +3,6 @@
 #include "core/kernel.hpp"
 #include "core/object/broker.hpp"
 
-#include <utility>
-
 namespace gemel {
 
 namespace {
@@ -158,7 +156,7 @@ void Kernel::vm_allocate(Task& task, u64* words)
 // Every region in the range is unmapped, or (not_found) none.
 void Kernel::vm_deallocate(Task& task, u64 address, u64 bytes)
 {
-    constexpr u64 bytes_max = 16 * region_bytes_max; // one entry's work
+    constexpr u64 bytes_max = u64 { 1 } << 36;
     if (bytes == 0 || bytes > bytes_max)
         fail(Error::invalid);
     bytes = align_up<u64>(bytes, region_bytes_max);
@@ -326,10 +324,7 @@ void Kernel::switch_to(Thread& me, u64 const* words)
     unready(thread);
     make_ready(me);
     cpu_->budget = static_cast<u32>(words[1]);
-    // Whoever is more urgent waits.
-    auto const levels = std::exchange(cpu_->ready_levels, 0);
-    hand_over(&thread);
-    cpu_->ready_levels = levels;
+    run(thread);
 }
 
 void Kernel::debug_print(u64 const* words)

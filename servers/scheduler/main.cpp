@@ -11,7 +11,7 @@ namespace {
 using protocol::Scheduler;
 
 constexpr u64 tick_bit = 1;
-constexpr u64 own_processor = 1; // the first
+constexpr u64 own_processor = 1; // the first: see Subject::confine
 constexpr usize stack_bytes = 64 * 1024;
 
 struct State {
@@ -100,6 +100,7 @@ static_assert(Serves<Bound, Scheduler>);
 Result<Powers> take_powers(Env& env)
 {
     return Powers { SchedBroker(TRY(env.take_handle("broker-sched"))),
+        TaskBroker(TRY(env.take_handle("broker-task"))),
         AuditBroker(TRY(env.take_handle("broker-audit"))) };
 }
 

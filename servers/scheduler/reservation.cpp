@@ -22,8 +22,8 @@ Reservation::Reservation(Terms const& terms, std::unique_ptr<Subject> subject, u
     , level_(terms.priority)
 {
     held(subject_->set_priority(level_));
-    if (auto const run_ns = subject_->run_ns())
-        begin_run_ns_ = *run_ns;
+    if (auto const seen = subject_->look())
+        begin_run_ns_ = seen->run_ns;
 }
 
 // Whatever it was kept from, it may do again.
@@ -32,7 +32,7 @@ Reservation::~Reservation()
     if (gone_)
         return;
     set_level(terms_.priority);
-    if (stopped_)
+    if (stopped_ || confined_)
         (void)subject_->go_on();
 }
 
@@ -46,20 +46,16 @@ void Reservation::advance(u64 now)
 {
     if (gone_)
         return;
-    auto const run_ns = subject_->run_ns();
-    if (!run_ns) {
+    auto const seen = subject_->look();
+    if (!seen) {
         gone_ = true;
         return;
     }
-    used_ns_ = *run_ns - begin_run_ns_;
+    used_ns_ = seen->run_ns - begin_run_ns_;
     if (now >= end_ns())
-        begin_period(now, *run_ns);
-    // Whether it runs, or waits for whatever: it could always wait when the scheduler looks.
-    if (terms_.policy == ReservationPolicy::limit && used_ns_ >= terms_.budget_ns && !stopped_
-        && held(subject_->hold())) {
-        stopped_ = true;
-        ++counts_.stops;
-    }
+        begin_period(now, seen->run_ns);
+    if (terms_.policy == ReservationPolicy::limit && used_ns_ >= terms_.budget_ns && !stopped_)
+        stop();
     if (!urgent())
         set_level(terms_.priority);
 }
@@ -74,10 +70,25 @@ void Reservation::begin_period(u64 now, u64 run_ns)
     begin_ns_ += periods * terms_.period_ns;
     begin_run_ns_ = run_ns;
     used_ns_ = 0;
-    if (std::exchange(stopped_, false))
+    if (stopped_ || confined_)
         held(subject_->go_on());
+    stopped_ = confined_ = false;
     if (std::exchange(waits_for_period_, false))
         job_deadline_ns_ = end_ns();
+}
+
+// A thread that waits for something is left alone until it is ready: stopping it would end its
+// wait.
+void Reservation::stop()
+{
+    if (!confined_ && !held(subject_->confine()))
+        return;
+    confined_ = true;
+    auto const seen = subject_->look();
+    if (!seen || !seen->ready || !held(subject_->stop()))
+        return;
+    stopped_ = true;
+    ++counts_.stops;
 }
 
 // Half a tick early: the kernel looks at its ticks, and one that comes a little before the time

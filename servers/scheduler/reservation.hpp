@@ -1,5 +1,5 @@
 // One thread's share of the processor: so much in each period. What it has used is the kernel's
-// count.
+// count, a tick at a time.
 #pragma once
 
 #include "core/base/result.hpp"
@@ -30,12 +30,17 @@ Result<void> check(Terms const& terms);
 // The thread, as far as a reservation has to do with it. An error says that it is gone.
 class Subject {
 public:
+    struct Seen {
+        u64 run_ns = 0;
+        bool ready = false; // it waits for the processor alone
+    };
     virtual ~Subject() = default;
-    virtual Result<u64> run_ns() = 0; // processor time that it has used
+    virtual Result<Seen> look() = 0;
     virtual Result<void> set_priority(u8 priority) = 0;
-    // It loses nothing of what it is about, and none of it goes on.
-    virtual Result<void> hold() = 0;
-    virtual Result<void> go_on() = 0;
+    // To the scheduler's own processor: while that one schedules, the thread cannot move.
+    virtual Result<void> confine() = 0;
+    virtual Result<void> stop() = 0; // only when it is confined and ready
+    virtual Result<void> go_on() = 0; // wherever it likes
 };
 
 class Reservation {
@@ -68,6 +73,7 @@ public:
 private:
     u64 end_ns() const { return begin_ns_ + terms_.period_ns; }
     void begin_period(u64 now, u64 run_ns);
+    void stop();
     bool held(Result<void> outcome);
 
     Terms terms_;
@@ -80,6 +86,7 @@ private:
     u8 level_;
     bool has_jobs_ = false;
     bool waits_for_period_ = false;
+    bool confined_ = false;
     bool stopped_ = false;
     bool gone_ = false;
 };

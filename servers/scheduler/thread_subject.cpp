@@ -6,6 +6,8 @@ namespace gemel::scheduler {
 
 namespace {
 
+constexpr u64 own_processor = 1; // the first
+constexpr u8 state_ready = 1; // core/object/thread.hpp ThreadState
 constexpr u32 indices_max = 65'536; // the kernel's table is shorter
 
 // The threads with that priority, by their index. All rows are looked at: threads come and go
@@ -43,13 +45,13 @@ Result<std::unique_ptr<ThreadSubject>> ThreadSubject::create(
 }
 
 // The index may be another thread's by now, unless the capability still leads somewhere.
-Result<u64> ThreadSubject::run_ns()
+Result<Subject::Seen> ThreadSubject::look()
 {
     auto const seen = TRY(powers_.audit.thread(index_));
     TRY(thread_.inspect());
     if (seen.task != task_)
         return Error::not_found;
-    return seen.run_ns;
+    return Seen { seen.run_ns, seen.state == state_ready };
 }
 
 Result<void> ThreadSubject::set_priority(u8 priority)
@@ -57,15 +59,21 @@ Result<void> ThreadSubject::set_priority(u8 priority)
     return powers_.scheduling.thread_priority(thread_, priority);
 }
 
-Result<void> ThreadSubject::hold()
+Result<void> ThreadSubject::confine()
 {
-    constexpr u64 none = 0;
-    return powers_.scheduling.thread_affinity(thread_, none);
+    return powers_.scheduling.thread_affinity(thread_, own_processor);
+}
+
+Result<void> ThreadSubject::stop()
+{
+    return powers_.tasks.thread_stop(thread_);
 }
 
 Result<void> ThreadSubject::go_on()
 {
-    return powers_.scheduling.thread_affinity(thread_, SchedBroker::every_processor);
+    TRY(powers_.scheduling.thread_affinity(thread_, SchedBroker::every_processor));
+    auto const ran = powers_.tasks.thread_run(thread_);
+    return ran || ran.error() == Error::not_runnable ? Result<void>() : ran; // it was not stopped
 }
 
 } // namespace gemel::scheduler

@@ -6,9 +6,10 @@
 
 namespace gemel::scheduler {
 
-// What the scheduler may do.
+// What the scheduler may do. Its own thread runs on the first processor only.
 struct Powers {
     SchedBroker scheduling;
+    TaskBroker tasks; // to stop threads and run them again
     AuditBroker audit;
 };
 
@@ -26,9 +27,10 @@ public:
     }
 
     u32 index() const { return index_; }
-    Result<u64> run_ns() override;
+    Result<Seen> look() override;
     Result<void> set_priority(u8 priority) override;
-    Result<void> hold() override;
+    Result<void> confine() override;
+    Result<void> stop() override;
     Result<void> go_on() override;
 
 private:

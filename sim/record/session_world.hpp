@@ -39,7 +39,6 @@ public:
     u64 time_ns() const { return time_ns_; }
 
     u64 now_ns() noexcept final;
-    u64 known_ns() const noexcept final { return time_ns_; }
     hosted::Fate entering(Thread& thread) final;
     void choosing(Kernel& kernel) final;
     void interrupted(u32 line) noexcept final;

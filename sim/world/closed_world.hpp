@@ -84,7 +84,6 @@ public:
     std::vector<u64> const& reached_counts() const { return reached_; }
 
     u64 now_ns() noexcept override { return time_ns_; }
-    u64 known_ns() const noexcept override { return time_ns_; }
     u64 entropy() noexcept override { return oracle_.entropy(); }
     void idle(u64 wake_ns) noexcept override;
     hosted::Fate entering(Thread& thread) override;

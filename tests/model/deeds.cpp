@@ -92,7 +92,7 @@ constexpr OperationEntry of_operations[] = {
     { Operation::pio_write, narrow | any_of(invalid) },
     { Operation::scheduler_register, object | any_of(port_invalid) },
     { Operation::thread_priority, object | any_of(invalid) },
-    { Operation::thread_affinity, object },
+    { Operation::thread_affinity, object | any_of(invalid) },
     { Operation::audit_row, narrow | any_of(invalid) },
     { Operation::audit_thread, narrow | any_of(invalid, not_found) },
     { Operation::audit_task, narrow | any_of(invalid, not_found) },

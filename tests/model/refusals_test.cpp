@@ -413,14 +413,13 @@ TEST(Refusals, OfMemory)
         scene.refuse(error, words, number_of(Call::vm_deallocate));
     };
     frees(Error::invalid, { mapped, 0 });
-    constexpr auto bytes_max = 16 * region_bytes_max;
-    frees(Error::invalid, { mapped, bytes_max + 1 });
+    frees(Error::invalid, { mapped, (u64 { 1 } << 36) + 1 });
     frees(Error::invalid, { begin - region_bytes_max, 1 });
     frees(Error::align, { mapped + page_bytes, 1 });
     frees(Error::not_found, { free, 1 });
-    frees(Error::not_found, { mapped, bytes_max });
+    frees(Error::not_found, { mapped, u64 { 1 } << 30 });
     for (u64 const last : Words { ~u64 { 0 } << 21, ~u64 { 0 } << 30 })
-        for (u64 const bytes : Words { 1, region_bytes_max, bytes_max })
+        for (u64 const bytes : Words { 1, region_bytes_max, u64 { 1 } << 36 })
             frees(Error::invalid, { last, bytes });
 }
 
@@ -705,6 +704,8 @@ TEST(Refusals, OfBrokerArguments)
         refuse(Error::invalid, "broker-pio", Operation::pio_write, { at, bytes, 1 });
     }
     refuse(Error::invalid, "broker-sched", Operation::thread_priority, { thread, 8 });
+    refuse(Error::invalid, "broker-sched", Operation::thread_affinity, { thread, 0 });
+    refuse(Error::invalid, "broker-sched", Operation::thread_affinity, { thread, 2 });
     refuse(Error::invalid, "broker-audit", Operation::audit_row, { scene.kernel.rows().size() });
     refuse(Error::invalid, "broker-audit", Operation::audit_thread, { threads_max });
     refuse(Error::not_found, "broker-audit", Operation::audit_thread, { threads_max - 1 });

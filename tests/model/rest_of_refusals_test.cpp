@@ -201,18 +201,22 @@ TEST(Refusals, OfMappings)
     scene.refuse(Error::not_found, mm, Operation::unmap, { rich, begin + region_bytes_max });
 }
 
-// Every page has its payer, but one whose numbers are used up: so the machine can be full before a
-// task's quota is.
+// Memory that outlives its payer is paid for by nobody: so the machine can be full before a task's
+// quota is.
 TEST(Refusals, OfAFullMachine)
 {
     Scene scene;
-    auto const left = scene.region(1);
-    for (unsigned i = 0; i < 60; ++i) {
-        auto const worn = scene.allocate_port();
-        scene.page_of(worn).generation = page_generation_max - 1;
-        scene.row_of(worn).object_generation = page_generation_max - 1;
-        ASSERT_EQ(scene.cap(CapOperation::destroy, worn), status_ok);
-    }
+    auto const task = scene.new_task(80, 8, 1);
+    auto const self = scene.derived(scene.self, rights_all, task);
+    scene.run(scene.new_thread(task));
+    scene.yield();
+    ASSERT_EQ(scene.current().task->index, 2);
+    auto const theirs = scene.region(60);
+    ASSERT_EQ(scene.cap(CapOperation::move, theirs, 0, self), status_ok);
+    auto const left = scene.word(2);
+    scene.yield();
+    ASSERT_EQ(scene.call(Call::vm_allocate, { 0, left, vm_read | vm_region }), status_ok);
+    scene.end(task);
     while (scene.kernel.free_pages() > 8)
         scene.region(std::min<u64>(region_pages_max, scene.kernel.free_pages() - 4));
     while (scene.kernel.free_pages() > 0)

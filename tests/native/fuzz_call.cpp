@@ -346,7 +346,7 @@ void Generator::arguments(Registers& box, u64 task, OperationInfo const& info)
         box.words[2] = wrong() ? random_.next() : random_.one_in(2) ? 0 : 200 + random_.below(56);
         return;
     case Operation::thread_affinity:
-        box.words[3] = 1 + random_.below(2) * 2; // held, it would do nothing any more
+        box.words[3] = random_.below(4);
         return;
     case Operation::region_physical:
         box.words[2] = wrong() ? random_.next() : random_.below(1 << 20);

@@ -114,8 +114,6 @@ extern "C" [[noreturn]] void boot_main(u64 device_tree, u64 image)
     info.cpus = the_machine.cpus();
     if (!kernel->boot(info))
         the_machine.power_off(125);
-    while (!kernel->all_wait()) // an answer is given in boot code, and some of it comes behind
-        asm volatile("yield");
     if (!all_came) // the late one begins in boot code, whenever it comes
         boot_finished(init_entries, 0);
     give_back(*kernel, { image, image + image_offset(init_end) }, info.memory);

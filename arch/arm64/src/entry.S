@@ -130,23 +130,27 @@ kernel_bug:
     mrs x2, far_el1
     b kernel_faulted
 
-// Machine::switch_fpu. The compiler may not use these registers in the kernel.
+// Machine::save_fpu(FpuState&) and load_fpu. The compiler may not use these registers in the kernel.
 .section .text.fpu, "ax"
 .arch_extension fp
 .arch_extension simd
-.global switch_fpu
-switch_fpu:
-    st1 {v0.2d-v3.2d}, [x0], #64
-    st1 {v4.2d-v7.2d}, [x0], #64
-    st1 {v8.2d-v11.2d}, [x0], #64
-    st1 {v12.2d-v15.2d}, [x0], #64
-    st1 {v16.2d-v19.2d}, [x0], #64
-    st1 {v20.2d-v23.2d}, [x0], #64
-    st1 {v24.2d-v27.2d}, [x0], #64
-    st1 {v28.2d-v31.2d}, [x0], #64
+.global _ZN5gemel4arch7Machine8save_fpuERNS0_8FpuStateE
+_ZN5gemel4arch7Machine8save_fpuERNS0_8FpuStateE:
+    st1 {v0.2d-v3.2d}, [x1], #64
+    st1 {v4.2d-v7.2d}, [x1], #64
+    st1 {v8.2d-v11.2d}, [x1], #64
+    st1 {v12.2d-v15.2d}, [x1], #64
+    st1 {v16.2d-v19.2d}, [x1], #64
+    st1 {v20.2d-v23.2d}, [x1], #64
+    st1 {v24.2d-v27.2d}, [x1], #64
+    st1 {v28.2d-v31.2d}, [x1], #64
     mrs x2, fpcr
     mrs x3, fpsr
-    stp x2, x3, [x0]
+    stp x2, x3, [x1]
+    ret
+
+.global _ZN5gemel4arch7Machine8load_fpuERNS0_8FpuStateE
+_ZN5gemel4arch7Machine8load_fpuERNS0_8FpuStateE:
     ld1 {v0.2d-v3.2d}, [x1], #64
     ld1 {v4.2d-v7.2d}, [x1], #64
     ld1 {v8.2d-v11.2d}, [x1], #64

@@ -116,15 +116,11 @@ void Machine::synchronize_instructions(u64 const* leaf, u32 first, u32 pages) no
     asm volatile("dsb ish; ic ialluis; dsb ish; isb" : : : "memory");
 }
 
-u64 Machine::count_ns(u64 counts) noexcept
-{
-    return product_32_32(counts, the_machine.nanoseconds_per_tick_);
-}
-
 u64 Machine::now_ns() noexcept
 {
     asm volatile("isb");
-    return count_ns(count() - the_machine.counter_start_);
+    return product_32_32(
+        READ_REGISTER(cntvct_el0) - the_machine.counter_start_, the_machine.nanoseconds_per_tick_);
 }
 
 // The last instant, ~0, comes out centuries away: never.

@@ -17,7 +17,6 @@
 #include <sys/syscall.h>
 #include <system_error>
 #include <unistd.h>
-#include <x86intrin.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
@@ -123,8 +122,6 @@ void Machine::start_clock()
 {
     if (is_live() && !virtual_time_)
         started_ns_ = raw_now();
-    count_began_ns_ = raw_now();
-    first_count_ = __rdtsc();
 }
 
 u64 Machine::now_ns() noexcept
@@ -132,27 +129,6 @@ u64 Machine::now_ns() noexcept
     if (world_) [[unlikely]]
         return world_->now_ns();
     return virtual_time_ ? *virtual_time_ : raw_now() - started_ns_;
-}
-
-// A world's time is what it last said: to ask it at every switch would be an event each time.
-u64 Machine::count() noexcept
-{
-    if (world_) [[unlikely]]
-        return world_->known_ns() + 1;
-    return virtual_time_ ? *virtual_time_ + 1 : __rdtsc();
-}
-
-// How fast the processor counts is measured once, over a millisecond at least.
-u64 Machine::count_ns(u64 counts) noexcept
-{
-    if (world_ || virtual_time_)
-        return counts;
-    while (ns_per_count_ == 0) {
-        constexpr u64 measured_ns = 1'000'000;
-        if (auto const ns = raw_now() - count_began_ns_; ns >= measured_ns)
-            ns_per_count_ = static_cast<double>(ns) / static_cast<double>(__rdtsc() - first_count_);
-    }
-    return static_cast<u64>(static_cast<double>(counts) * ns_per_count_);
 }
 
 // --- memory ---

@@ -96,8 +96,7 @@ bool Setup::start_cpu(u32 cpu, u32 apic_id)
         if (machine_.now_ns() >= end
             && __atomic_compare_exchange_n(
                 &starting, &expected, given_up, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
-            command(apic_id, init); // and so it stays, once it has heard
-            all_came_ = false;
+            command(apic_id, init); // and so it stays
             return false;
         }
         asm volatile("pause");

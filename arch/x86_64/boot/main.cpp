@@ -97,9 +97,7 @@ static u32 boot_machine(u32 magic, u64 info)
     from_loader.chance = setup.chance();
     if (!kernel.boot(from_loader))
         stop("the kernel did not start");
-    while (!kernel.all_wait()) // an answer is given in boot code, and some of it comes behind
-        asm volatile("pause");
-    auto const pages = setup.all_came() ? init_pages() : 0;
+    auto const pages = init_pages();
     auto const begin = reinterpret_cast<u64>(gemel_init_begin) - image_base;
     kernel.give_back({ begin, begin + u64 { pages } * page_bytes });
     return pages;

@@ -33,8 +33,6 @@ public:
     // The other processors, which then wait for the kernel's lock.
     void start_cpus(boot::AcpiFacts const& facts, char const* command_line);
     u32 cpus() const { return machine_.cpus_; }
-    // False: one was given up, and may be in boot code until it hears so.
-    bool all_came() const { return all_came_; }
 
 private:
     bool start_cpu(u32 cpu, u32 apic_id);
@@ -46,7 +44,6 @@ private:
 
     Machine& machine_;
     bool x2apic_ = false;
-    bool all_came_ = true;
 };
 
 // Where a processor's stack in the kernel begins, which grows downwards.

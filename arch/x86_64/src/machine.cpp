@@ -32,6 +32,20 @@ constexpr u64 msi_address = 0xFEE0'0000; // 11.11.1
 
 } // namespace
 
+[[gnu::noinline]] void Machine::save_slowly(Frame& frame, FpuState& fpu) noexcept
+{
+    asm volatile("fxsave64 %0" : "+m"(fpu));
+    frame.fs_base_ = read_msr(Msr::fs_base);
+    frame.gs_base_ = read_msr(Msr::gs_base);
+}
+
+[[gnu::noinline]] void Machine::load_slowly(Frame& frame, FpuState& fpu) noexcept
+{
+    asm volatile("fxrstor64 %0" ::"m"(fpu));
+    write_msr(Msr::fs_base, frame.fs_base_);
+    write_msr(Msr::gs_base, frame.gs_base_);
+}
+
 void Machine::leaf_emptied(void* leaf) noexcept
 {
     for (auto* entry = static_cast<u64*>(leaf); entry != static_cast<u64*>(leaf) + 512; ++entry)

@@ -47,13 +47,6 @@ public:
     void leaf_emptied(void* leaf) noexcept;
 
     static u64 now_ns() noexcept;
-    static u64 count() noexcept
-    {
-        u64 value;
-        asm volatile("mrs %0, cntvct_el0" : "=r"(value));
-        return value;
-    }
-    static u64 count_ns(u64 counts) noexcept;
     static void wake_at(u64 deadline_ns) noexcept;
     void wait_for_interrupt() noexcept;
     // The line that interrupted, masked and acknowledged; interrupt_lines_max: none.
@@ -65,13 +58,13 @@ public:
     static void power_off(u8 status) noexcept;
     u32 pio_read(u32, u32) noexcept { return ~0u; } // arm64 has no ports
     void pio_write(u32, u32, u32) noexcept { }
+    void save_thread(Frame&, FpuState& state) noexcept { save_fpu(state); }
     template <typename Saved>
-    [[gnu::always_inline]] void switch_thread(Saved& last, Saved& next) noexcept
+    [[gnu::always_inline]] void switch_thread(Saved* last, Saved& next) noexcept
     {
-        auto const now = count();
-        last.counts += now;
-        next.counts -= now;
-        switch_fpu(last.fpu, next.fpu);
+        if (last)
+            save_fpu(last->fpu);
+        load_fpu(next.fpu);
         processor().frame = &next.frame;
     }
     void prepare_fpu(FpuState&) noexcept { } // its page is zeroed
@@ -113,13 +106,8 @@ public:
     static void print_hexadecimal(u64 value) noexcept;
 
 private:
-    // Few registers are lost in it.
-    [[gnu::always_inline]] static void switch_fpu(FpuState& last, FpuState& next) noexcept
-    {
-        register auto* from asm("x0") = &last;
-        register auto* to asm("x1") = &next;
-        asm volatile("bl switch_fpu" : "+r"(from), "+r"(to) : : "x2", "x3", "x30", "memory");
-    }
+    void save_fpu(FpuState& state) noexcept; // src/entry.S
+    void load_fpu(FpuState& state) noexcept;
 
     static constexpr u32 asid_count = 256; // every arm64 processor has eight bits of it
 

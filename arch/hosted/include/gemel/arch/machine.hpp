@@ -103,8 +103,6 @@ public:
     void leaf_emptied(void* leaf) noexcept;
 
     u64 now_ns() noexcept;
-    u64 count() noexcept;
-    u64 count_ns(u64 counts) noexcept;
     void wake_at(u64 nanoseconds) noexcept;
     void wait_for_interrupt() noexcept { taken_ = wait(); }
     u32 interrupt_taken() noexcept { return taken_; }
@@ -129,12 +127,10 @@ public:
     void power_off(u8 status) noexcept; // returns only where processors are host threads
     u32 pio_read(u32 port, u32 bytes) noexcept;
     void pio_write(u32 port, u32 bytes, u32 value) noexcept;
+    void save_thread(Frame&, FpuState&) noexcept { }
     template <typename Saved>
-    void switch_thread(Saved& last, Saved& next) noexcept
+    void switch_thread(Saved*, Saved&) noexcept
     {
-        auto const now = count();
-        last.counts += now;
-        next.counts -= now;
     }
     void prepare_fpu(FpuState&) noexcept { }
     void activate(u64) noexcept { }
@@ -293,9 +289,6 @@ private:
     int memory_descriptor_ = -1; // the memory's file
     int poll_descriptor_ = -1;
     u64 started_ns_ = 0;
-    double ns_per_count_ = 0; // 0: not measured yet
-    u64 count_began_ns_ = 0;
-    u64 first_count_ = 0;
     u64 const* virtual_time_ = nullptr;
     hosted::World* world_ = nullptr;
     void* timer_ = nullptr;

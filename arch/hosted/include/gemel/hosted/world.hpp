@@ -35,7 +35,6 @@ public:
     virtual bool ticked(TickPlace) noexcept { return false; }
 
     virtual u64 now_ns() noexcept = 0; // since boot
-    virtual u64 known_ns() const noexcept = 0; // what now_ns() said last
     virtual u64 entropy() noexcept = 0;
     // No thread is ready. Returns when a line was raised or the time moved on to `wake_ns` (~0: the
     // kernel waits for lines alone).

@@ -181,8 +181,6 @@ public:
 
     // Time.
     static u64 now_ns() noexcept;
-    static u64 count() noexcept { return read_tsc(); }
-    static u64 count_ns(u64 counts) noexcept;
     static void wake_at(u64 deadline_ns) noexcept;
 
     // Interrupts.
@@ -198,18 +196,24 @@ public:
     void pio_write(u32 port, u32 bytes, u32 value) noexcept;
 
     // FS and GS are the thread's too, and may change without a trap.
-    template <typename Saved>
-    [[gnu::always_inline]] void switch_thread(Saved& last, Saved& next) noexcept
+    void save_thread(Frame& frame, FpuState& fpu) noexcept
     {
-        auto const now = count();
-        last.counts += now;
-        next.counts -= now;
+        if (fpu_components_ != 0) [[likely]]
+            save_quickly(frame, fpu, fpu_components_);
+        else
+            save_slowly(frame, fpu);
+    }
+    template <typename Saved>
+    [[gnu::always_inline]] void switch_thread(Saved* last, Saved& next) noexcept
+    {
         if (auto const components = fpu_components_; components != 0) [[likely]] {
-            save_quickly(last.frame, last.fpu, components);
+            if (last)
+                save_quickly(last->frame, last->fpu, components);
             load_quickly(next.frame, next.fpu, components);
         } else {
-            save_slowly(last);
-            load_slowly(next);
+            if (last)
+                save_slowly(last->frame, last->fpu);
+            load_slowly(next.frame, next.fpu);
         }
         own_state().rsp0 = reinterpret_cast<u64>(&next.frame) + FrameLayout::pushed_end;
     }
@@ -228,13 +232,9 @@ private:
     [[gnu::always_inline]] static void save_quickly(
         Frame& frame, FpuState& fpu, u32 components) noexcept
     {
-        u64 fs_base; // in another register than those that XRSTOR wants as they are
-        u64 gs_base;
-        asm volatile("xsave64 %0\n rdfsbase %1\n rdgsbase %2"
-                     : "+m"(fpu), "=&r"(fs_base), "=&r"(gs_base)
-                     : "a"(components), "d"(0));
-        frame.fs_base_ = fs_base;
-        frame.gs_base_ = gs_base;
+        asm volatile("xsave64 %0" : "+m"(fpu) : "a"(components), "d"(0));
+        asm volatile("rdfsbase %0" : "=r"(frame.fs_base_));
+        asm volatile("rdgsbase %0" : "=r"(frame.gs_base_));
     }
     [[gnu::always_inline]] static void load_quickly(
         Frame& frame, FpuState& fpu, u32 components) noexcept
@@ -244,20 +244,8 @@ private:
         asm volatile("wrgsbase %0" ::"r"(frame.gs_base_));
     }
     // Out of the way, for the sake of the registers that they need.
-    template <typename Saved>
-    [[gnu::noinline]] static void save_slowly(Saved& last) noexcept
-    {
-        asm volatile("fxsave64 %0" : "+m"(last.fpu));
-        last.frame.fs_base_ = read_msr(Msr::fs_base);
-        last.frame.gs_base_ = read_msr(Msr::gs_base);
-    }
-    template <typename Saved>
-    [[gnu::noinline]] static void load_slowly(Saved& next) noexcept
-    {
-        asm volatile("fxrstor64 %0" ::"m"(next.fpu));
-        write_msr(Msr::fs_base, next.frame.fs_base_);
-        write_msr(Msr::gs_base, next.frame.gs_base_);
-    }
+    static void save_slowly(Frame& frame, FpuState& fpu) noexcept;
+    static void load_slowly(Frame& frame, FpuState& fpu) noexcept;
     static u32 apic_read(u32 offset) noexcept;
     static void apic_write(u32 offset, u32 value) noexcept;
     static u32 volatile* redirection(u32 line) noexcept; // of a line that an I/O APIC has; or null
@@ -283,14 +271,9 @@ private:
 
 extern Machine machine; // there is one
 
-inline u64 Machine::count_ns(u64 counts) noexcept
-{
-    return scale(counts, machine.ns_per_tsc_);
-}
-
 inline u64 Machine::now_ns() noexcept
 {
-    return count_ns(read_tsc() - machine.tsc_at_boot_);
+    return scale(read_tsc() - machine.tsc_at_boot_, machine.ns_per_tsc_);
 }
 
 // What the kernel keeps of its machine: nothing, its address is known.
