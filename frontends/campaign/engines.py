@@ -76,7 +76,9 @@ class Parallel:
             for path in sorted({unit["corpus"] for unit in units if "corpus" in unit}):
                 words += ["--basefile", path]  # at the same path there
         commands = "\n".join(shlex.join(words_of(program, unit)) for unit in units) + "\n"
-        with start(words, stdin=subprocess.PIPE) as process:
+        # The commands are quoted for sh; otherwise parallel guesses a shell, from $SHELL and from what started it.
+        environment = {**os.environ, "PARALLEL_SHELL": "/bin/sh"}
+        with start(words, stdin=subprocess.PIPE, env=environment) as process:
             try:
                 process.stdin.write(commands)
                 process.stdin.close()

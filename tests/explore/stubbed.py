@@ -38,8 +38,8 @@ class Tree:
     def build(self, body, preset="hosted"):
         write_script(f"{self.folder}/build/{preset}/frontends/cli/gemel", PROLOGUE + body)
 
-    def explore(self, *words, status=OK, path=None):
-        environment = {"GEMEL_ROOT": self.folder}
+    def explore(self, *words, status=OK, path=None, shell="/bin/sh"):
+        environment = {"GEMEL_ROOT": self.folder, "SHELL": shell}
         if path:
             environment["PATH"] = f"{path}:{os.environ['PATH']}"
         return explore(self.folder, *words, environment=environment, status=status)
@@ -174,23 +174,29 @@ exec sh -c "$*"
 """
 
 
-# Goal: --hosts runs every unit on a host of the file, by its command line alone, and carries the verdicts home.
+# Goal: --hosts runs every unit on a host of the file, by its command line alone, and carries the verdicts home, whatever
+# shell the person has.
 # Method: an ssh that runs here what it is given, and notes for which host.
 def test_hosts():
     if not shutil.which("parallel"):
         raise Skipped("GNU parallel is not installed")
-    with fresh() as folder:
-        tree = Tree(folder)
-        tree.build('[ "$first" != 5 ] || fail "lost 7" 5\ntotal $((first == 5))\n')
-        write_script(f"{folder}/bin/ssh", SSH)
-        with open(f"{folder}/hosts", "w", encoding="utf-8") as hosts:
-            hosts.write("one.example\ntwo.example\n")
-        words = ["--workload", "echo a   b", "--seeds", "1..8", "--unit", "1", "--engine", "parallel", "--hosts", f"{folder}/hosts"]
-        text = tree.explore(*words, "--no-shrink", path=f"{folder}/bin", status=FOUND)
-        expect("8 runs in 8 of 8 units: 1 failed" in text and "first seed 5 of echo a   b" in text, text)
-        with open(f"{folder}/bin/ssh.asked", encoding="utf-8") as asked:
-            hosts = asked.read().split()
-        expect({"one.example", "two.example"} == set(hosts) and len(hosts) >= 8, f"both hosts: {hosts}")
+    for shell in ("/bin/bash", "/bin/csh", ""):
+        with fresh() as folder:
+            run_on_hosts(folder, shell)
+
+
+def run_on_hosts(folder, shell):
+    tree = Tree(folder)
+    tree.build('[ "$first" != 5 ] || fail "lost 7" 5\ntotal $((first == 5))\n')
+    write_script(f"{folder}/bin/ssh", SSH)
+    with open(f"{folder}/hosts", "w", encoding="utf-8") as hosts:
+        hosts.write("one.example\ntwo.example\n")
+    words = ["--workload", "echo a   b", "--seeds", "1..8", "--unit", "1", "--engine", "parallel", "--hosts", f"{folder}/hosts"]
+    text = tree.explore(*words, "--no-shrink", path=f"{folder}/bin", shell=shell, status=FOUND)
+    expect("8 runs in 8 of 8 units: 1 failed" in text and "first seed 5 of echo a   b" in text, text)
+    with open(f"{folder}/bin/ssh.asked", encoding="utf-8") as asked:
+        hosts = asked.read().split()
+    expect({"one.example", "two.example"} == set(hosts) and len(hosts) >= 8, f"both hosts: {hosts}")
 
 
 # Goal: what a host did not answer is no success.

@@ -12,12 +12,13 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 FACES = ("hosted", "x86_64", "arm64")
 
 
-def options_by_folder(face):
-    """For each folder with sources: the words of one of its compilations, without its files."""
+def options_by_place(face):
+    """For each source, by its name without the end, and for each folder with sources, of one of them: the words of its
+    compilation, without its files."""
     tree = f"{TOP}/build/{face}"
     with open(f"{tree}/compile_commands.json", encoding="utf-8") as file:
         entries = json.load(file)
-    folders = {}
+    places = {}
     for entry in entries:
         source = os.path.relpath(os.path.normpath(os.path.join(entry["directory"], entry["file"])), TOP)
         if not source.endswith(".cpp") or source.startswith("build/"):
@@ -32,21 +33,23 @@ def options_by_folder(face):
                 skip = True
             elif word not in ("-MD", "-MMD"):
                 kept.append(word)
+        places[source.removesuffix(".cpp")] = (entry["directory"], kept)
         # A test's options know more than the headers beside it may.
-        if os.path.dirname(source) not in folders or not source.endswith("_test.cpp"):
-            folders[os.path.dirname(source)] = (entry["directory"], kept)
-    return folders
+        if os.path.dirname(source) not in places or not source.endswith("_test.cpp"):
+            places[os.path.dirname(source)] = (entry["directory"], kept)
+    return places
 
 
-def nearest(folder, folders):
-    """The options of the folder, else of one below its parent, and so on upwards."""
-    while folder:
-        if folder in folders:
-            return folders[folder]
-        inside = sorted(name for name in folders if name.startswith(folder + "/"))
+def nearest(header, places):
+    """The options of the header's own source, else of its folder, else of one below the folder's parent, and so on upwards."""
+    place = header.removesuffix(".hpp")
+    while place:
+        if place in places:
+            return places[place]
+        inside = sorted(name for name in places if name.startswith(place + "/"))
         if inside:
-            return folders[inside[0]]
-        folder = os.path.dirname(folder)
+            return places[inside[0]]
+        place = os.path.dirname(place)
     return None
 
 
@@ -61,16 +64,16 @@ def compile_alone(header, directory, words):
 def main():
     listed = subprocess.run(["git", "ls-files", "*.hpp"], cwd=TOP, capture_output=True, text=True, check=True)
     headers = listed.stdout.split()
-    by_face = {face: options_by_folder(face) for face in FACES}
+    by_face = {face: options_by_place(face) for face in FACES}
     failed = passed = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         jobs = []
         for header in headers:
             face = header.split("/")[1] if header.startswith("arch/") else "hosted"
-            options = nearest(os.path.dirname(header), by_face[face])
+            options = nearest(header, by_face[face])
             if options is None and face == "hosted":
-                face = next((other for other in FACES if nearest(os.path.dirname(header), by_face[other])), face)
-                options = nearest(os.path.dirname(header), by_face[face])
+                face = next((other for other in FACES if nearest(header, by_face[other])), face)
+                options = nearest(header, by_face[face])
             if options is None:
                 print(f"FAIL {header}: no source file near it is compiled")
                 failed += 1
